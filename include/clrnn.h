@@ -1,0 +1,392 @@
+/*
+ * clrnn.h: recurrent networks (RNN, LSTM, GRU) on any OpenCL device, and on the CPU.
+ *
+ *     context   a device and its queue, or the CPU            clrnn_context_create
+ *     net       shapes and weights of one recurrent layer     clrnn_net_create, clrnn_net_set_weight
+ *     plan      one way to run a net at up to T x N           clrnn_plan_create
+ *     state     h and c of many streams, kept on the device   clrnn_state_create
+ *     forward   x (and a state) in, y (and the state) out     clrnn_forward
+ *
+ * Around them: arrays (.npy and .npz files), models (files that hold a net), devices, and a judge
+ * that holds any result, ours or foreign, against the equations in double precision.
+ *
+ * Rules that hold everywhere:
+ *   - A zeroed field of a struct means its default; `clrnn_net_desc desc = {0};` is always valid.
+ *   - Sizes: T time steps, N rows of the batch, I input features, H hidden features,
+ *     G gates (rnn 1, gru 3, lstm 4). The out parameter comes first. free(NULL) does nothing.
+ *   - A function that can fail returns clrnn_status; clrnn_last_error() has the message with the
+ *     numbers. After a failure nothing was changed and everything can still be freed.
+ *   - An object is used by one thread at a time; a net whose weights are all set may be shared by
+ *     plans in several threads. After fork() the child gets CLRNN_STATUS_LOST from its parent's
+ *     contexts, not a hang.
+ *   - The library never prints, never exits, reads no environment variable, installs no signal
+ *     handler and never finishes a queue that you gave it.
+ *
+ * What it does not do: training, stacks of layers and whole models (embedding, dense) are not here.
+ */
+#ifndef CLRNN_H
+#define CLRNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(CLRNN_BUILD) && defined(__GNUC__)
+#define CLRNN_API __attribute__((visibility("default")))
+#else
+#define CLRNN_API
+#endif
+
+#define CLRNN_VERSION_MAJOR 0
+#define CLRNN_VERSION_MINOR 1
+#define CLRNN_VERSION_PATCH 0
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+/* X(name, value, text): values are never reused. */
+#define CLRNN_STATUS_LIST(X)                                                                       \
+    X(OK, 0, "fine")                                                                               \
+    X(ARGUMENT, 1, "an argument breaks its rule")                                                  \
+    X(SHAPE, 2, "shapes or sizes do not fit together")                                             \
+    X(UNSUPPORTED, 3, "refused: this engine, algorithm or device cannot do it")                    \
+    X(MEMORY, 4, "out of host or device memory")                                                   \
+    X(NO_DEVICE, 5, "no usable device")                                                            \
+    X(BUILD, 6, "an OpenCL program did not build")                                                 \
+    X(OPENCL, 7, "an OpenCL call failed")                                                          \
+    X(TIMEOUT, 8, "the device did not finish in time")                                             \
+    X(LOST, 9, "the context hung, was lost, or belongs to the parent process")                     \
+    X(IO, 10, "a file cannot be read or written")                                                  \
+    X(FORMAT, 11, "a file's content is wrong or unsupported")
+
+typedef enum clrnn_status {
+#define CLRNN_STATUS_ENUM(name, value, text) CLRNN_STATUS_##name = value,
+    CLRNN_STATUS_LIST(CLRNN_STATUS_ENUM)
+#undef CLRNN_STATUS_ENUM
+} clrnn_status;
+
+/* The last failure of this thread. */
+typedef struct clrnn_error {
+    clrnn_status status; /* CLRNN_STATUS_OK when nothing failed yet */
+    int cl_code;         /* the OpenCL code behind it, or 0 */
+    char message[512];   /* one line: object, rule, expected, got */
+} clrnn_error;
+
+CLRNN_API const clrnn_error *clrnn_last_error(void);
+CLRNN_API const char *clrnn_status_name(clrnn_status status); /* "OK", "ARGUMENT", ... */
+CLRNN_API const char *clrnn_status_text(clrnn_status status);
+
+/* "0.1.0" and what is built in, one "key: value" line each, in static memory. */
+CLRNN_API const char *clrnn_version(void);
+CLRNN_API const char *clrnn_build_info(void);
+
+/* ---- tensors --------------------------------------------------------------------------------- */
+
+typedef enum clrnn_dtype {
+    CLRNN_DTYPE_F32 = 0,
+    CLRNN_DTYPE_F64,
+    CLRNN_DTYPE_F16,
+    CLRNN_DTYPE_I32,
+    CLRNN_DTYPE_I64,
+    CLRNN_DTYPE_BOOL, /* one byte, 0 or 1 */
+    CLRNN_DTYPE_TEXT  /* UTF-8, zero-terminated; rank 0; only in arrays read from a file */
+} clrnn_dtype;
+
+CLRNN_API size_t clrnn_dtype_size(clrnn_dtype dtype);      /* bytes of an element; TEXT: 1 */
+CLRNN_API const char *clrnn_dtype_name(clrnn_dtype dtype); /* "float32", ... */
+
+#define CLRNN_MAX_RANK 8
+
+/* A view of memory that you own: host memory (data) or a device buffer (buffer), never both.
+ * All strides 0: dense, C order. Otherwise strides count elements and the last one must be 1. */
+typedef struct clrnn_tensor {
+    void *data;
+    cl_mem buffer;
+    size_t offset; /* bytes from the start of data or buffer */
+    clrnn_dtype dtype;
+    int rank;
+    int64_t shape[CLRNN_MAX_RANK];
+    int64_t strides[CLRNN_MAX_RANK];
+} clrnn_tensor;
+
+CLRNN_API int64_t clrnn_tensor_count(const clrnn_tensor *tensor); /* elements */
+
+/* ---- devices and contexts -------------------------------------------------------------------- */
+
+typedef enum clrnn_engine {
+    CLRNN_ENGINE_AUTO = 0, /* an OpenCL device where one is usable, else the CPU */
+    CLRNN_ENGINE_OPENCL,
+    CLRNN_ENGINE_CPU,
+    CLRNN_ENGINE_REFERENCE /* fp64 from the equations: slow, for checking */
+} clrnn_engine;
+
+CLRNN_API const char *clrnn_engine_name(clrnn_engine engine); /* "auto", "opencl", ... */
+
+/* One OpenCL device, or a platform that has none (then index is -1 and reason says why). */
+typedef struct clrnn_device_info {
+    int index;         /* number among all devices, in the order listed; -1: not a device */
+    int platform;      /* P and D of "P:D" */
+    int device;
+    int score;         /* higher is preferred: discrete GPU > integrated > accelerator > CPU */
+    int usable;        /* 1, or 0 with the reason */
+    int compute_units;
+    int has_fp16;
+    int has_fp64;
+    int unified_memory;
+    uint64_t global_memory; /* bytes */
+    uint64_t local_memory;
+    uint64_t max_alloc;
+    uint64_t max_group_size;
+    char type[16];     /* "GPU", "CPU", "accelerator", ... */
+    char name[128];
+    char vendor[128];
+    char platform_name[128];
+    char driver[128];
+    char version[128];
+    char reason[192];  /* why it is ranked as it is, or why it cannot be used */
+} clrnn_device_info;
+
+/* Lists platforms' devices, best first. Fills at most capacity entries and sets *count to how many
+ * there are; infos may be NULL when capacity is 0. No driver at all is no error: *count is 0. */
+CLRNN_API clrnn_status clrnn_devices(size_t *count, clrnn_device_info *infos, size_t capacity);
+
+typedef struct clrnn_context clrnn_context;
+
+typedef struct clrnn_context_desc {
+    const char *device;     /* NULL: the best; else an index, "P:D", part of a name, "gpu", "cpu" */
+    cl_command_queue queue; /* your own in-order queue (then its device is used); retained */
+    clrnn_engine engine;
+    int strict;          /* 1: refuse whatever could change a bit (CLBlast, flushed denormals) */
+    uint64_t timeout_ms; /* longest wait for the device; 0: for ever */
+} clrnn_context_desc;
+
+/* Errors: NO_DEVICE (none matches, or none usable), ARGUMENT (out-of-order queue), OPENCL. */
+CLRNN_API clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc);
+CLRNN_API void clrnn_context_free(clrnn_context *context);
+CLRNN_API clrnn_engine clrnn_context_engine(const clrnn_context *context);
+/* The device in use. For the CPU engines: name "cpu (avx512f)" and the like, index -1. */
+CLRNN_API const clrnn_device_info *clrnn_context_device(const clrnn_context *context);
+
+/* ---- nets ------------------------------------------------------------------------------------ */
+
+typedef enum clrnn_cell {
+    CLRNN_CELL_RNN = 0, /* h = act(W_ih x + b_ih + W_hh h + b_hh) */
+    CLRNN_CELL_LSTM,    /* gates i, f, g, o */
+    CLRNN_CELL_GRU      /* gates r, z, n */
+} clrnn_cell;
+
+typedef enum clrnn_reset {
+    CLRNN_RESET_AFTER = 0, /* n = tanh(gx_n + r (W_hn h + b_hn)): PyTorch, cuDNN, Keras */
+    CLRNN_RESET_BEFORE     /* n = tanh(gx_n + W_hn (r h) + b_hn): ONNX's default */
+} clrnn_reset;
+
+typedef enum clrnn_nonlinearity {
+    CLRNN_NONLINEARITY_TANH = 0,
+    CLRNN_NONLINEARITY_RELU
+} clrnn_nonlinearity;
+
+typedef enum clrnn_direction {
+    CLRNN_DIRECTION_FORWARD = 0,
+    CLRNN_DIRECTION_REVERSE /* each row from its last valid step to its first */
+} clrnn_direction;
+
+CLRNN_API const char *clrnn_cell_name(clrnn_cell cell); /* "rnn", "lstm", "gru" */
+CLRNN_API int clrnn_cell_gates(clrnn_cell cell);        /* G: 1, 4, 3 */
+
+typedef struct clrnn_net clrnn_net;
+
+typedef struct clrnn_net_desc {
+    clrnn_cell cell;
+    clrnn_reset reset;               /* gru */
+    clrnn_nonlinearity nonlinearity; /* rnn */
+    clrnn_direction direction;
+    int inputs; /* I, 1 .. 2^20 */
+    int hidden; /* H, 1 .. 2^20 */
+} clrnn_net_desc;
+
+/* A net of one layer and one direction. It needs no context. */
+CLRNN_API clrnn_status clrnn_net_create(clrnn_net **out, const clrnn_net_desc *desc);
+CLRNN_API void clrnn_net_free(clrnn_net *net);
+CLRNN_API const clrnn_net_desc *clrnn_net_get_desc(const clrnn_net *net);
+/* Names and shapes are PyTorch's: weight_ih_l0 [G H][I], weight_hh_l0 [G H][H], bias_ih_l0 [G H],
+ * bias_hh_l0 [G H] (of a reverse layer with _reverse behind). Gate order i,f,g,o and r,z,n.
+ * float32 or float64 in host memory; copied. A bias that is never set is 0; both weights must be
+ * set before the first plan. Errors: ARGUMENT (name), SHAPE. */
+CLRNN_API clrnn_status clrnn_net_set_weight(clrnn_net *net, const char *name,
+                                            const clrnn_tensor *value);
+/* A view of the net's own float32 copy, valid until the net is changed or freed. */
+CLRNN_API clrnn_status clrnn_net_get_weight(clrnn_tensor *out, const clrnn_net *net,
+                                            const char *name);
+
+/* ---- plans ----------------------------------------------------------------------------------- */
+
+typedef enum clrnn_projection {
+    CLRNN_PROJECTION_AUTO = 0, /* CLBlast on GPUs where built in and not strict, else our own */
+    CLRNN_PROJECTION_OWN,
+    CLRNN_PROJECTION_CLBLAST
+} clrnn_projection;
+
+typedef struct clrnn_plan clrnn_plan;
+
+typedef struct clrnn_plan_desc {
+    const char *algorithm; /* NULL: chosen; else "single/panel", "single/stream", "step/stream" */
+    int steps;             /* the most steps T of a call, 1 .. 2^30 */
+    int batch;             /* the most rows N of a call, 1 .. 2^30 */
+    int batch_first;       /* 1: x is [N][T][I] and y [N][T][H]; 0: [T][N][I] and [T][N][H] */
+    int last_only;         /* 1: y is [N][H], the final state of each row */
+    clrnn_projection projection;
+    cl_mem workspace; /* your own device memory for work space, or NULL; OpenCL only; retained */
+} clrnn_plan_desc;
+
+/* The net must outlive the plan and not change while it is used. Builds programs, packs weights
+ * and reserves work space: a later forward allocates and builds nothing.
+ * Errors: UNSUPPORTED (with the reason), BUILD, MEMORY, SHAPE (workspace too small). */
+CLRNN_API clrnn_status clrnn_plan_create(clrnn_plan **out, clrnn_context *context,
+                                         const clrnn_net *net, const clrnn_plan_desc *desc);
+CLRNN_API void clrnn_plan_free(clrnn_plan *plan);
+/* Bytes of work space that such a plan takes (all but weights and states): computed, nothing is
+ * allocated. */
+CLRNN_API clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context,
+                                                 const clrnn_net *net,
+                                                 const clrnn_plan_desc *desc);
+/* What was chosen and why, "key: value" lines; valid as long as the plan. */
+CLRNN_API const char *clrnn_plan_describe(const clrnn_plan *plan);
+
+typedef struct clrnn_algorithm_info {
+    char name[32];
+    int allowed;
+    char reason[192]; /* why it is refused, or what speaks for it */
+} clrnn_algorithm_info;
+
+/* Every algorithm of the context's engine, in order of preference. As clrnn_devices. */
+CLRNN_API clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info *infos,
+                                             size_t capacity, const clrnn_context *context,
+                                             const clrnn_net *net, const clrnn_plan_desc *desc);
+
+/* ---- states ---------------------------------------------------------------------------------- */
+
+/* h (and c) of `slots` streams, all 0 at first, kept where the context computes. */
+typedef struct clrnn_state clrnn_state;
+CLRNN_API clrnn_status clrnn_state_create(clrnn_state **out, clrnn_context *context,
+                                          const clrnn_net *net, int slots);
+CLRNN_API void clrnn_state_free(clrnn_state *state);
+CLRNN_API clrnn_status clrnn_state_reset(clrnn_state *state, int slot); /* -1: all slots */
+/* Host arrays [slots][H] or [1][slots][H] float32; either may be NULL. c only for lstm. */
+CLRNN_API clrnn_status clrnn_state_write(clrnn_state *state, const clrnn_tensor *h,
+                                         const clrnn_tensor *c);
+CLRNN_API clrnn_status clrnn_state_read(const clrnn_state *state, clrnn_tensor *h,
+                                        clrnn_tensor *c);
+
+/* ---- forward --------------------------------------------------------------------------------- */
+
+/* Tensors that are not wanted stay zeroed. Each may lie in host memory or in a buffer of the
+ * context (OpenCL engine only); float32 but for lengths. T and N are taken from x. */
+typedef struct clrnn_forward_args {
+    clrnn_state *state;   /* start and end state; NULL: start from h_0, c_0 or 0, end in h_n, c_n */
+    const int32_t *slots; /* [N] state slot of each row, all different; NULL: row n has slot n */
+    clrnn_tensor x;       /* [T][N][I], or [N][T][I] if batch_first */
+    clrnn_tensor y;       /* [T][N][H], [N][T][H], or [N][H] if last_only */
+    clrnn_tensor lengths; /* [N] int32 or int64 in host memory, 0 .. T: valid steps of each row */
+    clrnn_tensor h_0;     /* [N][H] or [1][N][H]: replaces the state before the first step */
+    clrnn_tensor c_0;     /* lstm */
+    clrnn_tensor h_n;     /* [N][H] or [1][N][H]: the state after each row's last valid step */
+    clrnn_tensor c_n;     /* lstm */
+    clrnn_tensor cells;   /* lstm: every c_t, shaped as y without last_only */
+} clrnn_forward_args;
+
+/* Outputs past a row's length are 0; its final state is the state after its last valid step, the
+ * initial state where the length is 0. With any host tensor among x, y, h_n, c_n, cells the call
+ * returns when all results are there; with buffers only it enqueues, returns, and *done is an event
+ * of yours to release. `wait` as in OpenCL.
+ * Errors: SHAPE and ARGUMENT (nothing was enqueued), OPENCL, TIMEOUT, LOST. */
+CLRNN_API clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args,
+                                     cl_uint num_wait, const cl_event *wait, cl_event *done);
+
+/* Times of the last forward of this plan that ran with profiling on, in microseconds. */
+typedef struct clrnn_profile {
+    double projection_us, recurrence_us, transfer_us, total_us;
+    uint64_t launches, bytes_to_device, bytes_from_device, workspace_bytes;
+} clrnn_profile;
+CLRNN_API clrnn_status clrnn_plan_profile(clrnn_profile *out, const clrnn_plan *plan);
+
+/* ---- judge ----------------------------------------------------------------------------------- */
+
+/* How a result compares with the equations. Each step is computed again in double precision from
+ * the result's own h (and c) of the step before; its difference is the residual, and the bound is
+ * what rounding can do to one step in float32, computed from the data. */
+typedef struct clrnn_judgement {
+    int64_t checked;   /* values held against a bound */
+    int64_t bad;       /* values whose residual is over its bound, or is NaN where it must not be */
+    double ratio;      /* the largest residual / bound; fine when <= 1 */
+    double residual;   /* the residual and the bound at the worst value */
+    double bound;
+    int64_t step, row, unit; /* where that is */
+    char what[16];     /* "y", "c", "h_n", "c_n", "padding" */
+    double max_abs;    /* against the fp64 trajectory; informative: a chaotic net may differ */
+    double max_ulp;
+} clrnn_judgement;
+
+/* args as of clrnn_forward with host tensors: x, y (all steps), lengths, h_0, c_0 are read; h_n,
+ * c_n and cells are judged where given. Without cells an lstm's c is carried along in double
+ * precision with its own bound. state and slots must be NULL. */
+CLRNN_API clrnn_status clrnn_judge(clrnn_judgement *out, const clrnn_net *net, int batch_first,
+                                   const clrnn_forward_args *args);
+
+/* ---- arrays: .npy and .npz ------------------------------------------------------------------- */
+
+/* An ordered set of named arrays in host memory, always dense, C order and native byte order. */
+typedef struct clrnn_arrays clrnn_arrays;
+CLRNN_API clrnn_status clrnn_arrays_create(clrnn_arrays **out);
+/* Reads .npy (one array, name "") or .npz, told apart by content; "-" is standard input.
+ * Errors: IO (cannot be read), FORMAT (what is wrong with it), MEMORY. */
+CLRNN_API clrnn_status clrnn_arrays_load(clrnn_arrays **out, const char *path);
+/* Writes whole or not at all. A path ending in .npz: every array; otherwise .npy of the first one.
+ * "-" is standard output. */
+CLRNN_API clrnn_status clrnn_arrays_save(const clrnn_arrays *arrays, const char *path);
+CLRNN_API void clrnn_arrays_free(clrnn_arrays *arrays);
+CLRNN_API size_t clrnn_arrays_count(const clrnn_arrays *arrays);
+CLRNN_API const char *clrnn_arrays_name(const clrnn_arrays *arrays, size_t i);
+/* Views valid as long as the set. NULL if there is no such array. */
+CLRNN_API const clrnn_tensor *clrnn_arrays_at(const clrnn_arrays *arrays, size_t i);
+CLRNN_API const clrnn_tensor *clrnn_arrays_find(const clrnn_arrays *arrays, const char *name);
+/* Adds an array of zeros and gives its view to fill. Errors: ARGUMENT (name taken), MEMORY. */
+CLRNN_API clrnn_status clrnn_arrays_add(clrnn_tensor *out, clrnn_arrays *arrays, const char *name,
+                                        clrnn_dtype dtype, int rank, const int64_t *shape);
+/* Adds a dense copy of `source` (host memory) converted to dtype. */
+CLRNN_API clrnn_status clrnn_arrays_convert(clrnn_tensor *out, clrnn_arrays *arrays,
+                                            const char *name, clrnn_dtype dtype,
+                                            const clrnn_tensor *source);
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+/* A file that holds a net. Now: .npz with `Wx Wh b` (the NumPy lesson: one tanh layer), or with
+ * PyTorch's names of one layer and one direction under any one prefix. */
+typedef struct clrnn_model clrnn_model;
+CLRNN_API clrnn_status clrnn_model_load(clrnn_model **out, const char *path,
+                                        clrnn_nonlinearity nonlinearity);
+CLRNN_API clrnn_status clrnn_model_save(const clrnn_model *model, const char *path);
+CLRNN_API void clrnn_model_free(clrnn_model *model);
+CLRNN_API const clrnn_net *clrnn_model_net(const clrnn_model *model);
+
+typedef struct clrnn_layer_info {
+    char name[128];  /* "rnn", from the names' prefix, or the type in small letters */
+    char type[32];   /* "RNN", "LSTM", "GRU" */
+    int outputs;     /* features of its output */
+    int64_t params;  /* parameters stored in the file */
+} clrnn_layer_info;
+CLRNN_API size_t clrnn_model_layer_count(const clrnn_model *model);
+CLRNN_API clrnn_status clrnn_model_layer(clrnn_layer_info *out, const clrnn_model *model,
+                                         size_t layer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CLRNN_H */

@@ -1,0 +1,28 @@
+/*
+ * cell_gru_after.cl: gated recurrent unit, reset after the product (PyTorch, cuDNN, Keras), gates
+ * r, z, n in PyTorch's order.
+ *
+ *     r = sigmoid(gx_r + gh_r)          z = sigmoid(gx_z + gh_z)
+ *     n = tanh(gx_n + r gh_n)           h' = n + z (h - n)
+ *
+ * gh_n = W_hn h + b_hn alone is multiplied by r: this is why gx and gh stay apart everywhere.
+ */
+#define PHASES 1
+#define STATES 1
+#define CARRIES 0
+#define PHASE_ROWS_0 3
+#define PHASE_GATE_0 0
+#define PHASE_WORDS_0 3
+
+static inline real cell_phase_0(const struct params *p, const real *gx, const real *gh, real *state,
+                                real *carry) {
+    (void)carry;
+    /* r = sigmoid(gx_r + gh_r) */
+    const real r = ACT(0, gx[0] + gh[0]);
+    /* z = sigmoid(gx_z + gh_z) */
+    const real z = ACT(0, gx[1] + gh[1]);
+    /* n = tanh(gx_n + r gh_n) */
+    const real n = ACT(1, FMA(r, gh[2], gx[2]));
+    /* h' = (1 - z) n + z h */
+    return FMA(z, state[0] - n, n);
+}

@@ -1,0 +1,75 @@
+/*
+ * common.cl: the small language in which the other kernel files are written.
+ *
+ * Every kernel file is OpenCL C 1.2. Those that the CPU engine compiles too stay in the subset of
+ * OpenCL C and C11 that the names below make: a `real` is VECTOR_WIDTH floats, one unit in each
+ * lane, and arithmetic on it is +, -, * and FMA alone, so that every compiler gives the same bits.
+ * What is here: types, loads, stores, selection, repetition. What is not: mathematics.
+ */
+#ifdef __OPENCL_VERSION__
+
+#pragma OPENCL FP_CONTRACT OFF
+
+#define GLOBAL __global
+#define LOCAL __local
+#define KERNEL __kernel
+#define GROUP_PARAMS /* the C build hands the group's number over as arguments */
+#define GROUP_ID(dim) ((int)get_group_id(dim))
+#define LOCAL_ID ((int)get_local_id(0))
+#define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+#define SMALL_LOOP __attribute__((opencl_unroll_hint))
+
+#if VECTOR_WIDTH == 1
+typedef float real;
+typedef int whole;
+#define VLOAD(p) (*(p))
+#define VSTORE(x, p) (*(p) = (x))
+#define AS_WHOLE(x) as_int(x)
+#define AS_REAL(i) as_float(i)
+#else
+#define JOIN_WIDTH(type) CAT(type, VECTOR_WIDTH)
+typedef CAT(float, VECTOR_WIDTH) real;
+typedef CAT(int, VECTOR_WIDTH) whole;
+#define VLOAD(p) CAT(vload, VECTOR_WIDTH)(0, p)
+#define VSTORE(x, p) CAT(vstore, VECTOR_WIDTH)(x, 0, p)
+#define AS_WHOLE(x) CAT(as_int, VECTOR_WIDTH)(x)
+#define AS_REAL(i) CAT(as_float, VECTOR_WIDTH)(i)
+#endif
+#define SPLAT(x) ((real)(x))
+#define SPLAT_WHOLE(x) ((whole)(x))
+#define FMA(a, b, c) fma(a, b, c)
+#define PICK(condition, yes, no) ((condition) ? (yes) : (no))
+
+#endif /* __OPENCL_VERSION__; in C the same names come from cpu_language.h */
+
+#define R(constant) SPLAT(constant)
+
+/* First and last name pasting, after their arguments were expanded. */
+#define CAT_(a, b) a##b
+#define CAT(a, b) CAT_(a, b)
+
+/* REPEAT_ROWS(M, a) writes M(0, a) M(1, a) ... for the ROWS rows of a tile, so that a tile's
+ * accumulators are named variables: arrays of them cost up to a quarter of the speed. REPEAT_COLS
+ * is the same text again, since a macro cannot repeat inside itself. */
+#define ROWS_1(M, a) M(0, a)
+#define ROWS_2(M, a) ROWS_1(M, a) M(1, a)
+#define ROWS_3(M, a) ROWS_2(M, a) M(2, a)
+#define ROWS_4(M, a) ROWS_3(M, a) M(3, a)
+#define ROWS_5(M, a) ROWS_4(M, a) M(4, a)
+#define ROWS_6(M, a) ROWS_5(M, a) M(5, a)
+#define ROWS_7(M, a) ROWS_6(M, a) M(6, a)
+#define ROWS_8(M, a) ROWS_7(M, a) M(7, a)
+#define REPEAT_ROWS(M, a) CAT(ROWS_, ROWS)(M, a)
+#define COLS_1(M, a) M(a, 0)
+#define COLS_2(M, a) COLS_1(M, a) M(a, 1)
+#define COLS_3(M, a) COLS_2(M, a) M(a, 2)
+#define COLS_4(M, a) COLS_3(M, a) M(a, 3)
+#define COLS_5(M, a) COLS_4(M, a) M(a, 4)
+#define COLS_6(M, a) COLS_5(M, a) M(a, 5)
+#define COLS_7(M, a) COLS_6(M, a) M(a, 6)
+#define COLS_8(M, a) COLS_7(M, a) M(a, 7)
+
+/* FOR_PHASES(M) writes M(0) M(1) ... for the phases of the cell. */
+#define PHASES_1(M) M(0)
+#define PHASES_2(M) M(0) M(1)
+#define FOR_PHASES(M) CAT(PHASES_, PHASES)(M)
