@@ -163,6 +163,7 @@ typedef struct clrnn_context_desc {
     const char *device;     /* NULL: the best; else an index, "P:D", part of a name, "gpu", "cpu" */
     cl_command_queue queue; /* your own in-order queue (then its device is used); retained */
     clrnn_engine engine;
+    int profile;         /* 1: time each forward by phase (clrnn_plan_profile) */
     int strict;          /* 1: refuse whatever could change a bit (CLBlast, flushed denormals) */
     uint64_t timeout_ms; /* longest wait for the device; 0: for ever */
 } clrnn_context_desc;

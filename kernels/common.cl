@@ -6,7 +6,15 @@
  * lane, and arithmetic on it is +, -, * and FMA alone, so that every compiler gives the same bits.
  * What is here: types, loads, stores, selection, repetition. What is not: mathematics.
  */
-#ifdef __OPENCL_VERSION__
+/* Pastes names after their arguments were expanded. */
+#define CAT_(a, b) a##b
+#define CAT(a, b) CAT_(a, b)
+
+/* The same once more, for macros whose arguments paste with CAT: a macro cannot run inside itself. */
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+#ifdef __OPENCL_C_VERSION__
 
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -17,7 +25,8 @@
 #define GROUP_ID(dim) ((int)get_group_id(dim))
 #define LOCAL_ID ((int)get_local_id(0))
 #define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
-#define SMALL_LOOP __attribute__((opencl_unroll_hint))
+#define UNROLL _Pragma("unroll")
+#define GROUP_SHAPE __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1)))
 
 #if VECTOR_WIDTH == 1
 typedef float real;
@@ -27,7 +36,6 @@ typedef int whole;
 #define AS_WHOLE(x) as_int(x)
 #define AS_REAL(i) as_float(i)
 #else
-#define JOIN_WIDTH(type) CAT(type, VECTOR_WIDTH)
 typedef CAT(float, VECTOR_WIDTH) real;
 typedef CAT(int, VECTOR_WIDTH) whole;
 #define VLOAD(p) CAT(vload, VECTOR_WIDTH)(0, p)
@@ -40,13 +48,9 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #define FMA(a, b, c) fma(a, b, c)
 #define PICK(condition, yes, no) ((condition) ? (yes) : (no))
 
-#endif /* __OPENCL_VERSION__; in C the same names come from cpu_language.h */
+#endif /* __OPENCL_C_VERSION__; in C the same names come from cpu_language.h */
 
 #define R(constant) SPLAT(constant)
-
-/* First and last name pasting, after their arguments were expanded. */
-#define CAT_(a, b) a##b
-#define CAT(a, b) CAT_(a, b)
 
 /* REPEAT_ROWS(M, a) writes M(0, a) M(1, a) ... for the ROWS rows of a tile, so that a tile's
  * accumulators are named variables: arrays of them cost up to a quarter of the speed. REPEAT_COLS
@@ -59,7 +63,7 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #define ROWS_6(M, a) ROWS_5(M, a) M(5, a)
 #define ROWS_7(M, a) ROWS_6(M, a) M(6, a)
 #define ROWS_8(M, a) ROWS_7(M, a) M(7, a)
-#define REPEAT_ROWS(M, a) CAT(ROWS_, ROWS)(M, a)
+#define REPEAT_ROWS(M, a) JOIN(ROWS_, ROWS)(M, a)
 #define COLS_1(M, a) M(a, 0)
 #define COLS_2(M, a) COLS_1(M, a) M(a, 1)
 #define COLS_3(M, a) COLS_2(M, a) M(a, 2)
@@ -72,4 +76,4 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 /* FOR_PHASES(M) writes M(0) M(1) ... for the phases of the cell. */
 #define PHASES_1(M) M(0)
 #define PHASES_2(M) M(0) M(1)
-#define FOR_PHASES(M) CAT(PHASES_, PHASES)(M)
+#define FOR_PHASES(M) JOIN(PHASES_, PHASES)(M)

@@ -5,7 +5,7 @@
  * and is all that knows of lengths, layouts and directions. 64-bit members stand first, so that
  * every compiler lays the structs out alike.
  */
-#ifdef __OPENCL_VERSION__
+#ifdef __OPENCL_C_VERSION__
 typedef long wide;
 typedef int narrow;
 #endif
@@ -27,7 +27,9 @@ struct params {
     narrow last_only; /* y is the final state alone */
     narrow cells;     /* every c_t is stored too */
     narrow has_y;     /* y is wanted */
-    narrow act[4];    /* the C build's activations, by slot */
+    narrow from_zero; /* every row starts from a state of 0, whatever the state holds */
+    narrow reserved;
+    narrow act[4];    /* the C build's activations, by slot: ACT_ID_... */
 };
 
 /* One row of the batch. Offsets and strides count floats. */
@@ -41,3 +43,8 @@ struct row {
     narrow reverse;   /* 1: from step length - 1 down to 0 */
     narrow reserved;
 };
+
+/* The activations: a C build picks by number at run time, an OpenCL build by name in its text. */
+#define ACT_ID_TANH 0
+#define ACT_ID_SIGMOID 1
+#define ACT_ID_RELU 2

@@ -12,6 +12,14 @@
 #define WORK_C 3
 #define WORK_CARRY 4
 
+/* The arguments of every kernel, in this order; the launch's own numbers follow. */
+#define KERNEL_ARRAYS                                                                              \
+    const struct params p, GLOBAL const struct row *restrict rows, GLOBAL const float *restrict x, \
+        GLOBAL const float *restrict w, GLOBAL const float *restrict b, GLOBAL float *state,       \
+        GLOBAL float *work, GLOBAL float *y, GLOBAL float *cells
+#define PASS_OF(step, scratch)                                                                     \
+    { rows, x, w, b, state, work, y, cells, scratch, step }
+
 /* What every part of a kernel hands on: the arrays of the launch and the step it is in. */
 typedef struct {
     GLOBAL const struct row *rows; /* [N] */
@@ -26,12 +34,12 @@ typedef struct {
     int step;
 } pass;
 
-static inline long time_of(GLOBAL const struct row *row, int step) {
+static inline wide time_of(GLOBAL const struct row *row, int step) {
     return row->reverse ? row->length - 1 - step : step;
 }
 
-static inline GLOBAL float *work_row(const struct params *p, const pass *a, int vector, int n) {
-    return a->work + vector * p->work_vector + (long)n * p->stride;
+static inline GLOBAL float *work_row(const struct params *p, const pass *a, int vector, wide n) {
+    return a->work + vector * p->work_vector + (wide)n * p->stride;
 }
 
 /* Stores the lanes of a vector that stand for units below `end`. */
@@ -55,20 +63,28 @@ static inline void store_units(real value, GLOBAL float *to, int unit, int end) 
 
 /* Makes row n ready for its first step: its state into the work space, 0 into every output past its
  * length. The items of the group share the units. */
-static inline void rows_begin(const struct params *p, const pass *a, int n) {
+static inline void rows_begin(const struct params *p, const pass *a, wide n) {
     GLOBAL const struct row *row = a->rows + n;
-    GLOBAL const float *h = a->state + (long)row->slot * p->hidden;
+    GLOBAL float *h = a->state + (wide)row->slot * p->hidden;
     GLOBAL float *h_work = work_row(p, a, WORK_H, n);
 #if STATES == 2
-    GLOBAL const float *c = h + p->state_words;
+    GLOBAL float *c = h + p->state_words;
     GLOBAL float *c_work = work_row(p, a, WORK_C, n);
 #endif
     for (int unit = LOCAL_ID; unit < p->stride; unit += GROUP_ITEMS) {
         const int inside = unit < p->hidden;
-        const float h_0 = inside ? h[unit] : 0.0f;
+        const int read = inside && !p->from_zero;
+        const int clear = inside && p->from_zero && row->length == 0; /* ends where it starts */
+        const float h_0 = read ? h[unit] : 0.0f;
         h_work[unit] = h_0;
+        if (clear) {
+            h[unit] = 0.0f;
+        }
 #if STATES == 2
-        c_work[unit] = inside ? c[unit] : 0.0f;
+        c_work[unit] = read ? c[unit] : 0.0f;
+        if (clear) {
+            c[unit] = 0.0f;
+        }
 #endif
         if (inside && p->has_y) {
             if (!p->last_only) {

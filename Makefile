@@ -1,0 +1,216 @@
+# clRNN: recurrent networks on any OpenCL device.
+#
+#   make              the program build/clrnn and the libraries
+#   make demo         sets up what is missing, builds, runs a trained network on real data
+#   make check        sets up what is missing, builds, runs the tests
+#   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers
+#   make mutants      breaks the code on purpose and sees the tests fail
+#   make lint         format, layers, kernels by a second compiler
+#   make install      PREFIX, DESTDIR as in every GNU project
+#
+# V=1 shows commands. CC, CFLAGS and LDFLAGS are added to, never overwritten. WITH_CLBLAST=0 builds
+# without CLBlast. New files are found by themselves.
+
+MAKEFLAGS += -rR
+ifeq ($(origin CC),default)
+CC := cc
+endif
+AR ?= ar
+ifeq ($(origin AR),default)
+AR := ar
+endif
+PREFIX ?= /usr/local
+DESTDIR ?=
+WITH_CLBLAST ?= 1
+BUILD ?= build
+VERSION := 0.1.0
+SOVERSION := 0
+COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+PKG_CONFIG ?= pkg-config
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
+CLRNN_CFLAGS := -std=c11 -O2 -g -D_POSIX_C_SOURCE=200809L -ffp-contract=off $(WARNINGS) -Iinclude -Isrc \
+	-Ikernels -I$(BUILD)/gen -fPIC -fvisibility=hidden -DCLRNN_BUILD -pthread
+CLRNN_LIBS := -lOpenCL -lzip -lm -pthread
+ifneq ($(WITH_CLBLAST),0)
+CLRNN_CFLAGS += -DWITH_CLBLAST
+CLRNN_LIBS += -lclblast
+endif
+
+# Debian packages: to build, to test, and a driver to run on.
+DEPS_BUILD := gcc make pkg-config ocl-icd-opencl-dev opencl-headers libclblast-dev libzip-dev \
+	libjansson-dev libmd-dev
+DEPS_TEST := check pocl-opencl-icd
+DEPS_LONG := oclgrind mesa-opencl-icd clang clang-format
+
+KERNELS := $(sort $(wildcard kernels/*.cl))
+LIB_SOURCES := $(filter-out src/cpu/cpu_kernels.c,$(sort $(wildcard src/*.c src/core/*.c \
+	src/algo/*.c src/cl/*.c src/cpu/*.c src/io/*.c)))
+CLI_SOURCES := $(sort $(wildcard src/cli/*.c))
+TEST_SOURCES := $(sort $(wildcard tests/*.c))
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+# ---- kernels as C: cell x instruction set x panel variant ----
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+ISAS := base v3 v4
+else
+ISAS := base
+endif
+ISA_FLAGS_base :=
+ISA_FLAGS_v3 := -march=x86-64-v3
+ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
+VARIANTS := 0 1 2
+CELLS := $(patsubst kernels/cell_%.cl,%,$(wildcard kernels/cell_*.cl)) project
+CPU_NAMES := $(foreach c,$(CELLS),$(foreach i,$(ISAS),$(foreach v,$(VARIANTS),$(c).$(i).$(v))))
+CPU_OBJECTS := $(CPU_NAMES:%=$(BUILD)/obj/kernels/%.o)
+
+LIB_OBJECTS := $(call object,$(LIB_SOURCES)) $(CPU_OBJECTS) $(BUILD)/obj/kernel_text.o
+CLI_OBJECTS := $(call object,$(CLI_SOURCES))
+TEST_OBJECTS := $(call object,$(TEST_SOURCES))
+
+.DEFAULT_GOAL := all
+.PHONY: all check check-long demo deps lint mutants install uninstall clean dist format FORCE
+.SECONDARY:
+
+all: $(BUILD)/clrnn $(BUILD)/libclrnn.a $(BUILD)/libclrnn.so.$(SOVERSION) $(BUILD)/clrnn.pc
+
+# ---- generated: the kernels' text, the table of C kernels, the commit ----
+$(BUILD)/gen/kernel_text.c: $(KERNELS) Makefile
+	$(call say,EMBED,kernels/*.cl)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk 'BEGIN { print "/* generated from kernels */\n#include <string.h>\n\n#include \"cl/cl_internal.h\"\n\nstatic const struct {\n    const char *file, *text;\n} files[] = {" } \
+	FNR == 1 { if (NR > 1) print "    },"; n = split(FILENAME, part, "/"); print "    {\"" part[n] "\"," } \
+	{ gsub(/[\\"]/, "\\\\&"); print "     \"" $$0 "\\n\"" } \
+	END { print "    },\n};\n\nconst char *kernel_text(const char *file) {\n    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {\n        if (strcmp(files[i].file, file) == 0) {\n            return files[i].text;\n        }\n    }\n    return NULL;\n}" }' \
+	$(KERNELS) > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/gen/cpu_kernels_table.h: Makefile $(KERNELS)
+	$(Q)mkdir -p $(@D)
+	$(Q){ for n in $(subst .,_,$(CPU_NAMES)); do echo "extern const struct cpu_kernels cpu_kernels_$$n;"; done; \
+	echo "static const struct cpu_kernels *const table[] = {"; \
+	for n in $(subst .,_,$(CPU_NAMES)); do echo "    &cpu_kernels_$$n,"; done; echo "};"; } > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/gen/commit: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
+
+# ---- compiling ----
+$(BUILD)/obj/kernel_text.o: $(BUILD)/gen/kernel_text.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CLRNN_CFLAGS) -Wno-overlength-strings $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/src/api.o: EXTRA = -DCLRNN_COMMIT='"$(COMMIT)"'
+$(BUILD)/obj/src/api.o: $(BUILD)/gen/commit
+$(BUILD)/obj/src/cpu/cpu_isa.o: $(BUILD)/gen/cpu_kernels_table.h
+
+$(BUILD)/obj/%.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CLRNN_CFLAGS) $(EXTRA) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# name: cell.isa.variant. A function of a template need not be used, nor every parameter.
+part = $(word $(2),$(subst ., ,$(1)))
+$(BUILD)/obj/kernels/%.o: src/cpu/cpu_kernels.c Makefile
+	$(call say,KERNEL,$*)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CLRNN_CFLAGS) -Wno-unused-parameter -Wno-unused-function $(CPPFLAGS) $(CFLAGS) \
+	$(ISA_FLAGS_$(call part,$*,2)) -DCELL_NAME=$(call part,$*,1) -DISA=$(call part,$*,2) \
+	-DPANEL_VARIANT=$(call part,$*,3) $(if $(filter project,$(call part,$*,1)),-DCELL_IS_PROJECTION) \
+	-DCELL_FILE='"cell_$(call part,$*,1).cl"' -MMD -MP -c $< -o $@
+
+# ---- linking ----
+$(BUILD)/libclrnn.a: $(LIB_OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/libclrnn.so.$(SOVERSION): $(LIB_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,libclrnn.so.$(SOVERSION) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
+	$(Q)ln -sf libclrnn.so.$(SOVERSION) $(BUILD)/libclrnn.so
+
+$(BUILD)/clrnn: $(CLI_OBJECTS) $(BUILD)/libclrnn.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -ljansson -lmd -o $@
+
+$(BUILD)/check_clrnn: $(TEST_OBJECTS) $(BUILD)/obj/src/cli/problem.o $(BUILD)/obj/src/cli/suggest.o $(BUILD)/libclrnn.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
+
+$(BUILD)/clrnn.pc: Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: clrnn\nDescription: recurrent networks on any OpenCL device\nVersion: %s\nRequires: OpenCL\nRequires.private: libzip\nLibs: -L$${libdir} -lclrnn\nLibs.private: %s\nCflags: -I$${includedir}\n' \
+	'$(PREFIX)' '$(VERSION)' '$(CLRNN_LIBS)' > $@
+
+# ---- setting up ----
+deps:
+	@echo $(DEPS_BUILD) $(DEPS_TEST)
+
+# Installs what is missing as root or with sudo, or prints the one command.
+define set_up
+	@missing=; for p in $(1); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null; then \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  if [ -z "$$sudo" ] || sudo -n true 2>/dev/null; then \
+	    echo "installing$$missing"; \
+	    ($$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing) </dev/null >$(BUILD)-apt.log 2>&1 \
+	      || { tail -5 $(BUILD)-apt.log; exit 1; }; rm -f $(BUILD)-apt.log; \
+	  else echo "please run: sudo apt-get install$$missing"; exit 1; fi; fi
+endef
+
+.PHONY: set-up-demo set-up-check set-up-long
+set-up-demo:
+	$(call set_up,$(DEPS_BUILD) pocl-opencl-icd)
+set-up-check:
+	$(call set_up,$(DEPS_BUILD) $(DEPS_TEST))
+set-up-long:
+	$(call set_up,$(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LONG))
+
+# ---- running ----
+# The second make sees what the first installed.
+demo: set-up-demo
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo.sh $(BUILD)/clrnn
+
+check: set-up-check
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
+	$(Q)CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT:-600} $(BUILD)/check_clrnn
+
+check-long: set-up-long
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
+	$(Q)tests/check_long.sh $(BUILD)
+
+mutants: set-up-check
+	$(Q)tests/mutants.sh
+
+lint: set-up-long
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
+	$(Q)tests/lint.sh $(BUILD)
+
+FORMATTED := $(wildcard include/*.h src/*.c src/*/*.c src/*/*.h kernels/*.cl tests/*.c tests/*.h tests/samples/*.c)
+format:
+	$(Q)clang-format -i $(FORMATTED)
+
+install: all
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	$(Q)install -m 755 $(BUILD)/clrnn $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 644 $(BUILD)/libclrnn.a $(DESTDIR)$(PREFIX)/lib
+	$(Q)install -m 755 $(BUILD)/libclrnn.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
+	$(Q)ln -sf libclrnn.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libclrnn.so
+	$(Q)install -m 644 include/clrnn.h $(DESTDIR)$(PREFIX)/include
+	$(Q)install -m 644 $(BUILD)/clrnn.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/clrnn $(DESTDIR)$(PREFIX)/lib/libclrnn.* \
+	$(DESTDIR)$(PREFIX)/include/clrnn.h $(DESTDIR)$(PREFIX)/lib/pkgconfig/clrnn.pc
+
+dist:
+	$(Q)git archive --prefix=clrnn-$(VERSION)/ -o clrnn-$(VERSION).tar.gz HEAD
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+%.d: ;
+-include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)

@@ -1,0 +1,32 @@
+/*
+ * sched_step.cl: one launch a step and phase; a group computes one tile. The launches of a queue
+ * follow each other, and that is all the order between groups that there is.
+ *
+ * The projection runs here too: as one launch, its rows being those of all steps.
+ */
+
+#ifndef STEP_ROWS /* rows of a launch */
+#define STEP_ROWS p.batch
+#endif
+
+/* Makes row GROUP_ID(0) ready for its first step. */
+KERNEL GROUP_SHAPE void step_begin(KERNEL_ARRAYS, const int step, const int phase GROUP_PARAMS) {
+    const pass a = PASS_OF(step, 0);
+    (void)phase;
+    rows_begin(&p, &a, GROUP_ID(0));
+}
+
+#define STEP_RUN(P)                                                                                \
+    if (phase == P) {                                                                              \
+        CAT(tile_run_, P)(&p, &a, GROUP_ID(0), n, count);                                          \
+    }
+
+/* Groups: blocks of units x tiles of `batch` rows (the projection: steps x batch rows). */
+KERNEL GROUP_SHAPE void step_forward(KERNEL_ARRAYS, const int step, const int phase GROUP_PARAMS) {
+    LOCAL float scratch[SCRATCH_FLOATS];
+    const pass a = PASS_OF(step, scratch);
+    const wide n = (wide)GROUP_ID(1) * ROWS;
+    const wide rest = STEP_ROWS - n;
+    const int count = rest < ROWS ? (int)rest : ROWS;
+    FOR_PHASES(STEP_RUN)
+}

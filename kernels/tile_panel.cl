@@ -1,0 +1,103 @@
+/*
+ * tile_panel.cl: the product on a CPU core. One work-item computes ROWS rows of the batch times one
+ * panel of units, with its sums in named vector registers.
+ *
+ * Packed weights of a panel, BLOCK = TILE_VECTORS x VECTOR_WIDTH units wide:
+ *
+ *     k = 0 | row 0: unit 0 .. BLOCK-1 | row 1: unit 0 .. BLOCK-1 | ... row R-1 |
+ *     k = 1 | ...                                                               |
+ *
+ * so that the loop over k reads them once, in order, and the R sums of a unit end in the same lane:
+ * the cell runs on registers. A template, once for each phase.
+ */
+#ifndef ROWS /* rows of the batch in a tile, 1 .. 8 */
+#define ROWS 1
+#endif
+
+#define TILE_VECTORS PHASE_NAME(TILE_VECTORS_)
+#define BLOCK (TILE_VECTORS * VECTOR_WIDTH)
+#define COLS PHASE_NAME(TILE_COLS_) /* R x TILE_VECTORS, as a plain number */
+#define REPEAT_COLS(M, a) JOIN(COLS_, COLS)(M, a)
+
+#define TILE_POINT(i, unused)                                                                      \
+    GLOBAL const float *restrict v##i = PHASE_NAME(phase_source_)(p, a, n + ((i) < count ? (i) : 0));
+#define TILE_ZERO(i, j) real a##i##_##j = SPLAT(0.0f);
+#define TILE_ZEROS(i, unused) REPEAT_COLS(TILE_ZERO, i)
+#define TILE_LOAD(unused, j) const real w##j = VLOAD(wk + (j) * VECTOR_WIDTH);
+#define TILE_FMA(i, j) a##i##_##j = FMA(v, w##j, a##i##_##j);
+#define TILE_ROW(i, unused)                                                                        \
+    {                                                                                              \
+        const real v = SPLAT(v##i[k]);                                                             \
+        REPEAT_COLS(TILE_FMA, i)                                                                   \
+    }
+#define TILE_ADD(i, j) sums[(i) * COLS + (j)] = sums[(i) * COLS + (j)] + a##i##_##j;
+#define TILE_ADDS(i, unused) REPEAT_COLS(TILE_ADD, i)
+
+static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
+    return (PHASE_UNITS + BLOCK - 1) / BLOCK;
+}
+
+/* Rows n .. n + count - 1 (count <= ROWS) times panel `block`, from product to finish. */
+static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, int block, wide n,
+                                         int count) {
+    if (!PHASE_NAME(phase_live_)(p, a, n, count)) {
+        return;
+    }
+    const int unit = block * BLOCK;
+    GLOBAL const float *restrict wk = PHASE_WEIGHTS + (wide)block * PHASE_K * (COLS * VECTOR_WIDTH);
+    REPEAT_ROWS(TILE_POINT, 0) /* a row that is not there computes row n again */
+
+    real sums[ROWS * COLS];
+    UNROLL
+    for (int r = 0; r < PHASE_ROWS; r++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            const int at = unit + vector * VECTOR_WIDTH;
+            const real bias =
+                at < PHASE_UNITS ? VLOAD(PHASE_BIASES + r * PHASE_UNITS + at) : SPLAT(0.0f);
+            UNROLL
+            for (int i = 0; i < ROWS; i++) {
+                sums[i * COLS + r * TILE_VECTORS + vector] = bias;
+            }
+        }
+    }
+    /* Each slice is a chain from +0; the slices are added to the bias in ascending order. */
+    int k = 0;
+    for (int slice = 0; slice < PHASE_SLICES; slice++) {
+        const int slice_end = (slice + 1) * PHASE_SLICE;
+        const int end = slice_end < PHASE_K ? slice_end : PHASE_K;
+        REPEAT_ROWS(TILE_ZEROS, 0)
+        for (; k < end; k++, wk += COLS * VECTOR_WIDTH) {
+            REPEAT_COLS(TILE_LOAD, 0)
+            REPEAT_ROWS(TILE_ROW, 0)
+        }
+        REPEAT_ROWS(TILE_ADDS, 0)
+    }
+    for (int i = 0; i < count; i++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            const int at = unit + vector * VECTOR_WIDTH;
+            real gh[PHASE_ROWS];
+            UNROLL
+            for (int r = 0; r < PHASE_ROWS; r++) {
+                gh[r] = sums[i * COLS + r * TILE_VECTORS + vector];
+            }
+            if (at < PHASE_UNITS) {
+                PHASE_NAME(phase_finish_)(p, a, n + i, at, gh);
+            }
+        }
+    }
+}
+
+#undef TILE_POINT
+#undef TILE_ZERO
+#undef TILE_ZEROS
+#undef TILE_LOAD
+#undef TILE_FMA
+#undef TILE_ROW
+#undef TILE_ADD
+#undef TILE_ADDS
+#undef REPEAT_COLS
+#undef COLS
+#undef BLOCK
+#undef TILE_VECTORS

@@ -1,0 +1,277 @@
+/*
+ * algo.c: the list of pairs and the one function that turns a pair into a config.
+ *
+ * Schedules and tiles add their halves; what is common to all (sizes, program texts, weight layouts,
+ * the projection) is set here, in one place.
+ */
+#include "algo/algo.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Steps of one launch at most: a driver stops every loop after 65,535 rounds, watchdogs sooner. */
+enum { CHUNK_STEPS = 32768 };
+
+static const struct pair {
+    const char *name;
+    const struct schedule *schedule;
+    const struct tile *tile;
+} pairs[] = {
+    {"single/panel", &sched_single, &tile_panel},
+    {"single/stream", &sched_single, &tile_stream},
+    {"step/stream", &sched_step, &tile_stream},
+};
+enum { PAIR_COUNT = sizeof pairs / sizeof pairs[0] };
+
+size_t algo_count(void) {
+    return PAIR_COUNT;
+}
+
+int algo_slices(const struct cell *cell, int hidden) {
+    /* Shorter chains round less, and slices give a lone row independent chains to overlap. Below 64
+     * a chain is short anyway. */
+    if (hidden < 64) {
+        return 1;
+    }
+    return cell->gates == 1 ? 8 : 4;
+}
+
+void algo_define(struct algo_program *program, const char *name, int index, int value) {
+    const size_t at = strlen(program->defines);
+    if (index < 0) {
+        snprintf(program->defines + at, sizeof program->defines - at, "-D%s=%d ", name, value);
+    } else {
+        snprintf(program->defines + at, sizeof program->defines - at, "-D%s%d=%d ", name, index,
+                 value);
+    }
+}
+
+void algo_add_file(struct algo_program *program, const char *file, int phase) {
+    program->files[program->count] = file;
+    program->phases[program->count] = phase;
+    program->count++;
+}
+
+static const char *act_name(int act) {
+    switch (act) {
+    case ACT_ID_SIGMOID:
+        return "sigmoid";
+    case ACT_ID_RELU:
+        return "relu";
+    default:
+        return "tanh";
+    }
+}
+
+static void add_phase(struct algo_program *program, const char *phase_file, const struct tile *tile,
+                      int phase) {
+    algo_add_file(program, phase_file, phase);
+    algo_add_file(program, tile->file, -1);
+    algo_add_file(program, "phase_end.cl", -1);
+}
+
+/* common, params, rows, activation, cell, then phase and tile for each phase, then the schedule. */
+static void recurrence_text(struct algo_config *config, const struct pair *pair) {
+    struct algo_program *program = &config->program;
+    const struct cell *cell = &config->cell;
+    size_t end = strlen(program->defines);
+    for (int slot = 0; slot < cell->act_count; slot++) {
+        end += (size_t)snprintf(program->defines + end, sizeof program->defines - end,
+                                "-DACT_%d=act_%s ", slot, act_name(cell->acts[slot]));
+    }
+    algo_add_file(program, "common.cl", -1);
+    algo_add_file(program, "params.cl", -1);
+    algo_add_file(program, "activation.cl", -1);
+    algo_add_file(program, cell->file, -1);
+    algo_add_file(program, "rows.cl", -1);
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        add_phase(program, "phase.cl", pair->tile, phase);
+    }
+    algo_add_file(program, pair->schedule->file, -1);
+}
+
+static void projection_text(struct algo_program *program, const struct tile *tile) {
+    algo_add_file(program, "common.cl", -1);
+    algo_add_file(program, "params.cl", -1);
+    algo_add_file(program, "project_shape.cl", -1);
+    algo_add_file(program, "rows.cl", -1);
+    add_phase(program, "project.cl", tile, 0);
+    algo_add_file(program, "sched_step.cl", -1);
+}
+
+static int refuse(const struct pair *pair, const struct device_desc *device,
+                  const struct problem *problem, char *reason, size_t size) {
+    return pair->schedule->refuse(device, problem, reason, size) ||
+           pair->tile->refuse(device, problem, reason, size);
+}
+
+void algo_explain(clrnn_algorithm_info *out, size_t index, const struct device_desc *device,
+                  const struct problem *problem) {
+    struct algo_config config;
+    memset(out, 0, sizeof *out);
+    snprintf(out->name, sizeof out->name, "%s", pairs[index].name);
+    if (refuse(&pairs[index], device, problem, out->reason, sizeof out->reason)) {
+        return;
+    }
+    if (algo_configure(&config, device, problem, out->name) == CLRNN_STATUS_OK) {
+        out->allowed = 1;
+        snprintf(out->reason, sizeof out->reason, "%s", config.reason);
+    } else {
+        snprintf(out->reason, sizeof out->reason, "%.190s", clrnn_last_error()->message);
+    }
+}
+
+static clrnn_status find_pair(const struct pair **out, const struct device_desc *device,
+                              const struct problem *problem, const char *name) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char reason[192] = "";
+    *out = NULL;
+    for (size_t i = 0; i < PAIR_COUNT && *out == NULL; i++) {
+        const int named = name != NULL && strcmp(name, pairs[i].name) == 0;
+        if (name != NULL && !named) {
+            continue;
+        }
+        const int refused = refuse(&pairs[i], device, problem, reason, sizeof reason);
+        REQUIRE(!(named && refused), UNSUPPORTED, "plan: algorithm %s is refused: %s", name,
+                reason);
+        *out = refused ? NULL : &pairs[i];
+    }
+    REQUIRE(*out != NULL || name == NULL, ARGUMENT,
+            "plan: unknown algorithm %s: there are single/panel, single/stream, step/stream", name);
+    REQUIRE(*out != NULL, UNSUPPORTED, "plan: no algorithm fits the device: %s", reason);
+out:
+    return status;
+}
+
+static int round_up(int value, int multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+static clrnn_status choose_projection(struct algo_config *config, const struct device_desc *device,
+                                      const struct problem *problem) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int wanted = problem->projection == CLRNN_PROJECTION_CLBLAST;
+    REQUIRE(!wanted || device->kind != DEVICE_HOST, UNSUPPORTED,
+            "plan: projection clblast is for OpenCL devices, the engine is cpu");
+    REQUIRE(!wanted || device->has_clblast, UNSUPPORTED,
+            "plan: projection clblast is not in this build (WITH_CLBLAST=0)");
+    REQUIRE(!wanted || !device->strict, UNSUPPORTED,
+            "plan: projection clblast cannot keep strict's promise of equal bits");
+    REQUIRE(!wanted || problem->dense_rows, UNSUPPORTED,
+            "plan: projection clblast needs x as one dense matrix");
+    const int gpu = device->kind == DEVICE_GPU && device->has_clblast && !device->strict;
+    const int automatic = problem->projection == CLRNN_PROJECTION_AUTO && gpu;
+    config->projection = wanted || (automatic && problem->dense_rows) ? CLRNN_PROJECTION_CLBLAST
+                                                                     : CLRNN_PROJECTION_OWN;
+out:
+    return status;
+}
+
+clrnn_status algo_configure(struct algo_config *out, const struct device_desc *device,
+                            const struct problem *problem, const char *name) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct pair *pair = NULL;
+    const struct cell *cell = &problem->cell;
+    struct algo_config config;
+    memset(&config, 0, sizeof config);
+    TRY(find_pair(&pair, device, problem, name));
+    config.algorithm = pair->name;
+    config.cell = *cell;
+    config.workers = device->kind == DEVICE_HOST ? 1 : device->compute_units;
+    config.chunk_steps = CHUNK_STEPS;
+
+    const int slices = algo_slices(cell, problem->hidden);
+    pair->tile->shape(&config.tile, &config.program, device, cell, problem->hidden, slices,
+                      problem->batch);
+    struct params *params = &config.params;
+    params->inputs = problem->inputs;
+    params->hidden = problem->hidden;
+    params->stride = round_up(problem->hidden, config.tile.vector_width);
+    params->columns = cell->words * params->stride;
+    params->slices = slices;
+    params->slice = (problem->hidden + slices - 1) / slices;
+    for (int slot = 0; slot < cell->act_count; slot++) {
+        params->act[slot] = cell->acts[slot];
+    }
+    recurrence_text(&config, pair);
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        config.weights[phase] = (struct pack_layout){.gate = cell->phases[phase].gate,
+                                                     .rows = cell->phases[phase].rows,
+                                                     .units = problem->hidden,
+                                                     .columns = problem->hidden,
+                                                     .block = config.tile.block[phase],
+                                                     .transposed = problem->transposed};
+        config.weight_offset[phase] = config.weight_floats;
+        params->w_phase[phase] = (wide)config.weight_floats;
+        config.weight_floats += pack_floats(&config.weights[phase]);
+    }
+    pair->schedule->launches(&config, device, problem);
+
+    if (problem->has_projection) {
+        static const struct cell projection = {"project", "project.cl", 1, {{1, 0}}, 1, 1, 1, 0, {0}};
+        TRY(choose_projection(&config, device, problem));
+        pair->tile->shape(&config.projection_tile, &config.projection_program, device, &projection,
+                          params->columns, 1, (int64_t)problem->steps * problem->batch);
+        projection_text(&config.projection_program, pair->tile);
+        if (config.projection == CLRNN_PROJECTION_CLBLAST) {
+            config.projection_tile.block[0] = 1; /* CLBlast reads plain rows */
+        }
+        const int block = config.projection_tile.block[0];
+        config.projection_floats =
+            pack_projection_floats(cell->gates, params->stride, problem->inputs, block);
+        config.projection_launch = (struct algo_launch){
+            .kernel = "step_forward",
+            .groups = ALGO_GROUPS_STEPS,
+            .blocks = (params->columns + block - 1) / block};
+    }
+    /* x_proj [T N][columns]; work: 5 vectors [N][stride], rows.cl has their list */
+    config.x_proj_bytes = sizeof(float) * (size_t)problem->steps * (size_t)problem->batch *
+                          (size_t)params->columns;
+    config.work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)params->stride;
+    REQUIRE(device->max_alloc == 0 || config.x_proj_bytes <= device->max_alloc, MEMORY,
+            "plan: the projected input needs %zu bytes (T %d x N %d x %d floats), the device "
+            "allows %zu in one piece",
+            config.x_proj_bytes, problem->steps, problem->batch, params->columns,
+            device->max_alloc);
+    *out = config;
+out:
+    return status;
+}
+
+int algo_rows_group(const struct algo_config *config, int batch) {
+    const int share = (batch + config->workers - 1) / config->workers;
+    return round_up(share, config->tile.rows);
+}
+
+void algo_launch_groups(size_t groups[2], const struct algo_config *config,
+                        const struct algo_launch *launch, const struct algo_tile *tile, int steps,
+                        int batch) {
+    const size_t rows = (size_t)tile->rows;
+    groups[0] = (size_t)launch->blocks;
+    groups[1] = 1;
+    switch (launch->groups) {
+    case ALGO_GROUPS_TILES:
+        groups[1] = ((size_t)batch + rows - 1) / rows;
+        break;
+    case ALGO_GROUPS_STEPS:
+        groups[1] = ((size_t)steps * (size_t)batch + rows - 1) / rows;
+        break;
+    case ALGO_GROUPS_ROWS:
+        groups[0] = (size_t)batch;
+        break;
+    case ALGO_GROUPS_BATCH: {
+        const size_t share = (size_t)algo_rows_group(config, batch);
+        groups[0] = ((size_t)batch + share - 1) / share;
+        break;
+    }
+    }
+}
+
+size_t algo_work_offset(const struct algo_config *config) {
+    return (config->x_proj_bytes + ALGO_ALIGNMENT - 1) / ALGO_ALIGNMENT * ALGO_ALIGNMENT;
+}
+
+size_t algo_workspace_bytes(const struct algo_config *config) {
+    return algo_work_offset(config) + config->work_bytes;
+}

@@ -1,0 +1,148 @@
+/*
+ * algo.h: which algorithm runs a problem on a device, and how. Pure functions: no OpenCL call, no
+ * memory, no clock; so that a plan can be described, sized and tested without its device.
+ *
+ * An algorithm is a pair schedule/tile. The schedule says in which order the steps run and which
+ * launches that takes; the tile says who multiplies and how the weights lie. Neither asks for a cell:
+ * they loop over its phases.
+ */
+#ifndef CLRNN_ALGO_ALGO_H
+#define CLRNN_ALGO_ALGO_H
+
+#include "core/cell.h"
+#include "core/pack.h"
+#include "core/status.h"
+
+enum device_kind { DEVICE_HOST, DEVICE_CPU, DEVICE_GPU, DEVICE_ACCELERATOR };
+
+/* What the choice may depend on. DEVICE_HOST is the CPU engine: kernels compiled as C. */
+struct device_desc {
+    enum device_kind kind;
+    int compute_units;
+    int vector_width; /* lanes of a float vector to use in panels */
+    size_t max_group; /* work-items of a work-group */
+    size_t local_memory;
+    size_t max_alloc;
+    int has_clblast;
+    int strict;
+};
+
+struct problem {
+    struct cell cell;
+    int inputs, hidden;
+    int steps, batch;
+    int reverse;
+    int has_projection; /* 0: x_proj is given (backward recurrences) */
+    int transposed;     /* 1: W_hh is packed transposed */
+    int dense_rows;     /* 1: x is one dense matrix of T N rows in its own order */
+    clrnn_projection projection;
+};
+
+enum { ALGO_FILES = 16, ALGO_LAUNCHES = 4 };
+
+/* A program's text: common.cl ... with PHASE defined before some of them. */
+struct algo_program {
+    int count;
+    const char *files[ALGO_FILES];
+    int phases[ALGO_FILES]; /* value of PHASE before the file, or -1 */
+    char defines[640];      /* "-DROWS=4 ..." */
+};
+
+enum algo_groups {
+    ALGO_GROUPS_TILES, /* blocks of units x tiles of batch rows */
+    ALGO_GROUPS_STEPS, /* blocks of columns x tiles of steps x batch rows */
+    ALGO_GROUPS_ROWS,  /* one group a row */
+    ALGO_GROUPS_BATCH  /* one group for rows_group rows */
+};
+enum algo_repeat { ALGO_ONCE, ALGO_EACH_STEP, ALGO_EACH_CHUNK };
+
+struct algo_launch {
+    const char *kernel;
+    enum algo_groups groups;
+    enum algo_repeat repeat;
+    int phase;
+    int blocks; /* of units or columns */
+};
+
+/* How a product is computed: the same for the recurrence and for the projection. */
+struct algo_tile {
+    int rows;           /* rows of the batch in a tile */
+    int items;          /* work-items of a group */
+    int vector_width;   /* lanes of a `real` */
+    int split;          /* slices side by side */
+    int block[CELL_MAX_PHASES]; /* units of a block, by phase */
+    int variant;        /* of the C build's tiles */
+};
+
+struct algo_config {
+    const char *algorithm; /* "single/panel" */
+    char reason[192];
+    struct cell cell;
+    struct algo_tile tile, projection_tile;
+    struct algo_program program, projection_program;
+    struct algo_launch launches[ALGO_LAUNCHES]; /* of a phase for a step, in order */
+    int launch_count;
+    struct algo_launch projection_launch;
+    clrnn_projection projection; /* OWN or CLBLAST */
+    struct pack_layout weights[CELL_MAX_PHASES];
+    size_t weight_offset[CELL_MAX_PHASES]; /* floats */
+    size_t weight_floats, projection_floats;
+    int workers;       /* groups of a `single` launch to aim at */
+    int chunk_steps;   /* steps of a launch at most */
+    struct params params; /* sizes that do not depend on a call */
+    size_t x_proj_bytes, work_bytes;
+};
+
+/* The chosen or named algorithm; UNSUPPORTED with the reason if it is refused. */
+clrnn_status algo_configure(struct algo_config *out, const struct device_desc *device,
+                            const struct problem *problem, const char *name);
+
+/* Every pair in order of preference for the device, with the reason for or against. */
+size_t algo_count(void);
+void algo_explain(clrnn_algorithm_info *out, size_t index, const struct device_desc *device,
+                  const struct problem *problem);
+
+/* Groups of a launch for a call with these steps and rows. */
+void algo_launch_groups(size_t groups[2], const struct algo_config *config,
+                        const struct algo_launch *launch, const struct algo_tile *tile, int steps,
+                        int batch);
+
+/* Rows that a group of a `single` launch takes. */
+int algo_rows_group(const struct algo_config *config, int batch);
+
+/* One piece of memory for x_proj and work: where work starts in it, and its size. Device buffers may
+ * be cut at multiples of at most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
+enum { ALGO_ALIGNMENT = 4096 };
+size_t algo_work_offset(const struct algo_config *config);
+size_t algo_workspace_bytes(const struct algo_config *config);
+
+/* S of the numbers' contract: slices of the sum over k, from H and cell alone. */
+int algo_slices(const struct cell *cell, int hidden);
+
+/* Appends "-Dname=value " to a program's defines. */
+void algo_define(struct algo_program *program, const char *name, int index, int value);
+void algo_add_file(struct algo_program *program, const char *file, int phase);
+
+/* A tile: refuses a device or a problem, and lays out a product of phases with `rows[p]` sums a unit
+ * for `batch` rows. */
+struct tile {
+    const char *file; /* in kernels/ */
+    int (*refuse)(const struct device_desc *device, const struct problem *problem, char *reason,
+                  size_t size);
+    void (*shape)(struct algo_tile *out, struct algo_program *program,
+                  const struct device_desc *device, const struct cell *cell, int units, int slices,
+                  int64_t batch);
+};
+extern const struct tile tile_panel, tile_stream;
+
+/* A schedule: refuses, and lists its launches. */
+struct schedule {
+    const char *file;
+    int (*refuse)(const struct device_desc *device, const struct problem *problem, char *reason,
+                  size_t size);
+    void (*launches)(struct algo_config *config, const struct device_desc *device,
+                     const struct problem *problem);
+};
+extern const struct schedule sched_single, sched_step;
+
+#endif

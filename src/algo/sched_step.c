@@ -1,0 +1,37 @@
+/* sched_step.c: one launch a step and phase, after one that loads the states. */
+#include "algo/algo.h"
+
+#include <stdio.h>
+
+static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
+                  size_t size) {
+    (void)device;
+    (void)problem;
+    (void)reason;
+    (void)size;
+    return 0;
+}
+
+static void launches(struct algo_config *config, const struct device_desc *device,
+                     const struct problem *problem) {
+    (void)device;
+    const struct cell *cell = &config->cell;
+    config->launches[0] = (struct algo_launch){
+        .kernel = "step_begin", .groups = ALGO_GROUPS_ROWS, .repeat = ALGO_ONCE};
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        const int block = config->tile.block[phase];
+        config->launches[1 + phase] = (struct algo_launch){
+            .kernel = "step_forward",
+            .groups = ALGO_GROUPS_TILES,
+            .repeat = ALGO_EACH_STEP,
+            .phase = phase,
+            .blocks = (config->params.stride + block - 1) / block};
+    }
+    config->launch_count = 1 + cell->phase_count;
+    snprintf(config->reason, sizeof config->reason,
+             "one launch a step and phase, %d groups of units by tiles of %d rows",
+             config->launches[1].blocks, config->tile.rows);
+    (void)problem;
+}
+
+const struct schedule sched_step = {"sched_step.cl", refuse, launches};

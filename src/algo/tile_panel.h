@@ -1,0 +1,45 @@
+/*
+ * tile_panel.h: the panel tiles that the C build has, as a table that both sides read: the planner
+ * as numbers, the compilation of the kernels as macros. An OpenCL build may have any.
+ *
+ *     variant 0    1 row, one vector a gate: small H
+ *     variant 1    1 row, 6 to 8 accumulators: as many chains as hide the latency of an fma
+ *     variant 2    4 rows: each weight that was read is used four times
+ */
+#ifndef CLRNN_ALGO_TILE_PANEL_H
+#define CLRNN_ALGO_TILE_PANEL_H
+
+enum { PANEL_VARIANTS = 3 };
+
+#define PANEL_ROWS_V0 1
+#define PANEL_ROWS_V1 1
+#define PANEL_ROWS_V2 4
+
+/* Vectors of a block, and columns = vectors x sums a unit, for 1 .. 4 sums a unit. */
+#define PANEL_VECTORS_V0_1 1
+#define PANEL_VECTORS_V0_2 1
+#define PANEL_VECTORS_V0_3 1
+#define PANEL_VECTORS_V0_4 1
+#define PANEL_VECTORS_V1_1 8
+#define PANEL_VECTORS_V1_2 4
+#define PANEL_VECTORS_V1_3 2
+#define PANEL_VECTORS_V1_4 2
+#define PANEL_VECTORS_V2_1 2
+#define PANEL_VECTORS_V2_2 1
+#define PANEL_VECTORS_V2_3 1
+#define PANEL_VECTORS_V2_4 1
+
+#define PANEL_COLS_V0_1 1
+#define PANEL_COLS_V0_2 2
+#define PANEL_COLS_V0_3 3
+#define PANEL_COLS_V0_4 4
+#define PANEL_COLS_V1_1 8
+#define PANEL_COLS_V1_2 8
+#define PANEL_COLS_V1_3 6
+#define PANEL_COLS_V1_4 8
+#define PANEL_COLS_V2_1 2
+#define PANEL_COLS_V2_2 2
+#define PANEL_COLS_V2_3 3
+#define PANEL_COLS_V2_4 4
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * api.c: the public functions that create things: they check their arguments and call down. Forward
+ * and states are in core/plan.c, arrays and models in io/.
+ */
+#include "core/plan.h"
+#include "core/tensor.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+#ifndef CLRNN_COMMIT
+#define CLRNN_COMMIT "unknown"
+#endif
+
+const char *clrnn_version(void) {
+    return TEXT(CLRNN_VERSION_MAJOR) "." TEXT(CLRNN_VERSION_MINOR) "." TEXT(CLRNN_VERSION_PATCH);
+}
+
+const char *clrnn_build_info(void) {
+    return "commit: " CLRNN_COMMIT "\n"
+           "opencl: C API 1.2, loaded by the ICD loader\n"
+#ifdef WITH_CLBLAST
+           "clblast: yes\n"
+#else
+           "clblast: no (WITH_CLBLAST=0)\n"
+#endif
+           "formats: npy npz\n";
+}
+
+clrnn_status context_check_process(const clrnn_context *context) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    REQUIRE(context->process == (long)getpid(), LOST,
+            "context: made by process %ld, used by its child %ld after fork", context->process,
+            (long)getpid());
+out:
+    return status;
+}
+
+static clrnn_status open_engine(clrnn_context *context, clrnn_engine id,
+                                const clrnn_context_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct engine *engine = engine_find(id);
+    TRY(engine->context_open(&context->device, desc));
+    context->engine = engine;
+    context->id = id;
+    engine->describe(context->device, &context->desc, &context->info);
+    context->desc.strict = desc->strict;
+out:
+    return status;
+}
+
+clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_context_desc defaults = {0};
+    clrnn_context *context = NULL;
+    REQUIRE(out != NULL, ARGUMENT, "context: needs a place for the result, got NULL");
+    *out = NULL;
+    desc = desc != NULL ? desc : &defaults;
+    REQUIRE(desc->engine >= CLRNN_ENGINE_AUTO && desc->engine <= CLRNN_ENGINE_REFERENCE, ARGUMENT,
+            "context: unknown engine %d", (int)desc->engine);
+    context = calloc(1, sizeof *context);
+    REQUIRE(context != NULL, MEMORY, "context: out of memory");
+    context->process = (long)getpid();
+    switch (desc->engine) {
+    case CLRNN_ENGINE_AUTO:
+        status = open_engine(context, CLRNN_ENGINE_OPENCL, desc);
+        if (status == CLRNN_STATUS_NO_DEVICE && desc->device == NULL && desc->queue == NULL) {
+            status = open_engine(context, CLRNN_ENGINE_CPU, desc);
+        }
+        TRY(status);
+        break;
+    case CLRNN_ENGINE_CPU:
+    case CLRNN_ENGINE_OPENCL:
+    case CLRNN_ENGINE_REFERENCE:
+        TRY(open_engine(context, desc->engine, desc));
+        break;
+    }
+    *out = context;
+    context = NULL;
+out:
+    clrnn_context_free(context);
+    return status;
+}
+
+void clrnn_context_free(clrnn_context *context) {
+    if (context == NULL) {
+        return;
+    }
+    if (context->engine != NULL) {
+        context->engine->context_close(context->device);
+    }
+    free(context);
+}
+
+clrnn_engine clrnn_context_engine(const clrnn_context *context) {
+    return context != NULL ? context->id : CLRNN_ENGINE_AUTO;
+}
+
+const clrnn_device_info *clrnn_context_device(const clrnn_context *context) {
+    return context != NULL ? &context->info : NULL;
+}
+
+clrnn_status clrnn_plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
+                               const clrnn_plan_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    REQUIRE(out != NULL, ARGUMENT, "plan: needs a place for the result, got NULL");
+    *out = NULL;
+    TRY(plan_check_desc(context, net, desc));
+    TRY(context_check_process(context));
+    const struct problem problem = plan_problem(net, desc);
+    TRY(plan_create(out, context, net, desc, &problem));
+out:
+    return status;
+}
+
+clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context,
+                                       const clrnn_net *net, const clrnn_plan_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct algo_config config;
+    REQUIRE(out != NULL, ARGUMENT, "plan: needs a place for the size, got NULL");
+    *out = 0;
+    TRY(plan_check_desc(context, net, desc));
+    const struct problem problem = plan_problem(net, desc);
+    TRY(algo_configure(&config, &context->desc, &problem, desc->algorithm));
+    *out = algo_workspace_bytes(&config);
+out:
+    return status;
+}
+
+const char *clrnn_plan_describe(const clrnn_plan *plan) {
+    return plan != NULL ? plan->text : "";
+}
+
+clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info *infos, size_t capacity,
+                                   const clrnn_context *context, const clrnn_net *net,
+                                   const clrnn_plan_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    REQUIRE(count != NULL, ARGUMENT, "plan: needs a place for the count, got NULL");
+    *count = 0;
+    REQUIRE(infos != NULL || capacity == 0, ARGUMENT, "plan: needs a place for %zu infos, got NULL",
+            capacity);
+    TRY(plan_check_desc(context, net, desc));
+    const struct problem problem = plan_problem(net, desc);
+    *count = algo_count();
+    for (size_t i = 0; i < *count && i < capacity; i++) {
+        algo_explain(&infos[i], i, &context->desc, &problem);
+    }
+out:
+    return status;
+}
+
+clrnn_status clrnn_plan_profile(clrnn_profile *out, const clrnn_plan *plan) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    REQUIRE(out != NULL && plan != NULL, ARGUMENT, "plan: profile needs a place and a plan");
+    memset(out, 0, sizeof *out);
+    plan->context->engine->plan_profile(plan->engine_plan, out);
+out:
+    return status;
+}

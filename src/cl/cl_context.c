@@ -1,0 +1,187 @@
+/* cl_context.c: opening a device, and waiting for it. */
+#include "cl/cl_internal.h"
+#include "cl/cl_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static clrnn_status adopt_queue(struct cl_engine_context *context, cl_command_queue queue) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_command_queue_properties properties = 0;
+    TRY_CL("context", clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties,
+                                            &properties, NULL));
+    REQUIRE(!(properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE), ARGUMENT,
+            "context: the queue must be in order, got an out-of-order one");
+    TRY_CL("context", clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof context->device,
+                                            &context->device, NULL));
+    TRY_CL("context", clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context->context,
+                                            &context->context, NULL));
+    context->found.device = context->device;
+    cl_device_inspect(&context->found);
+    REQUIRE(context->found.info.usable, NO_DEVICE, "context: the queue's device %s cannot be used: %s",
+            context->found.info.name, context->found.info.reason);
+    TRY_CL("context", clRetainCommandQueue(queue));
+    context->queue = queue;
+    TRY_CL("context", clRetainContext(context->context));
+out:
+    if (status != CLRNN_STATUS_OK) {
+        context->context = NULL; /* never retained */
+    }
+    return status;
+}
+
+static clrnn_status open_device(struct cl_engine_context *context, const char *which) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_int code = CL_SUCCESS;
+    TRY(cl_device_select(&context->found, which));
+    context->device = context->found.device;
+    const cl_context_properties properties[] = {
+        CL_CONTEXT_PLATFORM, (cl_context_properties)context->found.platform, 0};
+    context->context = clCreateContext(properties, 1, &context->device, NULL, NULL, &code);
+    REQUIRE(code == CL_SUCCESS, NO_DEVICE, "context: %s does not open: %s (%d)",
+            context->found.info.name, cl_code_name(code), code);
+    context->queue = clCreateCommandQueue(context->context, context->device, 0, &code);
+    REQUIRE(code == CL_SUCCESS, NO_DEVICE, "context: %s gives no queue: %s (%d)",
+            context->found.info.name, cl_code_name(code), code);
+out:
+    return status;
+}
+
+static void context_close(void *device) {
+    struct cl_engine_context *context = device;
+    if (context == NULL) {
+        return;
+    }
+    cl_program_free_all(context);
+    if (context->queue != NULL) {
+        clReleaseCommandQueue(context->queue);
+    }
+    if (context->context != NULL) {
+        clReleaseContext(context->context);
+    }
+    free(context);
+}
+
+static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct cl_engine_context *context = calloc(1, sizeof *context);
+    REQUIRE(context != NULL, MEMORY, "context: out of memory");
+    context->timeout_ms = desc->timeout_ms;
+    context->profile = desc->profile;
+    if (desc->queue != NULL) {
+        TRY(adopt_queue(context, desc->queue));
+    } else {
+        TRY(open_device(context, desc->device));
+    }
+    *out = context;
+    context = NULL;
+out:
+    context_close(context);
+    return status;
+}
+
+/* Lanes of a float vector for panels. Drivers report what they like to hear, so the answer is kept
+ * within what every CPU driver compiles well. */
+static int panel_width(cl_device_id device) {
+    cl_uint width = 0;
+    if (clGetDeviceInfo(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL) !=
+        CL_SUCCESS) {
+        width = 0;
+    }
+    return width >= 16 ? 16 : width == 4 ? 4 : 8;
+}
+
+static void describe(void *device, struct device_desc *desc, clrnn_device_info *info) {
+    const struct cl_engine_context *context = device;
+    *info = context->found.info;
+    memset(desc, 0, sizeof *desc);
+    desc->kind = strcmp(info->type, "GPU") == 0           ? DEVICE_GPU
+                 : strcmp(info->type, "accelerator") == 0 ? DEVICE_ACCELERATOR
+                                                          : DEVICE_CPU;
+    desc->compute_units = info->compute_units > 0 ? info->compute_units : 1;
+    desc->vector_width = panel_width(context->device);
+    desc->max_group = (size_t)info->max_group_size;
+    desc->local_memory = (size_t)info->local_memory;
+    desc->max_alloc = (size_t)info->max_alloc;
+    desc->has_clblast = cl_gemm_is_built();
+}
+
+clrnn_status cl_check_alive(const struct cl_engine_context *context) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    REQUIRE(!context->poisoned, LOST, "context: %s hung or was lost in an earlier call",
+            context->found.info.name);
+out:
+    return status;
+}
+
+static uint64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Polls, with sleeps that grow from 20 us to 1 ms. */
+static clrnn_status wait_until(struct cl_engine_context *context, cl_event event,
+                               const char *what) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const uint64_t start = now_ms();
+    long pause_ns = 20000;
+    for (;;) {
+        cl_int state = CL_COMPLETE;
+        TRY_CL(what, clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state,
+                                    NULL));
+        if (state < 0) {
+            context->poisoned = 1;
+        }
+        REQUIRE(state >= 0, OPENCL, "%s: %s reports %s (%d)", what, context->found.info.name,
+                cl_code_name(state), state);
+        if (state == CL_COMPLETE) {
+            break;
+        }
+        if (now_ms() - start > context->timeout_ms) {
+            context->poisoned = 1;
+        }
+        REQUIRE(!context->poisoned, TIMEOUT, "%s: %s did not finish within %llu ms", what,
+                context->found.info.name, (unsigned long long)context->timeout_ms);
+        nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
+        pause_ns = pause_ns < 500000 ? pause_ns * 2 : 1000000;
+    }
+out:
+    return status;
+}
+
+clrnn_status cl_wait(struct cl_engine_context *context, const char *what) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_event event = NULL;
+    TRY_CL(what, clEnqueueMarkerWithWaitList(context->queue, 0, NULL, &event));
+    TRY_CL(what, clFlush(context->queue));
+    if (context->timeout_ms > 0) {
+        TRY(wait_until(context, event, what));
+    } else {
+        const cl_int code = clWaitForEvents(1, &event);
+        context->poisoned = code != CL_SUCCESS;
+        TRY_CL(what, code);
+    }
+out:
+    if (event != NULL) {
+        clReleaseEvent(event);
+    }
+    return status;
+}
+
+const struct engine engine_opencl = {
+    .id = CLRNN_ENGINE_OPENCL,
+    .context_open = context_open,
+    .context_close = context_close,
+    .describe = describe,
+    .plan_open = cl_plan_open,
+    .plan_close = cl_plan_close,
+    .plan_run = cl_plan_run,
+    .plan_profile = cl_plan_profile,
+    .state_open = cl_state_open,
+    .state_close = cl_state_close,
+    .state_write = cl_state_write,
+    .state_read = cl_state_read,
+    .stages_host = 1,
+};

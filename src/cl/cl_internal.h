@@ -1,0 +1,66 @@
+/* cl_internal.h: what the files of the OpenCL engine share. Only this folder calls cl*. */
+#ifndef CLRNN_CL_INTERNAL_H
+#define CLRNN_CL_INTERNAL_H
+
+#include "core/engine.h"
+
+/* Calls OpenCL, or fails with the call's text and the code's name. `what`: "forward", ... */
+#define TRY_CL(what, call)                                                                         \
+    do {                                                                                           \
+        const cl_int code_ = (call);                                                               \
+        if (code_ != CL_SUCCESS) {                                                                 \
+            status = cl_fail(what, #call, code_);                                                  \
+            goto out;                                                                              \
+        }                                                                                          \
+    } while (0)
+
+clrnn_status cl_fail(const char *what, const char *call, cl_int code);
+const char *cl_code_name(cl_int code);
+
+/* A device as found: its ids and what is said of it. */
+struct cl_found {
+    cl_platform_id platform;
+    cl_device_id device; /* NULL: a platform without one */
+    clrnn_device_info info;
+};
+
+/* All of them, best first; free(*out). */
+clrnn_status cl_device_scan(struct cl_found **out, size_t *count);
+/* The one that `which` names (as in clrnn_context_desc), NULL: the best. */
+clrnn_status cl_device_select(struct cl_found *out, const char *which);
+void cl_device_inspect(struct cl_found *found);
+
+struct cl_program_entry;
+
+struct cl_engine_context {
+    cl_context context;
+    cl_device_id device;
+    cl_command_queue queue;
+    struct cl_found found;
+    uint64_t timeout_ms;
+    int profile;
+    int poisoned; /* hung or lost: every later call says so */
+    struct cl_program_entry *programs;
+};
+
+/* A kernel of the program with this text: built once in a context, then shared. */
+clrnn_status cl_program_kernel(cl_kernel *out, struct cl_engine_context *context,
+                               const struct algo_program *program, const char *kernel);
+void cl_program_free_all(struct cl_engine_context *context);
+
+/* The text of a program, with #line names; free() it. */
+clrnn_status cl_program_text(char **out, const struct algo_program *program);
+
+/* Waits until what was enqueued is done, at most timeout_ms. */
+clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
+clrnn_status cl_check_alive(const struct cl_engine_context *context);
+
+/* x_proj [m][n] += x [m][k] . w [n][k], by CLBlast. Offsets count floats. */
+clrnn_status cl_gemm(cl_command_queue queue, size_t m, size_t n, size_t k, cl_mem x, size_t x_at,
+                     cl_mem w, cl_mem x_proj);
+int cl_gemm_is_built(void);
+
+/* A file of kernels/, embedded. NULL if there is none. */
+const char *kernel_text(const char *file);
+
+#endif

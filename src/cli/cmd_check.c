@@ -1,0 +1,396 @@
+/*
+ * cmd_check.c: `clrnn check`: the opencl and the cpu engine, and results from elsewhere, held
+ * against the equations. The data is the user's (MODEL and -i) or a problem's.
+ */
+#include "cli/commands.h"
+#include "cli/compute.h"
+#include "cli/expect.h"
+#include "cli/problem.h"
+#include "cli/report.h"
+#include "cli/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_ENGINES 2
+
+typedef struct check_job {
+    options opts; /* with the engine and the algorithm of the problem */
+    workload load;
+    char title[PROBLEM_MAX_TEXT]; /* the problem, or "" */
+    expectation expected;
+    int num_results;
+    compute_result results[MAX_ENGINES];
+    verdict verdicts[MAX_ENGINES + 1]; /* the last one may be the expectation's */
+    int num_verdicts;
+    verdict_difference between; /* our two results */
+    verdict_difference to_expected;
+} check_job;
+
+/* ---- what is checked ------------------------------------------------------------------------- */
+
+/* Options that set a key of the problem. */
+static const struct {
+    option_id id;
+    const char *key;
+    int is_problem_only; /* it makes no sense with a MODEL */
+} key_options[] = {
+    {OPTION_CELL, "cell", 1},
+    {OPTION_STEPS, "T", 1},
+    {OPTION_BATCH, "N", 1},
+    {OPTION_INPUTS, "I", 1},
+    {OPTION_HIDDEN, "H", 1},
+    {OPTION_LAYERS, "layers", 1},
+    {OPTION_DIRECTION, "dir", 1},
+    {OPTION_LENGTHS, "lengths", 0},
+    {OPTION_START, "start", 1},
+    {OPTION_GAIN, "gain", 1},
+    {OPTION_SEED, "seed", 0},
+    {OPTION_ENGINE, "engine", 0},
+    {OPTION_ALGORITHM, "algorithm", 0},
+};
+#define NUM_KEY_OPTIONS (sizeof key_options / sizeof key_options[0])
+
+static const option_id model_only[] = {OPTION_INPUT, OPTION_INITIAL_STATE, OPTION_NONLINEARITY};
+
+static int is_problem(const options *opts) {
+    const char *argument = opts->num_arguments > 0 ? opts->arguments[0] : NULL;
+    return argument == NULL || (strchr(argument, '=') != NULL && access(argument, F_OK) != 0);
+}
+
+static int fail_problem(const problem_error *error, const char *where) {
+    (void)report_fail(REPORT_USAGE, "%s: %s", where, error->message);
+    if (error->hint[0] != 0) {
+        report_hint("%s", error->hint);
+    }
+    return REPORT_USAGE;
+}
+
+static int read_problem(problem *out, const options *opts) {
+    problem_error error;
+    problem_init(out);
+    if (opts->num_arguments > 0 && !problem_apply(out, opts->arguments[0], &error)) {
+        return fail_problem(&error, "problem");
+    }
+    for (size_t i = 0; i < NUM_KEY_OPTIONS; i++) {
+        const char *value = opts->value[key_options[i].id];
+        const char *name = options_name(key_options[i].id);
+        int is_list =
+            key_options[i].id == OPTION_ALGORITHM && value != NULL && strcmp(value, "list") == 0;
+        if (value != NULL && !is_list && !problem_set(out, key_options[i].key, value, &error)) {
+            char where[64];
+            (void)snprintf(where, sizeof where, "--%s", name);
+            return fail_problem(&error, where);
+        }
+    }
+    if (opts->given[OPTION_BATCH_FIRST] || opts->given[OPTION_TIME_FIRST]) {
+        out->batch_first = options_batch_first(opts);
+    }
+    problem_finish(out);
+    return REPORT_FINE;
+}
+
+static int make_problem(check_job *job) {
+    static const char *const engines[] = {"auto", "opencl", "cpu"};
+    options *opts = &job->opts;
+    problem task;
+    int code = REPORT_FINE;
+    int is_named = opts->num_arguments > 0;
+    for (size_t i = 0; i < NUM_KEY_OPTIONS; i++) {
+        is_named |= key_options[i].is_problem_only && opts->given[key_options[i].id];
+    }
+    if (!is_named) {
+        (void)report_fail(REPORT_USAGE, "nothing to check: %s", opts->command->synopsis);
+        report_hint("clrnn check cell=lstm,T=50,H=128");
+        return REPORT_USAGE;
+    }
+    for (size_t i = 0; i < sizeof model_only / sizeof model_only[0]; i++) {
+        if (opts->given[model_only[i]]) {
+            return report_fail(REPORT_USAGE, "--%s needs a MODEL, a problem makes its own data",
+                               options_name(model_only[i]));
+        }
+    }
+    TRY(read_problem(&task, opts));
+    opts->value[OPTION_ENGINE] = engines[task.engine];
+    if (opts->value[OPTION_ALGORITHM] == NULL && task.algorithm[0] != 0) {
+        static char algorithm[sizeof task.algorithm];
+        memcpy(algorithm, task.algorithm, sizeof algorithm);
+        opts->value[OPTION_ALGORITHM] = algorithm;
+    }
+    (void)problem_print(&task, job->title, sizeof job->title);
+    TRY(workload_generate(&job->load, &task));
+    TRY(workload_select(&job->load, opts));
+out:
+    return code;
+}
+
+static int make_workload(check_job *job) {
+    if (is_problem(&job->opts)) {
+        return make_problem(job);
+    }
+    for (size_t i = 0; i < NUM_KEY_OPTIONS; i++) {
+        if (key_options[i].is_problem_only && job->opts.given[key_options[i].id]) {
+            return report_fail(REPORT_USAGE, "--%s is for problems, %s has its own",
+                               options_name(key_options[i].id), job->opts.arguments[0]);
+        }
+    }
+    return workload_load(&job->load, job->opts.arguments[0], &job->opts);
+}
+
+/* ---- computing and judging ------------------------------------------------------------------- */
+
+static int judge(check_job *job, const char *name, const clrnn_forward_args *args) {
+    verdict *one = &job->verdicts[job->num_verdicts];
+    one->name = name;
+    one->algorithm = "";
+    one->device = "";
+    report_progress("judging %s...", name);
+    clrnn_status status = clrnn_judge(&one->judgement, job->load.net, job->load.batch_first, args);
+    report_progress_end();
+    if (status != CLRNN_STATUS_OK) {
+        return report_fail_library(0, "judging the %s result", name);
+    }
+    job->num_verdicts++;
+    return REPORT_FINE;
+}
+
+/* Runs it again for the final states alone. */
+static int check_last(check_job *job, clrnn_context *context, const compute_setup *setup,
+                      const compute_result *whole, verdict *one) {
+    compute_result last = {0};
+    compute_setup last_setup = *setup;
+    verdict_difference difference = {0};
+    last_setup.last_only = 1;
+    last_setup.with_cells = 0;
+    last_setup.chunk = 0;
+    int code = compute_run(&last, context, &job->load, &last_setup);
+    if (code == REPORT_FINE) {
+        verdict_compare(&difference, clrnn_arrays_find(last.outputs, "output"),
+                        clrnn_arrays_find(whole->outputs, "h_n"));
+        one->last_differs = difference.differ > 0;
+    }
+    compute_free(&last);
+    return code;
+}
+
+/* 1 if the engine can run what -a names. */
+static int has_algorithm(const check_job *job, const clrnn_context *context,
+                         const compute_setup *setup, int *code) {
+    clrnn_algorithm_info *infos = NULL;
+    size_t count = 0;
+    int is_there = 0;
+    *code = compute_algorithms(&infos, &count, context, &job->load, setup);
+    for (size_t i = 0; *code == REPORT_FINE && i < count; i++) {
+        is_there |= infos[i].allowed && strcmp(infos[i].name, setup->algorithm) == 0;
+    }
+    free(infos);
+    return is_there;
+}
+
+static int run_engine(check_job *job, compute_setup setup, int is_both) {
+    compute_result *result = &job->results[job->num_results];
+    clrnn_context *context = NULL;
+    int code = REPORT_FINE;
+    int is_list = setup.algorithm != NULL && strcmp(setup.algorithm, "list") == 0;
+    setup.with_cells = job->load.is_lstm;
+    clrnn_status status = compute_open(&context, &setup, &job->load);
+    if (status == CLRNN_STATUS_NO_DEVICE && is_both && setup.device == NULL &&
+        setup.engine == CLRNN_ENGINE_OPENCL) {
+        report_note("the cpu engine alone is checked: %s", clrnn_last_error()->message);
+        goto out;
+    }
+    if (status != CLRNN_STATUS_OK) {
+        code = report_fail_library(0, "opening the %s engine", clrnn_engine_name(setup.engine));
+        goto out;
+    }
+    if (is_list) {
+        code = compute_list(context, &job->load, &setup, job->opts.given[OPTION_JSON] != 0);
+        job->num_results = code == REPORT_FINE ? MAX_ENGINES : 0; /* nothing more to do */
+        goto out;
+    }
+    if (setup.algorithm != NULL && job->num_results > 0 &&
+        !has_algorithm(job, context, &setup, &code) && code == REPORT_FINE) {
+        report_note("the %s engine does not run %s here: it takes its own choice",
+                    clrnn_engine_name(setup.engine), setup.algorithm);
+        setup.algorithm = NULL;
+    }
+    TRY(code);
+    TRY(compute_run(result, context, &job->load, &setup));
+    compute_explain(result);
+    job->num_results++;
+    verdict *one = &job->verdicts[job->num_verdicts];
+    TRY(judge(job, clrnn_engine_name(setup.engine), &result->args));
+    one->algorithm = result->algorithm;
+    one->device = result->device;
+    if (job->load.last_only) {
+        TRY(check_last(job, context, &setup, result, one));
+    }
+out:
+    clrnn_context_free(context);
+    return code;
+}
+
+static int run_engines(check_job *job) {
+    static const clrnn_engine engines[MAX_ENGINES] = {CLRNN_ENGINE_OPENCL, CLRNN_ENGINE_CPU};
+    const char *named = job->opts.value[OPTION_ENGINE];
+    compute_setup setup;
+    int code = REPORT_FINE;
+    int is_both = named == NULL || strcmp(named, "auto") == 0;
+    TRY(compute_configure(&setup, &job->opts));
+    for (int i = 0; i < MAX_ENGINES && job->num_results < MAX_ENGINES; i++) {
+        compute_setup one = setup;
+        one.engine = engines[i];
+        if (engines[i] == CLRNN_ENGINE_CPU) {
+            one.device = NULL;
+        }
+        if (is_both || engines[i] == setup.engine) {
+            TRY(run_engine(job, one, is_both));
+        }
+    }
+out:
+    return code;
+}
+
+static void compare_results(check_job *job) {
+    const clrnn_arrays *a = job->results[0].outputs;
+    const clrnn_arrays *b = job->results[1].outputs;
+    for (size_t i = 0; i < clrnn_arrays_count(a); i++) {
+        verdict_compare(&job->between, clrnn_arrays_at(a, i), clrnn_arrays_at(b, i));
+    }
+}
+
+static int judge_expected(check_job *job) {
+    const expectation *expected = &job->expected;
+    clrnn_forward_args args = job->results[0].args;
+    verdict_compare(&job->to_expected, &args.y, &expected->output);
+    if (expected->h_n.data != NULL) {
+        verdict_compare(&job->to_expected, &args.h_n, &expected->h_n);
+    }
+    if (expected->c_n.data != NULL) {
+        verdict_compare(&job->to_expected, &args.c_n, &expected->c_n);
+    }
+    args.y = expected->output;
+    args.h_n = expected->h_n;
+    args.c_n = expected->c_n;
+    memset(&args.cells, 0, sizeof args.cells);
+    return judge(job, "expected", &args);
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+static int has_expectation(const check_job *job) {
+    return job->expected.output.data != NULL;
+}
+
+static void print_text(const check_job *job) {
+    const char *first = job->verdicts[0].name;
+    if (job->title[0] != 0) {
+        (void)printf("%s\n", job->title);
+    }
+    verdict_print_header();
+    for (int i = 0; i < job->num_verdicts; i++) {
+        verdict_print(&job->verdicts[i]);
+    }
+    if (job->num_results == MAX_ENGINES && job->between.differ == 0) {
+        (void)printf("opencl and cpu agree bit for bit: %lld values\n",
+                     (long long)job->between.values);
+    } else if (job->num_results == MAX_ENGINES) {
+        (void)printf("opencl and cpu differ in %lld of %lld values, at most by %.3e\n",
+                     (long long)job->between.differ, (long long)job->between.values,
+                     job->between.max_abs);
+    }
+    if (has_expectation(job)) {
+        (void)printf("%s and expected differ in %lld of %lld values, at most by %.3e\n", first,
+                     (long long)job->to_expected.differ, (long long)job->to_expected.values,
+                     job->to_expected.max_abs);
+    }
+}
+
+static json_t *difference_json(const verdict_difference *difference) {
+    return json_pack("{s:I,s:I,s:o}", "values", (json_int_t)difference->values, "differ",
+                     (json_int_t)difference->differ, "max_abs",
+                     report_json_number(difference->max_abs));
+}
+
+static int print_json(const check_job *job, int is_fine) {
+    json_t *object = json_object();
+    json_t *results = json_array();
+    if (job->title[0] != 0) {
+        (void)json_object_set_new(object, "problem", json_string(job->title));
+    } else {
+        (void)json_object_set_new(object, "model", report_json_text(job->opts.arguments[0]));
+    }
+    for (int i = 0; i < job->num_verdicts; i++) {
+        (void)json_array_append_new(results, verdict_json(&job->verdicts[i]));
+    }
+    (void)json_object_set_new(object, "results", results);
+    if (job->num_results == MAX_ENGINES) {
+        (void)json_object_set_new(object, "opencl_to_cpu", difference_json(&job->between));
+    }
+    if (has_expectation(job)) {
+        (void)json_object_set_new(object, "to_expected", difference_json(&job->to_expected));
+    }
+    (void)json_object_set_new(object, "ok", json_boolean(is_fine));
+    return report_json(object);
+}
+
+static int conclude(const check_job *job) {
+    int code = REPORT_FINE;
+    int is_fine = 1;
+    /* What every engine promises on CPU devices, and on any with --strict. */
+    int is_promised =
+        job->opts.given[OPTION_STRICT] || strcmp(job->results[0].device_type, "CPU") == 0;
+    int bits_differ = is_promised && job->between.differ > 0;
+    for (int i = 0; i < job->num_verdicts; i++) {
+        is_fine &= verdict_is_fine(&job->verdicts[i]);
+    }
+    if (job->opts.given[OPTION_JSON]) {
+        TRY(print_json(job, is_fine && !bits_differ));
+    } else {
+        print_text(job);
+    }
+    for (int i = 0; i < job->num_verdicts; i++) {
+        int one = verdict_report(&job->verdicts[i]);
+        code = one != REPORT_FINE ? one : code;
+    }
+    if (bits_differ) {
+        code = report_fail(REPORT_MISMATCH,
+                           "mismatch: opencl and cpu differ in %lld of %lld values; on CPU devices "
+                           "and with --strict they must not",
+                           (long long)job->between.differ, (long long)job->between.values);
+    }
+out:
+    return code;
+}
+
+int cmd_check(const options *opts) {
+    int code = REPORT_FINE;
+    check_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        return report_fail(REPORT_FAILED, "out of memory");
+    }
+    job->opts = *opts;
+    TRY(make_workload(job));
+    TRY(expect_load(&job->expected, &job->load, &job->opts));
+    TRY(run_engines(job));
+    if (job->num_verdicts == 0) {
+        goto out; /* -a list */
+    }
+    if (job->num_results == MAX_ENGINES) {
+        compare_results(job);
+    }
+    if (has_expectation(job)) {
+        TRY(judge_expected(job));
+    }
+    TRY(conclude(job));
+out:
+    for (int i = 0; i < MAX_ENGINES; i++) {
+        compute_free(&job->results[i]);
+    }
+    expect_free(&job->expected);
+    workload_free(&job->load);
+    free(job);
+    return code;
+}

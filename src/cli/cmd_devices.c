@@ -1,0 +1,92 @@
+/* cmd_devices.c: `clrnn devices`: one line a device, best first. */
+#include "cli/commands.h"
+#include "cli/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static json_t *describe(const clrnn_device_info *info) {
+    json_t *object = json_pack(
+        "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "index", info->index, "platform", info->platform,
+        "device", info->device, "name", report_json_text(info->name), "vendor",
+        report_json_text(info->vendor), "platform_name", report_json_text(info->platform_name),
+        "type", report_json_text(info->type), "driver", report_json_text(info->driver), "version",
+        report_json_text(info->version));
+    json_t *numbers = json_pack(
+        "{s:i,s:I,s:I,s:I,s:I,s:b,s:b,s:b,s:i,s:b,s:o}", "compute_units", info->compute_units,
+        "global_memory", (json_int_t)info->global_memory, "local_memory",
+        (json_int_t)info->local_memory, "max_alloc", (json_int_t)info->max_alloc, "max_group_size",
+        (json_int_t)info->max_group_size, "fp16", info->has_fp16, "fp64", info->has_fp64,
+        "unified_memory", info->unified_memory, "score", info->score, "usable", info->usable,
+        "reason", report_json_text(info->reason));
+    (void)json_object_update(object, numbers);
+    json_decref(numbers);
+    return object;
+}
+
+static void print_device(const clrnn_device_info *info) {
+    char name[256];
+    char driver[256];
+    char reason[512];
+    report_escape(name, sizeof name, info->name[0] != 0 ? info->name : info->platform_name);
+    report_escape(driver, sizeof driver, info->driver);
+    report_escape(reason, sizeof reason, info->reason);
+    if (info->index < 0) {
+        (void)printf("-  %d:-  %s  %sno device%s%s%s\n", info->platform, name, report_red(),
+                     report_plain(), reason[0] != 0 ? ": " : "", reason);
+        return;
+    }
+    (void)printf("%d  %d:%d  %s%s%s  %s  driver %s  %d compute units  %.1f GiB  fp16 %s  fp64 %s  ",
+                 info->index, info->platform, info->device, report_bold(), name, report_plain(),
+                 info->type, driver, info->compute_units,
+                 (double)info->global_memory / (1024.0 * 1024 * 1024),
+                 info->has_fp16 ? "yes" : "no", info->has_fp64 ? "yes" : "no");
+    (void)printf("%s%s%s%s%s\n", info->usable ? report_green() : report_red(),
+                 info->usable ? "usable" : "not usable", report_plain(), reason[0] != 0 ? ": " : "",
+                 reason);
+}
+
+int cmd_devices(const options *opts) {
+    clrnn_device_info *infos = NULL;
+    size_t count = 0;
+    size_t usable = 0;
+    int code = REPORT_FINE;
+    clrnn_status status = clrnn_devices(&count, NULL, 0);
+    size_t capacity = count;
+    if (status == CLRNN_STATUS_OK) {
+        infos = calloc(capacity + 1, sizeof *infos);
+        if (infos == NULL) {
+            code = report_fail(REPORT_FAILED, "out of memory");
+            goto out;
+        }
+        status = clrnn_devices(&count, infos, capacity);
+        count = count < capacity ? count : capacity;
+    }
+    if (status != CLRNN_STATUS_OK) {
+        code = report_fail_library(0, "listing the devices");
+        goto out;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        usable += infos[i].usable != 0;
+        if (opts->given[OPTION_JSON]) {
+            (void)json_array_append_new(list, describe(&infos[i]));
+        } else {
+            print_device(&infos[i]);
+        }
+    }
+    if (opts->given[OPTION_JSON]) {
+        TRY(report_json(list));
+    } else {
+        json_decref(list);
+    }
+    if (count == 0) {
+        code = report_fail(REPORT_NO_DEVICE, "there is no OpenCL driver");
+        report_hint("install one, such as pocl-opencl-icd; -e cpu runs without");
+    } else if (usable == 0) {
+        code = report_fail(REPORT_NO_DEVICE, "none of %zu listed is a usable device", count);
+    }
+out:
+    free(infos);
+    return code;
+}

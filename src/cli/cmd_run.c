@@ -1,0 +1,142 @@
+/*
+ * cmd_run.c: `clrnn run`: the user's model on the user's data.
+ *
+ * Order matters: what can be refused is refused before anything is computed, and standard output is
+ * written out before the files are, so that a failure leaves no file behind.
+ */
+#include "cli/commands.h"
+#include "cli/compute.h"
+#include "cli/deliver.h"
+#include "cli/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check_standard_output(const options *opts) {
+    const char *path = opts->value[OPTION_OUTPUT];
+    const char *other = opts->given[OPTION_JSON]     ? "--json"
+                        : opts->given[OPTION_SHA256] ? "--sha256"
+                                                     : NULL;
+    if (path != NULL && strcmp(path, "-") == 0 && other != NULL) {
+        return report_fail(REPORT_USAGE, "-o - and %s both want standard output", other);
+    }
+    return REPORT_FINE;
+}
+
+/* The state alone, for --final-state. */
+static int make_state(clrnn_arrays **out, const clrnn_arrays *outputs) {
+    static const char *const names[] = {"h_n", "c_n"};
+    clrnn_status status = clrnn_arrays_create(out);
+    for (int i = 0; i < 2 && status == CLRNN_STATUS_OK; i++) {
+        clrnn_tensor copy;
+        const clrnn_tensor *found = clrnn_arrays_find(outputs, names[i]);
+        if (found != NULL) {
+            status = clrnn_arrays_convert(&copy, *out, names[i], CLRNN_DTYPE_F32, found);
+        }
+    }
+    return status == CLRNN_STATUS_OK ? REPORT_FINE
+                                     : report_fail_library(0, "copying the final state");
+}
+
+static void print_profile(const clrnn_profile *profile) {
+    (void)fprintf(stderr,
+                  "projection  %12.1f us\nrecurrence  %12.1f us\ntransfer    %12.1f us\n"
+                  "total       %12.1f us\n"
+                  "launches    %12llu\nto device   %12llu bytes\nfrom device %12llu bytes\n"
+                  "work space  %12llu bytes\n",
+                  profile->projection_us, profile->recurrence_us, profile->transfer_us,
+                  profile->total_us, (unsigned long long)profile->launches,
+                  (unsigned long long)profile->bytes_to_device,
+                  (unsigned long long)profile->bytes_from_device,
+                  (unsigned long long)profile->workspace_bytes);
+}
+
+static int print_json(const compute_result *result, const options *opts) {
+    const clrnn_profile *profile = &result->profile;
+    json_t *outputs = json_array();
+    for (size_t i = 0; i < clrnn_arrays_count(result->outputs); i++) {
+        (void)json_array_append_new(outputs,
+                                    deliver_describe_json(clrnn_arrays_name(result->outputs, i),
+                                                          clrnn_arrays_at(result->outputs, i),
+                                                          opts->given[OPTION_SHA256] != 0));
+    }
+    json_t *object = json_pack(
+        "{s:o,s:o,s:o,s:o,s:f,s:o}", "model", report_json_text(opts->arguments[0]), "engine",
+        report_json_text(result->engine), "device", report_json_text(result->device), "algorithm",
+        report_json_text(result->algorithm), "milliseconds", result->seconds * 1e3, "outputs",
+        outputs);
+    if (result->has_profile) {
+        (void)json_object_set_new(
+            object, "profile",
+            json_pack("{s:f,s:f,s:f,s:f,s:I,s:I,s:I,s:I}", "projection_us", profile->projection_us,
+                      "recurrence_us", profile->recurrence_us, "transfer_us", profile->transfer_us,
+                      "total_us", profile->total_us, "launches", (json_int_t)profile->launches,
+                      "bytes_to_device", (json_int_t)profile->bytes_to_device, "bytes_from_device",
+                      (json_int_t)profile->bytes_from_device, "workspace_bytes",
+                      (json_int_t)profile->workspace_bytes));
+    }
+    return report_json(object);
+}
+
+static int print_text(const compute_result *result, const options *opts) {
+    for (size_t i = 0; i < clrnn_arrays_count(result->outputs); i++) {
+        const char *name = clrnn_arrays_name(result->outputs, i);
+        const clrnn_tensor *array = clrnn_arrays_at(result->outputs, i);
+        if (opts->value[OPTION_OUTPUT] == NULL) {
+            deliver_describe(name, array);
+        }
+        if (opts->given[OPTION_SHA256]) {
+            deliver_print_sha256(name, array);
+        }
+    }
+    return REPORT_FINE;
+}
+
+int cmd_run(const options *opts) {
+    workload load = {0};
+    compute_setup setup;
+    compute_result result = {0};
+    clrnn_context *context = NULL;
+    clrnn_arrays *state = NULL;
+    int as_json = opts->given[OPTION_JSON] != 0;
+    int code = REPORT_FINE;
+    deliver_file files[] = {
+        {.option = "-o", .path = opts->value[OPTION_OUTPUT]},
+        {.option = "--final-state", .path = opts->value[OPTION_FINAL_STATE]},
+    };
+    int is_list =
+        opts->value[OPTION_ALGORITHM] != NULL && strcmp(opts->value[OPTION_ALGORITHM], "list") == 0;
+    TRY(compute_configure(&setup, opts));
+    TRY(check_standard_output(opts));
+    TRY(deliver_check(files, 2, -1));
+    TRY(workload_load(&load, opts->arguments[0], opts));
+    TRY(deliver_check(files, 2, load.is_lstm ? 1 : -1));
+    if (compute_open(&context, &setup, &load) != CLRNN_STATUS_OK) {
+        code = report_fail_library(0, "opening a device");
+        goto out;
+    }
+    if (is_list) {
+        code = compute_list(context, &load, &setup, as_json);
+        goto out;
+    }
+    TRY(compute_run(&result, context, &load, &setup));
+    compute_explain(&result);
+    if (result.has_profile && !as_json) {
+        print_profile(&result.profile);
+    }
+    TRY(as_json ? print_json(&result, opts) : print_text(&result, opts));
+    TRY(report_finish_output());
+    if (files[1].path != NULL) {
+        TRY(make_state(&state, result.outputs));
+    }
+    files[0].arrays = result.outputs;
+    files[1].arrays = state;
+    TRY(deliver_save(files, 2));
+out:
+    clrnn_arrays_free(state);
+    compute_free(&result);
+    clrnn_context_free(context);
+    workload_free(&load);
+    return code;
+}

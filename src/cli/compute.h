@@ -1,0 +1,51 @@
+/*
+ * compute.h: a workload through one engine: context, algorithm, plan, forward, in one piece or in
+ * chunks. Shared by run and check.
+ */
+#ifndef CLRNN_CLI_COMPUTE_H
+#define CLRNN_CLI_COMPUTE_H
+
+#include "cli/workload.h"
+
+typedef struct compute_setup {
+    clrnn_engine engine;
+    const char *device;    /* NULL: the best */
+    const char *algorithm; /* NULL: the library's choice */
+    int strict;
+    int64_t chunk;  /* 0: whole */
+    int with_cells; /* keep every c_t of an lstm, for the judge */
+    int last_only;
+    int with_profile;
+} compute_setup;
+
+typedef struct compute_result {
+    clrnn_arrays *outputs; /* output, h_n and, of an lstm, c_n, shaped as users get them */
+    clrnn_arrays *scratch;
+    clrnn_forward_args args; /* the whole workload and its results, for clrnn_judge */
+    char engine[16];
+    char device[128];
+    char device_type[16];
+    char algorithm[64];
+    char *description; /* clrnn_plan_describe, or NULL */
+    double seconds;    /* of the forward calls */
+    int has_profile;
+    clrnn_profile profile; /* summed over chunks */
+} compute_result;
+
+/* -e, -d, CLRNN_DEVICE, -a, --strict, --chunk */
+int compute_configure(compute_setup *out, const options *opts);
+/* Reports nothing: clrnn_last_error has the reason. */
+clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load);
+/* Fills *out with every algorithm (free it). Reports failures. */
+int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_context *context,
+                       const workload *load, const compute_setup *setup);
+/* Does what -a list promises. */
+int compute_list(const clrnn_context *context, const workload *load, const compute_setup *setup,
+                 int as_json);
+int compute_run(compute_result *out, clrnn_context *context, const workload *load,
+                const compute_setup *setup);
+/* What -v says: engine, device, algorithm, why, time. */
+void compute_explain(const compute_result *result);
+void compute_free(compute_result *result);
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * deliver.c: see deliver.h. Arrays here are dense float32 in host memory.
+ *
+ * Interrupts: nothing is on disk while the program computes, so the handler may end it at once.
+ * While files are written the signals wait, unless the file is a pipe, which may take for ever.
+ */
+#include "cli/deliver.h"
+
+#include "cli/report.h"
+
+#include <math.h>
+#include <sha2.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PREVIEW_VALUES 6
+#define MAX_FILES 2
+
+/* ---- interrupts ------------------------------------------------------------------------------ */
+
+static void end_at_once(int signal_number) {
+    (void)signal_number;
+    report_progress_abandon();
+    _exit(REPORT_INTERRUPTED);
+}
+
+void deliver_catch_interrupts(void) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    struct sigaction before;
+    (void)sigaction(SIGPIPE, &action, NULL);
+    /* a shell's background jobs start with SIGINT ignored, and it stays so */
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        action.sa_handler = end_at_once;
+        (void)sigaction(SIGINT, &action, NULL);
+    }
+}
+
+/* ---- saving ---------------------------------------------------------------------------------- */
+
+static int ends_with(const char *text, const char *end) {
+    size_t length = strlen(text);
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+static int is_same_place(const char *a, const char *b) {
+    struct stat a_stat;
+    struct stat b_stat;
+    if (strcmp(a, b) == 0) {
+        return 1;
+    }
+    return stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0 && S_ISREG(a_stat.st_mode) &&
+           a_stat.st_dev == b_stat.st_dev && a_stat.st_ino == b_stat.st_ino;
+}
+
+int deliver_check(const deliver_file *files, int count, int must_be_npz) {
+    for (int i = 0; i < count; i++) {
+        const char *path = files[i].path;
+        if (path == NULL) {
+            continue;
+        }
+        const char *slash = strrchr(path, '/');
+        const char *name = slash != NULL ? slash + 1 : path;
+        int is_npz = ends_with(name, ".npz");
+        int is_npy = ends_with(name, ".npy") || strchr(name, '.') == NULL;
+        if (!is_npz && !is_npy) {
+            (void)report_fail(REPORT_USAGE, "%s %s: not a kind of file that can be written",
+                              files[i].option, path);
+            report_hint("the name ends in .npy or .npz");
+            return REPORT_USAGE;
+        }
+        if (i == must_be_npz && !is_npz) {
+            (void)report_fail(REPORT_USAGE, "%s %s: h_n and c_n need one .npz file",
+                              files[i].option, path);
+            return REPORT_USAGE;
+        }
+        if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO)) {
+            return report_fail(REPORT_USAGE, "%s -: standard output is a terminal",
+                               files[i].option);
+        }
+        for (int j = 0; j < i; j++) {
+            if (files[j].path != NULL && is_same_place(files[j].path, path)) {
+                return report_fail(REPORT_USAGE, "%s and %s are the same file: %s", files[j].option,
+                                   files[i].option, path);
+            }
+        }
+    }
+    return REPORT_FINE;
+}
+
+static int is_plain_file(const char *path) {
+    struct stat there;
+    return strcmp(path, "-") != 0 && (stat(path, &there) != 0 || S_ISREG(there.st_mode));
+}
+
+static int save_one(const deliver_file *file) {
+    int is_standard = strcmp(file->path, "-") == 0;
+    if (clrnn_arrays_save(file->arrays, file->path) == CLRNN_STATUS_OK) {
+        return REPORT_FINE;
+    }
+    if (is_standard && report_output_is_gone()) {
+        return REPORT_FAILED;
+    }
+    (void)report_fail_file(0, "writing", file->path);
+    return REPORT_FAILED;
+}
+
+/* The files proper where `plain`, else pipes and devices. */
+static int save_kind(const deliver_file *files, int count, int plain, int is_saved[MAX_FILES]) {
+    int code = REPORT_FINE;
+    for (int i = 0; i < count && i < MAX_FILES && code == REPORT_FINE; i++) {
+        if (files[i].path != NULL && is_plain_file(files[i].path) == plain && !is_saved[i]) {
+            code = save_one(&files[i]);
+            is_saved[i] = code == REPORT_FINE;
+        }
+    }
+    return code;
+}
+
+int deliver_save(const deliver_file *files, int count) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t held;
+    sigset_t before;
+    sigset_t pending;
+    int is_streamed[MAX_FILES] = {0};
+    int is_saved[MAX_FILES] = {0};
+    int code = save_kind(files, count, 0, is_streamed);
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGINT);
+    (void)sigaddset(&held, SIGTERM);
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &held, &before);
+    if (code == REPORT_FINE) {
+        code = save_kind(files, count, 1, is_saved);
+    }
+    if (sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1) {
+        code = REPORT_INTERRUPTED;
+    }
+    for (int i = 0; i < MAX_FILES && code != REPORT_FINE; i++) {
+        if (is_saved[i]) {
+            (void)unlink(files[i].path);
+        }
+    }
+    /* All that is left is to exit: with the files and 0, or without them. */
+    (void)sigaction(SIGINT, &ignore, NULL);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+/* ---- statistics ------------------------------------------------------------------------------ */
+
+typedef struct statistics {
+    double min, mean, max; /* of the numbers; NaN where there is none */
+    int64_t nans;
+} statistics;
+
+static const float *values_of(const clrnn_tensor *array) {
+    return (const float *)(const void *)((const char *)array->data + array->offset);
+}
+
+static statistics measure(const clrnn_tensor *array) {
+    statistics out = {.min = NAN, .mean = NAN, .max = NAN};
+    const float *values = values_of(array);
+    int64_t count = clrnn_tensor_count(array);
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double value = (double)values[i];
+        if (isnan(value)) {
+            out.nans++;
+            continue;
+        }
+        out.min = isnan(out.min) || value < out.min ? value : out.min;
+        out.max = isnan(out.max) || value > out.max ? value : out.max;
+        sum += value;
+    }
+    if (count > out.nans) {
+        out.mean = sum / (double)(count - out.nans);
+    }
+    return out;
+}
+
+/* "[3][0]" of a row of the last axis */
+static void print_index(const clrnn_tensor *array, int64_t row) {
+    int64_t index[CLRNN_MAX_RANK];
+    for (int axis = array->rank - 2; axis >= 0; axis--) {
+        index[axis] = row % array->shape[axis];
+        row /= array->shape[axis];
+    }
+    for (int axis = 0; axis < array->rank - 1; axis++) {
+        (void)printf("[%lld]", (long long)index[axis]);
+    }
+}
+
+static void preview_row(const clrnn_tensor *array, int64_t row) {
+    int64_t width = array->shape[array->rank - 1];
+    const float *values = values_of(array) + row * width;
+    (void)printf("  ");
+    print_index(array, row);
+    for (int64_t i = 0; i < width && i < PREVIEW_VALUES; i++) {
+        (void)printf(" %11.7g", (double)values[i]);
+    }
+    (void)printf("%s\n", width > PREVIEW_VALUES ? " ..." : "");
+}
+
+static void print_shape(const clrnn_tensor *array) {
+    for (int axis = 0; axis < array->rank; axis++) {
+        (void)printf("[%lld]", (long long)array->shape[axis]);
+    }
+}
+
+void deliver_describe(const char *name, const clrnn_tensor *array) {
+    statistics all = measure(array);
+    int64_t rows = clrnn_tensor_count(array) / array->shape[array->rank - 1];
+    (void)printf("%s%s%s  %s ", report_bold(), name, report_plain(),
+                 clrnn_dtype_name(array->dtype));
+    print_shape(array);
+    (void)printf("  min %.7g  mean %.7g  max %.7g", all.min, all.mean, all.max);
+    if (all.nans > 0) {
+        (void)printf("  %snan %lld%s", report_red(), (long long)all.nans, report_plain());
+    }
+    (void)putchar('\n');
+    for (int64_t row = 0; row < rows; row++) {
+        if (rows > 4 && row == 2) {
+            (void)printf("  ...\n");
+            row = rows - 1;
+        }
+        preview_row(array, row);
+    }
+}
+
+static void hash(const clrnn_tensor *array, char hex[SHA256_DIGEST_STRING_LENGTH]) {
+    size_t bytes = (size_t)clrnn_tensor_count(array) * clrnn_dtype_size(array->dtype);
+    (void)SHA256Data((const uint8_t *)array->data + array->offset, bytes, hex);
+}
+
+void deliver_print_sha256(const char *name, const clrnn_tensor *array) {
+    char hex[SHA256_DIGEST_STRING_LENGTH] = "";
+    hash(array, hex);
+    (void)printf("SHA256 (%s) = %s\n", name, hex);
+}
+
+json_t *deliver_describe_json(const char *name, const clrnn_tensor *array, int with_sha256) {
+    statistics all = measure(array);
+    json_t *shape = json_array();
+    json_t *preview = json_array();
+    const float *values = values_of(array);
+    for (int axis = 0; axis < array->rank; axis++) {
+        (void)json_array_append_new(shape, json_integer(array->shape[axis]));
+    }
+    for (int64_t i = 0; i < clrnn_tensor_count(array) && i < PREVIEW_VALUES; i++) {
+        (void)json_array_append_new(preview, report_json_number((double)values[i]));
+    }
+    json_t *object = json_pack(
+        "{s:s,s:s,s:o,s:o,s:o,s:o,s:I,s:o}", "name", name, "dtype", clrnn_dtype_name(array->dtype),
+        "shape", shape, "min", report_json_number(all.min), "mean", report_json_number(all.mean),
+        "max", report_json_number(all.max), "nan", (json_int_t)all.nans, "preview", preview);
+    if (with_sha256) {
+        char hex[SHA256_DIGEST_STRING_LENGTH] = "";
+        hash(array, hex);
+        (void)json_object_set_new(object, "sha256", json_string(hex));
+    }
+    return object;
+}

@@ -1,0 +1,348 @@
+/*
+ * options.c: the table of options and the parser it drives: long options with `=` or a space, short
+ * ones in clusters, anywhere behind the command; `--` ends them. Every value is a text here;
+ * choices are checked, whatever else a value means is the commands' business.
+ */
+#include "cli/options.h"
+
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/suggest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUN (1u << COMMAND_RUN)
+#define SUMMARY (1u << COMMAND_SUMMARY)
+#define CHECK (1u << COMMAND_CHECK)
+#define DEVICES (1u << COMMAND_DEVICES)
+#define VERSION (1u << COMMAND_VERSION)
+#define ALL ((1u << COMMAND_COUNT) - 1)
+#define HELP_COLUMN 30
+#define HELP_WIDTH 78
+
+typedef enum option_kind {
+    KIND_FLAG = 0,
+    KIND_TEXT,
+    KIND_CHOICE, /* argument is "a|b|c" */
+    KIND_LATER   /* promised, and refused by this version */
+} option_kind;
+
+typedef struct option_row {
+    char letter; /* or 0 */
+    const char *name;
+    const char *argument; /* how --help calls the value; NULL: a flag */
+    option_kind kind;
+    unsigned commands; /* bits: the commands that take it */
+    const char *help;
+} option_row;
+
+static const option_row table[OPTION_COUNT] = {
+    [OPTION_INPUT] = {'i', "input", "[NAME=]FILE", KIND_TEXT, RUN | CHECK,
+                      "x as .npy or .npz; '-' is standard input"},
+    [OPTION_OUTPUT] = {'o', "output", "FILE", KIND_TEXT, RUN,
+                       ".npy: the first output; .npz: output, h_n and, of an lstm, c_n; '-' is "
+                       "standard output. Without it the outputs are described"},
+    [OPTION_LENGTHS] = {'l', "lengths", "FILE", KIND_TEXT, RUN | CHECK,
+                        "[N] integers, 0..T: the valid steps of each row"},
+    [OPTION_MASK] = {'m', "mask", "FILE", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_INITIAL_STATE] = {0, "initial-state", "FILE", KIND_TEXT, RUN | CHECK,
+                              ".npz with h_0 [1][N][H] (and c_0), or .npy for h_0 alone; h_n and "
+                              "c_n are read as h_0 and c_0"},
+    [OPTION_FINAL_STATE] = {0, "final-state", "FILE", KIND_TEXT, RUN,
+                            ".npz with h_n (and c_n): feed it back as --initial-state to go on "
+                            "with a stream"},
+    [OPTION_BATCH_FIRST] = {0, "batch-first", NULL, KIND_FLAG, RUN | CHECK,
+                            "x is [N][T][I] and y [N][T][H]"},
+    [OPTION_TIME_FIRST] = {0, "time-first", NULL, KIND_FLAG, RUN | CHECK,
+                           "x is [T][N][I] and y [T][N][H] (default)"},
+    [OPTION_NONLINEARITY] = {0, "nonlinearity", "tanh|relu", KIND_CHOICE, RUN | CHECK,
+                             "of a vanilla rnn (default tanh)"},
+    [OPTION_ENGINE] = {'e', "engine", "auto|opencl|cpu", KIND_CHOICE, RUN | CHECK,
+                       "where it runs (default auto; check: both)"},
+    [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, RUN | CHECK,
+                       "index, P:D, part of a name, gpu or cpu; also in the environment variable "
+                       "CLRNN_DEVICE"},
+    [OPTION_ALGORITHM] = {'a', "algorithm", "NAME", KIND_TEXT, RUN | CHECK,
+                          "force one; 'list' prints which this device and shape allow, and why "
+                          "not the others"},
+    [OPTION_STRICT] = {0, "strict", NULL, KIND_FLAG, RUN | CHECK,
+                       "the same bits on every engine, device and algorithm, or a refusal"},
+    [OPTION_WEIGHTS] = {0, "weights", "fp32|fp16|bf16", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_CHUNK] = {0, "chunk", "T", KIND_TEXT, RUN | CHECK,
+                      "feed the sequence in pieces of T steps, a reverse layer from the end (same "
+                      "result)"},
+    [OPTION_ROWS] = {0, "rows", "A:B", KIND_TEXT, RUN | CHECK,
+                     "only the rows A to B - 1 of the batch"},
+    [OPTION_SHA256] = {0, "sha256", NULL, KIND_FLAG, RUN, "print the SHA-256 of each output"},
+    [OPTION_MEMORY_LIMIT] = {0, "memory-limit", "SIZE", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_PROFILE] = {0, "profile", NULL, KIND_FLAG, RUN, "time by phase, on standard error"},
+    [OPTION_TRACE] = {0, "trace", "FILE", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_EXPECT] = {0, "expect", "FILE", KIND_TEXT, CHECK,
+                       "judge this y too: .npy, or .npz with output (and h_n, c_n)"},
+    [OPTION_EXPECT_STATE] = {0, "expect-state", "FILE", KIND_TEXT, CHECK,
+                             ".npz with h_n (and c_n) that belong to --expect"},
+    [OPTION_CELL] = {0, "cell", "NAME", KIND_TEXT, CHECK, "key cell of the problem"},
+    [OPTION_STEPS] = {0, "steps", "T", KIND_TEXT, CHECK, "key T"},
+    [OPTION_BATCH] = {0, "batch", "N", KIND_TEXT, CHECK, "key N"},
+    [OPTION_INPUTS] = {0, "inputs", "I", KIND_TEXT, CHECK, "key I"},
+    [OPTION_HIDDEN] = {0, "hidden", "H", KIND_TEXT, CHECK, "key H"},
+    [OPTION_LAYERS] = {0, "layers", "L", KIND_TEXT, CHECK, "key layers"},
+    [OPTION_DIRECTION] = {0, "direction", "DIR", KIND_TEXT, CHECK, "key dir"},
+    [OPTION_START] = {0, "start", "zero|random", KIND_CHOICE, CHECK, "key start"},
+    [OPTION_GAIN] = {0, "gain", "G", KIND_TEXT, CHECK, "key gain"},
+    [OPTION_SEED] =
+        {0, "seed", "S", KIND_TEXT, RUN | CHECK,
+         "of what is random: nothing in run, the data of a problem in check (key seed)"},
+    [OPTION_JSON] = {0, "json", NULL, KIND_FLAG, RUN | SUMMARY | CHECK | DEVICES | VERSION,
+                     "one JSON value instead of text"},
+    [OPTION_VERBOSE] = {'v', "verbose", NULL, KIND_FLAG, ALL, "say more on standard error"},
+    [OPTION_QUIET] = {'q', "quiet", NULL, KIND_FLAG, ALL, "no notes, errors alone"},
+    [OPTION_PROGRESS] = {0, "progress", "auto|always|never", KIND_CHOICE, ALL,
+                         "a line that says how far it is (default auto: on terminals)"},
+    [OPTION_COLOR] = {0, "color", "auto|always|never", KIND_CHOICE, ALL,
+                      "default auto: on terminals, unless NO_COLOR is set"},
+    [OPTION_HELP] = {'h', "help", NULL, KIND_FLAG, ALL, "this text"},
+};
+
+/* ---- the parser ------------------------------------------------------------------------------ */
+
+static int takes(const command *which, option_id id) {
+    return (table[id].commands & (1u << which->id)) != 0;
+}
+
+static int refuse_unknown(const command *which, const char *typed, const char *name) {
+    const char *names[OPTION_COUNT];
+    size_t count = 0;
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        if (takes(which, (option_id)id) && table[id].kind != KIND_LATER) {
+            names[count++] = table[id].name;
+        }
+    }
+    const char *nearest = suggest_nearest(name, names, count);
+    (void)report_fail(REPORT_USAGE, "%s: there is no such option", typed);
+    if (nearest != NULL) {
+        report_hint("did you mean --%s?", nearest);
+    } else {
+        report_hint("clrnn %s --help lists the options", which->name);
+    }
+    return REPORT_USAGE;
+}
+
+static int check_choice(const option_row *row, const char *value) {
+    char text[64];
+    const char *choices[8];
+    size_t count = 0;
+    char *rest = NULL;
+    (void)snprintf(text, sizeof text, "%s", row->argument);
+    for (char *choice = strtok_r(text, "|", &rest); choice != NULL;
+         choice = strtok_r(NULL, "|", &rest)) {
+        if (strcmp(choice, value) == 0) {
+            return REPORT_FINE;
+        }
+        choices[count++] = choice;
+    }
+    const char *nearest = suggest_nearest(value, choices, count);
+    (void)report_fail(REPORT_USAGE, "--%s %s: must be one of %s", row->name, value, row->argument);
+    if (nearest != NULL) {
+        report_hint("did you mean %s?", nearest);
+    }
+    return REPORT_USAGE;
+}
+
+/* `typed` is the option as it stands on the line, for messages. */
+static int take(options *out, option_id id, const char *typed, const char *value, int place) {
+    const option_row *row = &table[id];
+    if (!takes(out->command, id)) {
+        return report_fail(REPORT_USAGE, "%s: not an option of this command", typed);
+    }
+    if (row->kind == KIND_LATER) {
+        return report_fail(REPORT_USAGE, "--%s: this version does not have it yet", row->name);
+    }
+    if (row->kind == KIND_CHOICE && check_choice(row, value) != REPORT_FINE) {
+        return REPORT_USAGE;
+    }
+    out->value[id] = value;
+    out->given[id] = place + 1;
+    out->repeated[id]++;
+    return REPORT_FINE;
+}
+
+static int is_refused(const options *out, option_id id) {
+    return !takes(out->command, id) || table[id].kind == KIND_LATER;
+}
+
+static int parse_long(options *out, int argc, char *const *argv, int *place) {
+    const char *typed = argv[*place];
+    const char *equals = strchr(typed, '=');
+    char name[64];
+    int id = 0;
+    int length = equals != NULL ? (int)(equals - typed) - 2 : (int)strlen(typed) - 2;
+    (void)snprintf(name, sizeof name, "%.*s", length, typed + 2);
+    while (id < OPTION_COUNT && strcmp(table[id].name, name) != 0) {
+        id++;
+    }
+    if (id == OPTION_COUNT) {
+        char dashed[sizeof name + 2];
+        (void)snprintf(dashed, sizeof dashed, "--%s", name);
+        return refuse_unknown(out->command, dashed, name);
+    }
+    const char *value = equals != NULL ? equals + 1 : NULL;
+    (void)snprintf(name, sizeof name, "--%s", table[id].name);
+    if (value != NULL && table[id].argument == NULL) {
+        return report_fail(REPORT_USAGE, "%s takes no value, got %s", name, value);
+    }
+    if (value == NULL && table[id].argument != NULL && !is_refused(out, (option_id)id)) {
+        if (*place + 1 >= argc) {
+            return report_fail(REPORT_USAGE, "%s needs a value: %s", name, table[id].argument);
+        }
+        value = argv[++*place];
+    }
+    return take(out, (option_id)id, name, value, *place);
+}
+
+/* A cluster: flags, and at its end an option that takes the rest or the next word as its value. */
+static int parse_short(options *out, int argc, char *const *argv, int *place) {
+    const char *letters = argv[*place] + 1;
+    while (*letters != 0) {
+        char typed[3] = {'-', *letters, 0};
+        int id = 0;
+        while (id < OPTION_COUNT && table[id].letter != *letters) {
+            id++;
+        }
+        if (id == OPTION_COUNT) {
+            return refuse_unknown(out->command, typed, typed + 1);
+        }
+        letters++;
+        const char *value = NULL;
+        if (table[id].argument != NULL && !is_refused(out, (option_id)id)) {
+            if (*letters != 0) {
+                value = letters;
+            } else if (*place + 1 < argc) {
+                value = argv[++*place];
+            } else {
+                return report_fail(REPORT_USAGE, "%s needs a value: %s", typed, table[id].argument);
+            }
+            letters += strlen(letters);
+        }
+        int code = take(out, (option_id)id, typed, value, *place);
+        if (code != REPORT_FINE) {
+            return code;
+        }
+    }
+    return REPORT_FINE;
+}
+
+static int parse_argument(options *out, const char *argument) {
+    if (out->num_arguments == out->command->max_arguments) {
+        (void)report_fail(REPORT_USAGE, "%s: one argument too many", argument);
+        report_hint("usage: clrnn %s %s", out->command->name, out->command->synopsis);
+        return REPORT_USAGE;
+    }
+    out->arguments[out->num_arguments++] = argument;
+    return REPORT_FINE;
+}
+
+int options_parse(options *out, const command *which, int argc, char *const *argv) {
+    int only_arguments = 0;
+    memset(out, 0, sizeof *out);
+    out->command = which;
+    for (int place = 0; place < argc && !out->given[OPTION_HELP]; place++) {
+        const char *word = argv[place];
+        int code;
+        if (only_arguments || word[0] != '-' || word[1] == 0) {
+            code = parse_argument(out, word);
+        } else if (strcmp(word, "--") == 0) {
+            only_arguments = 1;
+            continue;
+        } else if (word[1] == '-') {
+            code = parse_long(out, argc, argv, &place);
+        } else {
+            code = parse_short(out, argc, argv, &place);
+        }
+        if (code != REPORT_FINE) {
+            return code;
+        }
+    }
+    if (out->num_arguments < which->min_arguments && !out->given[OPTION_HELP]) {
+        (void)report_fail(REPORT_USAGE, "an argument is missing: %s", which->synopsis);
+        report_hint("clrnn %s --help says more", which->name);
+        return REPORT_USAGE;
+    }
+    return REPORT_FINE;
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+const char *options_name(option_id id) {
+    return table[id].name;
+}
+
+int options_integer(int64_t *out, const options *opts, option_id id, int64_t min, int64_t max,
+                    int64_t fallback) {
+    const char *text = opts->value[id];
+    char *end = NULL;
+    if (text == NULL) {
+        *out = fallback;
+        return REPORT_FINE;
+    }
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    int is_number = (text[0] >= '0' && text[0] <= '9') || text[0] == '-';
+    if (!is_number || *end != 0 || errno != 0 || value < min || value > max) {
+        return report_fail(REPORT_USAGE, "--%s %s: needs a whole number from %lld to %lld",
+                           table[id].name, text, (long long)min, (long long)max);
+    }
+    *out = value;
+    return REPORT_FINE;
+}
+
+int options_batch_first(const options *opts) {
+    return opts->given[OPTION_BATCH_FIRST] > opts->given[OPTION_TIME_FIRST];
+}
+
+/* ---- help ------------------------------------------------------------------------------------ */
+
+/* Words of text from HELP_COLUMN on; the cursor stands at column `at`. */
+static void print_wrapped(const char *text, int at) {
+    int column = at;
+    if (column > HELP_COLUMN - 2) {
+        (void)putchar('\n');
+        column = 0;
+    }
+    (void)printf("%*s", HELP_COLUMN - column, "");
+    column = HELP_COLUMN;
+    while (*text != 0) {
+        int length = (int)strcspn(text, " ");
+        if (column > HELP_COLUMN && column + 1 + length > HELP_WIDTH) {
+            (void)printf("\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (column > HELP_COLUMN) {
+            (void)putchar(' ');
+            column++;
+        }
+        (void)printf("%.*s", length, text);
+        column += length;
+        text += length;
+        text += strspn(text, " ");
+    }
+    (void)putchar('\n');
+}
+
+void options_print(const command *which) {
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        const option_row *row = &table[id];
+        char letter[8] = "    ";
+        if (!takes(which, (option_id)id) || row->kind == KIND_LATER) {
+            continue;
+        }
+        if (row->letter != 0) {
+            (void)snprintf(letter, sizeof letter, "-%c, ", row->letter);
+        }
+        int at = printf("  %s--%s%s%s", letter, row->name, row->argument != NULL ? " " : "",
+                        row->argument != NULL ? row->argument : "");
+        print_wrapped(row->help, at);
+    }
+}

@@ -1,0 +1,81 @@
+/* verdict.c: see verdict.h. The judging is the library's (clrnn_judge). */
+#include "cli/verdict.h"
+
+#include "cli/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *data_of(const clrnn_tensor *array) {
+    return (const char *)array->data + array->offset;
+}
+
+void verdict_compare(verdict_difference *sum, const clrnn_tensor *a, const clrnn_tensor *b) {
+    const float *x = (const float *)(const void *)data_of(a);
+    const float *y = (const float *)(const void *)data_of(b);
+    int64_t count = clrnn_tensor_count(a);
+    for (int64_t i = 0; i < count; i++) {
+        sum->differ += memcmp(&x[i], &y[i], sizeof x[i]) != 0;
+        double difference = fabs((double)x[i] - (double)y[i]);
+        if (isnan(difference)) {
+            int is_same = (isnan(x[i]) && isnan(y[i])) || x[i] == y[i];
+            difference = is_same ? 0 : INFINITY;
+        }
+        sum->max_abs = difference > sum->max_abs ? difference : sum->max_abs;
+    }
+    sum->values += count;
+}
+
+int verdict_is_fine(const verdict *one) {
+    return one->judgement.bad == 0 && one->judgement.ratio <= 1 && !one->last_differs;
+}
+
+void verdict_print_header(void) {
+    (void)printf("%s%-9s %-16s %10s %10s %9s  %-23s %s%s\n", report_bold(), "result", "algorithm",
+                 "max abs", "max ulp", "ratio", "residual / bound", "worst value", report_plain());
+}
+
+void verdict_print(const verdict *one) {
+    const clrnn_judgement *j = &one->judgement;
+    char pair[64];
+    int is_fine = verdict_is_fine(one);
+    (void)snprintf(pair, sizeof pair, "%.3e / %.3e", j->residual, j->bound);
+    (void)printf("%-9s %-16s %10.3e %10.4g %9.4g  %-23s %s step %lld row %lld unit %lld  %s%s%s\n",
+                 one->name, one->algorithm[0] != 0 ? one->algorithm : "-", j->max_abs, j->max_ulp,
+                 j->ratio, pair, j->what[0] != 0 ? j->what : "-", (long long)j->step,
+                 (long long)j->row, (long long)j->unit, is_fine ? report_green() : report_red(),
+                 is_fine ? "ok" : "MISMATCH", report_plain());
+}
+
+json_t *verdict_json(const verdict *one) {
+    const clrnn_judgement *j = &one->judgement;
+    json_t *worst = json_pack("{s:s,s:I,s:I,s:I}", "what", j->what, "step", (json_int_t)j->step,
+                              "row", (json_int_t)j->row, "unit", (json_int_t)j->unit);
+    json_t *object = json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "result", one->name, "algorithm",
+        report_json_text(one->algorithm), "device", report_json_text(one->device), "max_abs",
+        report_json_number(j->max_abs), "max_ulp", report_json_number(j->max_ulp), "ratio",
+        report_json_number(j->ratio), "residual", report_json_number(j->residual), "bound",
+        report_json_number(j->bound), "worst", worst, "checked", (json_int_t)j->checked, "bad",
+        (json_int_t)j->bad, "ok", verdict_is_fine(one));
+    return object;
+}
+
+int verdict_report(const verdict *one) {
+    const clrnn_judgement *j = &one->judgement;
+    if (verdict_is_fine(one)) {
+        return REPORT_FINE;
+    }
+    if (j->bad == 0 && j->ratio <= 1) {
+        return report_fail(REPORT_MISMATCH,
+                           "mismatch: %s: y of the last steps alone is not the final state",
+                           one->name);
+    }
+    return report_fail(REPORT_MISMATCH,
+                       "mismatch: %s: %s of step %lld, row %lld, unit %lld is off by %.3e, the "
+                       "bound is %.3e; %lld of %lld values are bad",
+                       one->name, j->what, (long long)j->step, (long long)j->row,
+                       (long long)j->unit, j->residual, j->bound, (long long)j->bad,
+                       (long long)j->checked);
+}

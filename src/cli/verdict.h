@@ -1,0 +1,31 @@
+/* verdict.h: how results stand against the equations and each other, and how check prints it. */
+#ifndef CLRNN_CLI_VERDICT_H
+#define CLRNN_CLI_VERDICT_H
+
+#include "clrnn.h"
+#include <jansson.h>
+
+typedef struct verdict {
+    const char *name;      /* "opencl", "cpu", "expected" */
+    const char *algorithm; /* of its engine, or "" */
+    const char *device;
+    clrnn_judgement judgement;
+    int last_differs; /* y of last_only is not h_n */
+} verdict;
+
+/* Two results value by value, over all their arrays. */
+typedef struct verdict_difference {
+    int64_t values; /* compared */
+    int64_t differ; /* in at least one bit */
+    double max_abs; /* infinite where one is NaN and the other is not */
+} verdict_difference;
+
+void verdict_compare(verdict_difference *sum, const clrnn_tensor *a, const clrnn_tensor *b);
+int verdict_is_fine(const verdict *one);
+void verdict_print_header(void);
+void verdict_print(const verdict *one);
+json_t *verdict_json(const verdict *one);
+/* One line on standard error for what is wrong; gives REPORT_MISMATCH, or REPORT_FINE. */
+int verdict_report(const verdict *one);
+
+#endif

@@ -1,0 +1,75 @@
+/* pack.c: one index function, used by packing and unpacking alike. */
+#include "core/pack.h"
+
+#include <string.h>
+
+static size_t blocks_of(int units, int block) {
+    return ((size_t)units + (size_t)block - 1) / (size_t)block;
+}
+
+size_t pack_floats(const struct pack_layout *layout) {
+    return blocks_of(layout->units, layout->block) * (size_t)layout->block * (size_t)layout->rows *
+           (size_t)layout->columns;
+}
+
+static size_t packed_at(const struct pack_layout *layout, int row, int unit, int k) {
+    const size_t block = (size_t)layout->block;
+    const size_t column = (size_t)(unit / layout->block) * (size_t)layout->columns + (size_t)k;
+    return (column * (size_t)layout->rows + (size_t)row) * block + (size_t)(unit % layout->block);
+}
+
+static size_t source_at(const struct pack_layout *layout, int row, int unit, int k) {
+    if (layout->transposed) {
+        return (size_t)k * (size_t)layout->units + (size_t)unit;
+    }
+    const size_t gate_row =
+        (size_t)(layout->gate + row) * (size_t)layout->units + (size_t)unit;
+    return gate_row * (size_t)layout->columns + (size_t)k;
+}
+
+void pack_weights(float *to, const float *from, const struct pack_layout *layout) {
+    memset(to, 0, pack_floats(layout) * sizeof(float));
+    for (int row = 0; row < layout->rows; row++) {
+        for (int unit = 0; unit < layout->units; unit++) {
+            for (int k = 0; k < layout->columns; k++) {
+                to[packed_at(layout, row, unit, k)] = from[source_at(layout, row, unit, k)];
+            }
+        }
+    }
+}
+
+void pack_unpack(float *to, const float *from, const struct pack_layout *layout) {
+    for (int row = 0; row < layout->rows; row++) {
+        for (int unit = 0; unit < layout->units; unit++) {
+            for (int k = 0; k < layout->columns; k++) {
+                to[source_at(layout, row, unit, k)] = from[packed_at(layout, row, unit, k)];
+            }
+        }
+    }
+}
+
+void pack_gates(float *to, const float *from, int gates, int units, int stride) {
+    memset(to, 0, (size_t)gates * (size_t)stride * sizeof(float));
+    for (int gate = 0; gate < gates; gate++) {
+        memcpy(to + (size_t)gate * (size_t)stride, from + (size_t)gate * (size_t)units,
+               (size_t)units * sizeof(float));
+    }
+}
+
+size_t pack_projection_floats(int gates, int stride, int columns, int block) {
+    return blocks_of(gates * stride, block) * (size_t)block * (size_t)columns;
+}
+
+void pack_projection(float *to, const float *from, int gates, int units, int stride, int columns,
+                     int block) {
+    const struct pack_layout layout = {.rows = 1, .columns = columns, .block = block};
+    memset(to, 0, pack_projection_floats(gates, stride, columns, block) * sizeof(float));
+    for (int gate = 0; gate < gates; gate++) {
+        for (int unit = 0; unit < units; unit++) {
+            const float *row = from + ((size_t)gate * (size_t)units + (size_t)unit) * (size_t)columns;
+            for (int k = 0; k < columns; k++) {
+                to[packed_at(&layout, 0, gate * stride + unit, k)] = row[k];
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/*
+ * pack.h: weights from PyTorch's layout into the order in which a tile reads them, and back.
+ *
+ *     source   [gates x units][k], gate-major
+ *     packed   block 0: k = 0: row 0: unit 0 .. block-1 | row 1: ... | k = 1: ... | block 1: ...
+ *
+ * with zeros where units pad the last block. block = 1 is plain row-major.
+ */
+#ifndef CLRNN_CORE_PACK_H
+#define CLRNN_CORE_PACK_H
+
+#include <stddef.h>
+
+struct pack_layout {
+    int gate;       /* first gate of the source */
+    int rows;       /* R: gates taken, side by side for each unit */
+    int units;      /* of one gate in the source */
+    int columns;    /* k */
+    int block;      /* units of a block */
+    int transposed; /* 1: the source is read as [k][units] (one gate) */
+};
+
+size_t pack_floats(const struct pack_layout *layout);
+void pack_weights(float *to, const float *from, const struct pack_layout *layout);
+void pack_unpack(float *to, const float *from, const struct pack_layout *layout);
+
+/* [gates][units] into [gates][stride], 0 behind. */
+void pack_gates(float *to, const float *from, int gates, int units, int stride);
+
+/* W_ih [gates x units][k] as the columns of one matrix: gate g, unit u is column g stride + u. The
+ * result is packed by blocks of columns, rows = 1; padding columns are 0. */
+size_t pack_projection_floats(int gates, int stride, int columns, int block);
+void pack_projection(float *to, const float *from, int gates, int units, int stride, int columns,
+                     int block);
+
+#endif

@@ -1,0 +1,15 @@
+/* shared.h: the structs that the host hands to kernels, from the kernels' own text. */
+#ifndef CLRNN_CORE_SHARED_H
+#define CLRNN_CORE_SHARED_H
+
+#include <stdint.h>
+
+typedef int64_t wide;
+typedef int32_t narrow;
+
+#include "params.cl"
+
+_Static_assert(sizeof(struct row) == 80, "struct row is laid out as in OpenCL C");
+_Static_assert(sizeof(struct params) % 8 == 0, "struct params has no tail that differs");
+
+#endif

@@ -1,0 +1,49 @@
+/* cpu_isa.c: picks the kernels for the instruction set of this machine. */
+#include "cpu/cpu_kernels.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "cpu_kernels_table.h" /* generated: every object of cpu_kernels.c, as table[] */
+
+enum { TABLE_COUNT = sizeof table / sizeof table[0] };
+
+/* Best first. __builtin_cpu_supports asks the operating system's support too. */
+static int is_supported(const char *isa) {
+#if defined(__x86_64__)
+    if (strcmp(isa, "v4") == 0) {
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512cd");
+    }
+    if (strcmp(isa, "v3") == 0) {
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("bmi2");
+    }
+#endif
+    return strcmp(isa, "base") == 0;
+}
+
+const char *cpu_kernels_isa(int *vector_width) {
+    static const char *const names[] = {"v4", "v3", "base"};
+    const struct cpu_kernels *found = NULL;
+    for (size_t name = 0; name < sizeof names / sizeof names[0] && found == NULL; name++) {
+        for (size_t i = 0; i < TABLE_COUNT && found == NULL; i++) {
+            if (strcmp(table[i]->isa, names[name]) == 0 && is_supported(names[name])) {
+                found = table[i];
+            }
+        }
+    }
+    *vector_width = found->vector_width;
+    return found->isa;
+}
+
+const struct cpu_kernels *cpu_kernels_find(const char *cell, const char *isa, int variant) {
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        if (table[i]->variant == variant && strcmp(table[i]->isa, isa) == 0 &&
+            strcmp(table[i]->cell, cell) == 0) {
+            return table[i];
+        }
+    }
+    return NULL;
+}

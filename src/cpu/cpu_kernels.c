@@ -1,0 +1,67 @@
+/*
+ * cpu_kernels.c: kernel files compiled as C. Built once for each cell, instruction set and panel
+ * variant, with CELL_NAME, CELL_FILE, ISA and PANEL_VARIANT given; the table of objects is generated.
+ */
+#include "cpu/cpu_language.h"
+
+#include "algo/tile_panel.h"
+#include "cpu/cpu_kernels.h"
+
+#include "common.cl"
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+/* Pasting apart from CAT, which a macro that CAT wrote cannot use again. */
+#define JOIN5_(a, b, c, d, e) a##b##c##d##e
+#define JOIN5(a, b, c, d, e) JOIN5_(a, b, c, d, e)
+
+#define ROWS JOIN5(PANEL_ROWS_, V, PANEL_VARIANT, , )
+#define TILE_VECTORS_OF(rows) JOIN5(PANEL_VECTORS_, V, PANEL_VARIANT, _, rows)
+#define TILE_COLS_OF(rows) JOIN5(PANEL_COLS_, V, PANEL_VARIANT, _, rows)
+
+#ifdef CELL_IS_PROJECTION
+
+#include "project_shape.cl"
+#include "rows.cl"
+#define TILE_VECTORS_0 TILE_VECTORS_OF(1)
+#define TILE_COLS_0 TILE_COLS_OF(1)
+#define PHASE 0
+#include "project.cl"
+#include "tile_panel.cl"
+#include "phase_end.cl"
+#include "sched_step.cl"
+#define SINGLE_FORWARD 0
+
+#else
+
+#include "activation.cl"
+#include CELL_FILE
+#include "rows.cl"
+#define TILE_VECTORS_0 TILE_VECTORS_OF(PHASE_ROWS_0)
+#define TILE_COLS_0 TILE_COLS_OF(PHASE_ROWS_0)
+#define PHASE 0
+#include "phase.cl"
+#include "tile_panel.cl"
+#include "phase_end.cl"
+#if PHASES == 2
+#define TILE_VECTORS_1 TILE_VECTORS_OF(PHASE_ROWS_1)
+#define TILE_COLS_1 TILE_COLS_OF(PHASE_ROWS_1)
+#define PHASE 1
+#include "phase.cl"
+#include "tile_panel.cl"
+#include "phase_end.cl"
+#endif
+#include "sched_single.cl"
+#define SINGLE_FORWARD single_forward
+#define step_begin 0
+#define step_forward 0
+
+#endif
+
+#define CPU_KERNELS_(cell, isa, variant) cpu_kernels_##cell##_##isa##_##variant
+#define CPU_KERNELS(cell, isa, variant) CPU_KERNELS_(cell, isa, variant)
+
+extern const struct cpu_kernels CPU_KERNELS(CELL_NAME, ISA, PANEL_VARIANT);
+const struct cpu_kernels CPU_KERNELS(CELL_NAME, ISA, PANEL_VARIANT) = {
+    TEXT(CELL_NAME), TEXT(ISA), PANEL_VARIANT, VECTOR_WIDTH, step_begin, step_forward,
+    SINGLE_FORWARD};

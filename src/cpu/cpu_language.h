@@ -1,0 +1,78 @@
+/*
+ * cpu_language.h: the names of common.cl in C11, so that gcc and clang compile the same kernel text.
+ *
+ * A `real` is a GCC vector as wide as the instruction set that the file is compiled for. Only fma
+ * needs an intrinsic: where the hardware has none, fmaf of the C library gives the same bits, slowly.
+ */
+#ifndef CLRNN_CPU_LANGUAGE_H
+#define CLRNN_CPU_LANGUAGE_H
+
+#include <math.h>
+#include <string.h>
+
+#include "core/shared.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define VECTOR_WIDTH 16
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#define VECTOR_WIDTH 8
+#else
+#define VECTOR_WIDTH 4
+#endif
+
+typedef float real __attribute__((vector_size(VECTOR_WIDTH * 4)));
+typedef int32_t whole __attribute__((vector_size(VECTOR_WIDTH * 4)));
+
+#define GLOBAL
+#define LOCAL
+#define KERNEL static
+#define GROUP_SHAPE
+#define GROUP_PARAMS , const int group_0, const int group_1
+#define GROUP_ID(dim) (group_##dim)
+#define LOCAL_ID 0
+#define GROUP_ITEMS 1
+#define SCRATCH_FLOATS 1
+#define GROUP_BARRIER
+#define UNROLL _Pragma("GCC unroll 16")
+
+static inline real cpu_load(const float *from) {
+    real x;
+    memcpy(&x, from, sizeof x);
+    return x;
+}
+
+static inline void cpu_store(real x, float *to) {
+    memcpy(to, &x, sizeof x);
+}
+
+static inline real cpu_fma(real a, real b, real c) {
+#if VECTOR_WIDTH == 16
+    return (real)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif VECTOR_WIDTH == 8
+    return (real)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    real d = c;
+    for (int lane = 0; lane < VECTOR_WIDTH; lane++) {
+        d[lane] = fmaf(a[lane], b[lane], c[lane]);
+    }
+    return d;
+#endif
+}
+
+/* yes where the lane's condition is all ones, no where it is 0 */
+static inline real cpu_pick(whole condition, real yes, real no) {
+    return (real)(((whole)yes & condition) | ((whole)no & ~condition));
+}
+
+#define VLOAD(p) cpu_load(p)
+#define VSTORE(x, p) cpu_store(x, p)
+#define SPLAT(x) ((real){0} + (x))
+#define SPLAT_WHOLE(x) ((whole){0} + (x))
+#define AS_WHOLE(x) ((whole)(x))
+#define AS_REAL(i) ((real)(i))
+#define FMA(a, b, c) cpu_fma(a, b, c)
+#define PICK(condition, yes, no) cpu_pick(condition, yes, no)
+
+#endif

@@ -1,0 +1,94 @@
+/* cpu_state.c: h and c of many streams in host memory. */
+#include "cpu/cpu_state.h"
+
+#include "core/tensor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+float *cpu_state_floats(size_t count) {
+    const size_t bytes = (count * sizeof(float) + 64) / 64 * 64;
+    float *values = aligned_alloc(64, bytes);
+    if (values != NULL) {
+        memset(values, 0, bytes);
+    }
+    return values;
+}
+
+clrnn_status cpu_state_open(void **out, void *context, size_t floats) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    (void)context;
+    struct cpu_state *state = calloc(1, sizeof *state);
+    REQUIRE(state != NULL, MEMORY, "state: out of memory");
+    state->values = cpu_state_floats(floats);
+    REQUIRE(state->values != NULL, MEMORY, "state: out of memory for %zu floats", floats);
+    *out = state;
+    state = NULL;
+out:
+    cpu_state_close(state);
+    return status;
+}
+
+void cpu_state_close(void *engine_state) {
+    struct cpu_state *state = engine_state;
+    if (state != NULL) {
+        free(state->values);
+        free(state);
+    }
+}
+
+clrnn_status cpu_state_write(void *engine_state, size_t at, size_t count, const float *values) {
+    struct cpu_state *state = engine_state;
+    if (values == NULL) {
+        memset(state->values + at, 0, count * sizeof(float));
+    } else {
+        memcpy(state->values + at, values, count * sizeof(float));
+    }
+    return CLRNN_STATUS_OK;
+}
+
+clrnn_status cpu_state_read(void *engine_state, size_t at, size_t count, float *values) {
+    const struct cpu_state *state = engine_state;
+    memcpy(values, state->values + at, count * sizeof(float));
+    return CLRNN_STATUS_OK;
+}
+
+static float *row_of(const struct cpu_state *state, const struct engine_call *call, int row,
+                     int64_t at) {
+    return state->values + at + (int64_t)call->rows[row].slot * call->params.hidden;
+}
+
+static float *row_in(const clrnn_tensor *tensor, int row) {
+    return (float *)tensor_host(tensor) + row * tensor_stride(tensor, tensor->rank - 2);
+}
+
+void cpu_state_load(struct cpu_state *state, const struct engine_call *call,
+                    const clrnn_tensor *tensor, int64_t at) {
+    for (int row = 0; tensor != NULL && row < call->batch; row++) {
+        memcpy(row_of(state, call, row, at), row_in(tensor, row),
+               (size_t)call->params.hidden * sizeof(float));
+    }
+}
+
+void cpu_state_store(const struct cpu_state *state, const struct engine_call *call,
+                     const clrnn_tensor *tensor, int64_t at) {
+    for (int row = 0; tensor != NULL && row < call->batch; row++) {
+        memcpy(row_in(tensor, row), row_of(state, call, row, at),
+               (size_t)call->params.hidden * sizeof(float));
+    }
+}
+
+clrnn_status cpu_state_check_call(const struct engine_call *call, const char *engine) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_tensor *const tensors[] = {call->x.tensor, call->y.tensor, call->cells.tensor,
+                                           call->h_0,      call->c_0,      call->h_n,
+                                           call->c_n};
+    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
+        REQUIRE(tensors[i] == NULL || tensors[i]->buffer == NULL, ARGUMENT,
+                "forward: the %s engine takes host arrays, got an OpenCL buffer", engine);
+    }
+    REQUIRE(call->num_wait == 0 && call->done == NULL, ARGUMENT,
+            "forward: the %s engine takes no events", engine);
+out:
+    return status;
+}

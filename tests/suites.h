@@ -1,0 +1,13 @@
+/* suites.h: every suite of the test program. */
+#ifndef CLRNN_TESTS_SUITES_H
+#define CLRNN_TESTS_SUITES_H
+
+#include <check.h>
+
+#define SUITES(X) X(forward)
+
+#define SUITE_DECLARE(name) Suite *name##_suite(void);
+SUITES(SUITE_DECLARE)
+#undef SUITE_DECLARE
+
+#endif

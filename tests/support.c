@@ -1,0 +1,296 @@
+/* support.c: problems from seeds, and every way to run them. */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t test_random(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+float test_uniform(uint64_t *state, double limit) {
+    const double unit = (double)(test_random(state) >> 11) * 0x1p-53;
+    return (float)((2.0 * unit - 1.0) * limit);
+}
+
+clrnn_tensor test_tensor(void *data, clrnn_dtype dtype, int rank, int64_t a, int64_t b, int64_t c) {
+    return (clrnn_tensor){.data = data, .dtype = dtype, .rank = rank, .shape = {a, b, c}};
+}
+
+static float *random_floats(size_t count, uint64_t *state, double limit, int integers) {
+    float *values = malloc((count > 0 ? count : 1) * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = integers ? (float)((int)(test_random(state) % 5) - 2)
+                             : test_uniform(state, limit);
+    }
+    return values;
+}
+
+static const char *cell_text(const struct test_problem *p) {
+    switch (p->cell) {
+    case CLRNN_CELL_LSTM:
+        return "lstm";
+    case CLRNN_CELL_GRU:
+        return p->reset == CLRNN_RESET_BEFORE ? "gru-before" : "gru";
+    default:
+        return p->nonlinearity == CLRNN_NONLINEARITY_RELU ? "rnn-relu" : "rnn";
+    }
+}
+
+static void set_weight(clrnn_net *net, const char *name, int rank, int rows, int columns,
+                       uint64_t *state, double limit, int integers) {
+    float *values = random_floats((size_t)rows * (size_t)columns, state, limit, integers);
+    char full[64];
+    const int reverse = clrnn_net_get_desc(net)->direction == CLRNN_DIRECTION_REVERSE;
+    snprintf(full, sizeof full, "%s_l0%s", name, reverse ? "_reverse" : "");
+    const clrnn_tensor tensor = test_tensor(values, CLRNN_DTYPE_F32, rank, rows, columns, 0);
+    ok(clrnn_net_set_weight(net, full, &tensor));
+    free(values);
+}
+
+static int32_t length_of(const struct test_problem *p, int row, uint64_t *state) {
+    switch (p->lengths) {
+    case LENGTHS_RAGGED:
+        return row == 0 ? p->steps : (int32_t)(test_random(state) % (uint64_t)(p->steps + 1));
+    case LENGTHS_TIES:
+        return row % 2 ? p->steps : (p->steps + 1) / 2;
+    case LENGTHS_ZEROS:
+        return row % 3 == 1 ? p->steps : 0;
+    case LENGTHS_NONE:
+        break;
+    }
+    return p->steps;
+}
+
+struct test_case *test_case_make(const struct test_problem *problem) {
+    static const char *const lengths_text[] = {"full", "ragged", "ties", "zeros"};
+    struct test_case *test = calloc(1, sizeof *test);
+    ck_assert_ptr_nonnull(test);
+    test->problem = *problem;
+    const struct test_problem *p = &test->problem;
+    uint64_t state = p->seed * 7919 + 17;
+    const int gates = clrnn_cell_gates(p->cell);
+    const size_t rows = (size_t)p->batch;
+    snprintf(test->text, sizeof test->text,
+             "cell=%s,T=%d,N=%d,I=%d,H=%d,dir=%s,lengths=%s,batch-first=%d,last=%d,gain=%g,seed=%llu",
+             cell_text(p), p->steps, p->batch, p->inputs, p->hidden,
+             p->direction == CLRNN_DIRECTION_REVERSE ? "reverse" : "forward",
+             lengths_text[p->lengths], p->batch_first, p->last_only, p->gain,
+             (unsigned long long)p->seed);
+    const clrnn_net_desc desc = {.cell = p->cell,
+                                 .reset = p->reset,
+                                 .nonlinearity = p->nonlinearity,
+                                 .direction = p->direction,
+                                 .inputs = p->inputs,
+                                 .hidden = p->hidden};
+    const double limit = p->gain / sqrt((double)p->hidden);
+    ok(clrnn_net_create(&test->net, &desc));
+    set_weight(test->net, "weight_ih", 2, gates * p->hidden, p->inputs, &state, 1.0, p->integers);
+    set_weight(test->net, "weight_hh", 2, gates * p->hidden, p->hidden, &state, limit,
+               p->integers);
+    set_weight(test->net, "bias_ih", 1, gates * p->hidden, 1, &state, 0.5, p->integers);
+    set_weight(test->net, "bias_hh", 1, gates * p->hidden, 1, &state, 0.5, p->integers);
+    test->x = random_floats((size_t)p->steps * rows * (size_t)p->inputs, &state, 1.0, p->integers);
+    test->h_0 = random_floats(rows * (size_t)p->hidden, &state, 0.9, p->integers);
+    test->c_0 = random_floats(rows * (size_t)p->hidden, &state, 1.5, p->integers);
+    test->lengths = malloc(rows * sizeof *test->lengths);
+    ck_assert_ptr_nonnull(test->lengths);
+    for (int n = 0; n < p->batch; n++) {
+        test->lengths[n] = length_of(p, n, &state);
+    }
+    return test;
+}
+
+void test_case_free(struct test_case *test) {
+    clrnn_net_free(test->net);
+    free(test->x);
+    free(test->h_0);
+    free(test->c_0);
+    free(test->lengths);
+    free(test);
+}
+
+clrnn_tensor test_x(const struct test_case *test) {
+    const struct test_problem *p = &test->problem;
+    return p->batch_first
+               ? test_tensor(test->x, CLRNN_DTYPE_F32, 3, p->batch, p->steps, p->inputs)
+               : test_tensor(test->x, CLRNN_DTYPE_F32, 3, p->steps, p->batch, p->inputs);
+}
+
+clrnn_forward_args test_args(const struct test_case *test, const struct test_outcome *result) {
+    const struct test_problem *p = &test->problem;
+    const int64_t outer = p->batch_first ? p->batch : p->steps;
+    const int64_t inner = p->batch_first ? p->steps : p->batch;
+    clrnn_forward_args args = {.x = test_x(test)};
+    if (p->lengths != LENGTHS_NONE) {
+        args.lengths = test_tensor(test->lengths, CLRNN_DTYPE_I32, 1, p->batch, 0, 0);
+    }
+    args.h_0 = test_tensor(test->h_0, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
+    args.h_n = test_tensor(result->h_n, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
+    args.y = p->last_only
+                 ? test_tensor(result->y, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0)
+                 : test_tensor(result->y, CLRNN_DTYPE_F32, 3, outer, inner, p->hidden);
+    if (p->cell == CLRNN_CELL_LSTM) {
+        args.c_0 = test_tensor(test->c_0, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
+        args.c_n = test_tensor(result->c_n, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
+        args.cells = test_tensor(result->cells, CLRNN_DTYPE_F32, 3, outer, inner, p->hidden);
+    }
+    return args;
+}
+
+/* A value that no result holds, behind each array too: what was not written or overwritten shows. */
+static const float poison = -12345.678f;
+enum { CANARIES = 64 };
+
+static float *poisoned(size_t count) {
+    float *values = malloc((count + CANARIES) * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < count + CANARIES; i++) {
+        values[i] = poison;
+    }
+    return values;
+}
+
+void test_result_make(struct test_outcome *result, const struct test_case *test) {
+    const struct test_problem *p = &test->problem;
+    result->state_count = (size_t)p->batch * (size_t)p->hidden;
+    result->cells_count = (size_t)p->steps * result->state_count;
+    result->y_count = p->last_only ? result->state_count : result->cells_count;
+    result->y = poisoned(result->y_count);
+    result->h_n = poisoned(result->state_count);
+    result->c_n = poisoned(result->state_count);
+    result->cells = poisoned(result->cells_count);
+}
+
+void test_result_free(struct test_outcome *result) {
+    free(result->y);
+    free(result->h_n);
+    free(result->c_n);
+    free(result->cells);
+}
+
+size_t test_places(struct test_place *places, size_t capacity) {
+    clrnn_device_info infos[16];
+    size_t devices = 0, count = 0;
+    ok(clrnn_context_create(&places[count].context,
+                            &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU}));
+    snprintf(places[count++].name, sizeof places->name, "cpu");
+    ok(clrnn_devices(&devices, infos, 16));
+    for (size_t i = 0; i < devices && i < 16 && count < capacity; i++) {
+        char which[16];
+        snprintf(which, sizeof which, "%d", infos[i].index);
+        if (infos[i].usable) {
+            ok(clrnn_context_create(
+                &places[count].context,
+                &(clrnn_context_desc){.engine = CLRNN_ENGINE_OPENCL, .device = which}));
+            snprintf(places[count++].name, sizeof places->name, "opencl %s", infos[i].name);
+        }
+    }
+    return count;
+}
+
+void test_places_free(struct test_place *places, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        clrnn_context_free(places[i].context);
+    }
+}
+
+static void check_written(const struct test_case *test, const float *values, size_t count,
+                          const char *what) {
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_msg(values[i] != poison, "%s: %s[%zu] was not written", test->text, what, i);
+    }
+    for (size_t i = count; i < count + CANARIES; i++) {
+        ck_assert_msg(values[i] == poison, "%s: %s was written past its end", test->text, what);
+    }
+}
+
+static clrnn_plan_desc plan_desc(const struct test_case *test, const char *algorithm) {
+    const struct test_problem *p = &test->problem;
+    return (clrnn_plan_desc){.algorithm = algorithm,
+                             .steps = p->steps,
+                             .batch = p->batch,
+                             .batch_first = p->batch_first,
+                             .last_only = p->last_only};
+}
+
+void test_run(struct test_outcome *result, const struct test_case *test, clrnn_context *context,
+              const char *algorithm) {
+    const clrnn_plan_desc desc = plan_desc(test, algorithm);
+    clrnn_plan *plan = NULL;
+    test_result_make(result, test);
+    const clrnn_forward_args args = test_args(test, result);
+    const clrnn_status made = clrnn_plan_create(&plan, context, test->net, &desc);
+    ck_assert_msg(made == CLRNN_STATUS_OK, "%s: plan: %s", test->text,
+                  clrnn_last_error()->message);
+    const clrnn_status ran = clrnn_forward(plan, &args, 0, NULL, NULL);
+    ck_assert_msg(ran == CLRNN_STATUS_OK, "%s: forward: %s", test->text,
+                  clrnn_last_error()->message);
+    clrnn_plan_free(plan);
+    check_written(test, result->y, result->y_count, "y");
+    check_written(test, result->h_n, result->state_count, "h_n");
+    if (test->problem.cell == CLRNN_CELL_LSTM) {
+        check_written(test, result->c_n, result->state_count, "c_n");
+        check_written(test, result->cells, result->cells_count, "cells");
+    }
+}
+
+void test_judge(const struct test_case *test, const struct test_outcome *result,
+                const char *where) {
+    clrnn_judgement judgement;
+    const clrnn_forward_args args = test_args(test, result);
+    ok(clrnn_judge(&judgement, test->net, test->problem.batch_first, &args));
+    ck_assert_msg(judgement.bad == 0 && judgement.checked > 0,
+                  "%s: on %s %s is off by %g (bound %g) at step %lld row %lld unit %lld, %lld bad",
+                  test->text, where, judgement.what, judgement.residual, judgement.bound,
+                  (long long)judgement.step, (long long)judgement.row, (long long)judgement.unit,
+                  (long long)judgement.bad);
+}
+
+int test_same_bits(const float *a, const float *b, size_t count, size_t *at) {
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(&a[i], &b[i], sizeof a[i]) != 0) {
+            *at = i;
+            return 0;
+        }
+    }
+    return 1;
+}
+
+void test_same(const struct test_case *test, const struct test_outcome *a,
+               const struct test_outcome *b, const char *where) {
+    size_t at = 0;
+    const int lstm = test->problem.cell == CLRNN_CELL_LSTM;
+    ck_assert_msg(test_same_bits(a->y, b->y, a->y_count, &at), "%s: %s: y[%zu] %.9g and %.9g",
+                  test->text, where, at, a->y[at], b->y[at]);
+    ck_assert_msg(test_same_bits(a->h_n, b->h_n, a->state_count, &at),
+                  "%s: %s: h_n[%zu] %.9g and %.9g", test->text, where, at, a->h_n[at], b->h_n[at]);
+    if (lstm) {
+        ck_assert_msg(test_same_bits(a->c_n, b->c_n, a->state_count, &at),
+                      "%s: %s: c_n[%zu] %.9g and %.9g", test->text, where, at, a->c_n[at],
+                      b->c_n[at]);
+        ck_assert_msg(test_same_bits(a->cells, b->cells, a->cells_count, &at),
+                      "%s: %s: cells[%zu] %.9g and %.9g", test->text, where, at, a->cells[at],
+                      b->cells[at]);
+    }
+}
+
+size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn_context *context,
+                       const struct test_case *test) {
+    clrnn_algorithm_info all[16];
+    size_t count = 0, allowed = 0;
+    const clrnn_plan_desc desc = plan_desc(test, NULL);
+    ok(clrnn_plan_algorithms(&count, all, 16, context, test->net, &desc));
+    for (size_t i = 0; i < count && allowed < capacity; i++) {
+        if (all[i].allowed) {
+            infos[allowed++] = all[i];
+        }
+    }
+    return allowed;
+}

@@ -1,0 +1,97 @@
+/*
+ * support.h: what the suites share: problems made from a seed, every way to run them, comparisons.
+ *
+ * A failing case prints its problem string, which `clrnn check` takes.
+ */
+#ifndef CLRNN_TESTS_SUPPORT_H
+#define CLRNN_TESTS_SUPPORT_H
+
+#include "clrnn.h"
+
+#include <check.h>
+#include <stddef.h>
+
+/* Fails with the library's last error. */
+#define ok(call)                                                                                   \
+    do {                                                                                           \
+        const clrnn_status status_ = (call);                                                       \
+        ck_assert_msg(status_ == CLRNN_STATUS_OK, "%s: %s", #call, clrnn_last_error()->message);   \
+    } while (0)
+
+/* Fails unless the call fails with this status and a message that holds the text. */
+#define fails(call, code, text)                                                                    \
+    do {                                                                                           \
+        const clrnn_status status_ = (call);                                                       \
+        ck_assert_msg(status_ == CLRNN_STATUS_##code, "%s: expected %s, got %s (%s)", #call,       \
+                      #code, clrnn_status_name(status_), clrnn_last_error()->message);             \
+        ck_assert_msg(strstr(clrnn_last_error()->message, text) != NULL,                           \
+                      "%s: expected \"%s\" in \"%s\"", #call, text, clrnn_last_error()->message);  \
+    } while (0)
+
+enum lengths { LENGTHS_NONE, LENGTHS_RAGGED, LENGTHS_TIES, LENGTHS_ZEROS };
+
+struct test_problem {
+    clrnn_cell cell;
+    clrnn_reset reset;
+    clrnn_nonlinearity nonlinearity;
+    clrnn_direction direction;
+    int steps, batch, inputs, hidden;
+    enum lengths lengths;
+    int batch_first, last_only;
+    double gain;  /* of the weights: uniform in +-gain / sqrt(H) */
+    int integers; /* 1: small integers, so that every sum is exact */
+    uint64_t seed;
+};
+
+/* A problem with its arrays: a time-first or batch-first x, lengths, start states. */
+struct test_case {
+    struct test_problem problem;
+    char text[192]; /* the problem string */
+    clrnn_net *net;
+    float *x, *h_0, *c_0;
+    int32_t *lengths;
+};
+
+/* One result: y [T][N][H] (or as the problem says), final states, cells. */
+struct test_outcome {
+    float *y, *h_n, *c_n, *cells;
+    size_t y_count, state_count, cells_count;
+};
+
+struct test_case *test_case_make(const struct test_problem *problem);
+void test_case_free(struct test_case *test);
+clrnn_tensor test_x(const struct test_case *test);
+clrnn_forward_args test_args(const struct test_case *test, const struct test_outcome *result);
+
+void test_result_make(struct test_outcome *result, const struct test_case *test);
+void test_result_free(struct test_outcome *result);
+
+/* Every place to run: cpu, and every usable OpenCL device there is. */
+struct test_place {
+    clrnn_context *context;
+    char name[160];
+};
+size_t test_places(struct test_place *places, size_t capacity);
+void test_places_free(struct test_place *places, size_t count);
+
+/* Runs and fails on an error. algorithm NULL: chosen. */
+void test_run(struct test_outcome *result, const struct test_case *test, clrnn_context *context,
+              const char *algorithm);
+/* Fails unless the result is within its bounds. */
+void test_judge(const struct test_case *test, const struct test_outcome *result, const char *where);
+/* Fails unless both results have the same bits. */
+void test_same(const struct test_case *test, const struct test_outcome *a,
+               const struct test_outcome *b, const char *where);
+int test_same_bits(const float *a, const float *b, size_t count, size_t *at);
+
+/* Algorithms of the context that take this problem. */
+size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn_context *context,
+                       const struct test_case *test);
+
+/* splitmix64 */
+uint64_t test_random(uint64_t *state);
+float test_uniform(uint64_t *state, double limit); /* +-limit */
+
+clrnn_tensor test_tensor(void *data, clrnn_dtype dtype, int rank, int64_t a, int64_t b, int64_t c);
+
+#endif

@@ -1,0 +1,384 @@
+/*
+ * test_cli.c: the built program as a user meets it: exit codes, both output streams, files.
+ *
+ * Most command lines say -e cpu, so that they hold on a machine without a driver.
+ */
+#include "cli_program.h"
+#include "cli_tables.h"
+#include "clrnn.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+Suite *cli_suite(void);
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static void save(clrnn_arrays *arrays, const char *path) {
+    char *expanded = program_expand(path);
+    ck_assert_msg(clrnn_arrays_save(arrays, expanded) == CLRNN_STATUS_OK, "%s",
+                  clrnn_last_error()->message);
+    clrnn_arrays_free(arrays);
+    free(expanded);
+}
+
+static clrnn_arrays *load(const char *path) {
+    char *expanded = program_expand(path);
+    clrnn_arrays *arrays = NULL;
+    ck_assert_msg(clrnn_arrays_load(&arrays, expanded) == CLRNN_STATUS_OK, "%s",
+                  clrnn_last_error()->message);
+    free(expanded);
+    return arrays;
+}
+
+/* An array of zeros but for one value; shape ends at -1. */
+static void add(clrnn_arrays *arrays, const char *name, clrnn_dtype dtype, const int64_t *shape,
+                int64_t at, int value) {
+    clrnn_tensor made;
+    int rank = 0;
+    while (shape[rank] >= 0) {
+        rank++;
+    }
+    ck_assert_int_eq(clrnn_arrays_add(&made, arrays, name, dtype, rank, shape), CLRNN_STATUS_OK);
+    if (at >= 0 && dtype == CLRNN_DTYPE_F32) {
+        ((float *)made.data)[at] = (float)value;
+    } else if (at >= 0 && dtype == CLRNN_DTYPE_I32) {
+        ((int32_t *)made.data)[at] = value;
+    } else if (at >= 0 && dtype == CLRNN_DTYPE_I64) {
+        ((int64_t *)made.data)[at] = value;
+    }
+}
+
+static void save_one(const char *path, const char *name, clrnn_dtype dtype, const int64_t *shape,
+                     int64_t at, int value) {
+    clrnn_arrays *arrays = NULL;
+    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
+    add(arrays, name, dtype, shape, at, value);
+    save(arrays, path);
+}
+
+#define SHAPE(...) ((const int64_t[]){__VA_ARGS__, -1})
+
+/* Everything the tables need that is not in DATA/. simple_rnn has I=12, H=32; seed_numpy 4, 8. */
+static void make_files(void) {
+    clrnn_arrays *arrays = NULL;
+    save_one("TMP/x13.npy", "", CLRNN_DTYPE_F32, SHAPE(3, 2, 13), -1, 0);
+    save_one("TMP/x.npy", "", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 5, 1);
+    save_one("TMP/x1d.npy", "", CLRNN_DTYPE_F32, SHAPE(12), -1, 0);
+    save_one("TMP/x_no_steps.npy", "", CLRNN_DTYPE_F32, SHAPE(0, 2, 12), -1, 0);
+    save_one("TMP/x_no_rows.npy", "", CLRNN_DTYPE_F32, SHAPE(3, 0, 12), -1, 0);
+    save_one("TMP/l_float.npy", "", CLRNN_DTYPE_F32, SHAPE(2), 0, 1);
+    save_one("TMP/l_three.npy", "", CLRNN_DTYPE_I32, SHAPE(3), 0, 1);
+    save_one("TMP/l_big.npy", "", CLRNN_DTYPE_I64, SHAPE(2), 1, 4);
+    save_one("TMP/l_negative.npy", "", CLRNN_DTYPE_I32, SHAPE(2), 0, -1);
+    save_one("TMP/l.npy", "", CLRNN_DTYPE_I64, SHAPE(2), 1, 3);
+    save_one("TMP/h.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 2, 32), 3, 1);
+    save_one("TMP/h_wrong.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 3, 32), 3, 1);
+    save_one("TMP/named.npz", "x", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 5, 1);
+    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
+    add(arrays, "h_0", CLRNN_DTYPE_F32, SHAPE(1, 2, 32), 0, 1);
+    add(arrays, "c_0", CLRNN_DTYPE_F32, SHAPE(1, 2, 32), 0, 1);
+    save(arrays, "TMP/hc.npz");
+    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
+    add(arrays, "a", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 0, 1);
+    add(arrays, "b", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 0, 1);
+    save(arrays, "TMP/two.npz");
+    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
+    add(arrays, "weight_ih_l0", CLRNN_DTYPE_F32, SHAPE(32, 12), 0, 1);
+    add(arrays, "weight_hh_l0", CLRNN_DTYPE_F32, SHAPE(32, 8), 0, 1);
+    add(arrays, "bias_ih_l0", CLRNN_DTYPE_F32, SHAPE(32), 0, 1);
+    add(arrays, "bias_hh_l0", CLRNN_DTYPE_F32, SHAPE(32), 0, 1);
+    save(arrays, "TMP/lstm.npz");
+    /* the trained model with one weight that is 1e-3 off */
+    arrays = load("DATA/simple_rnn.npz");
+    for (size_t i = 0; i < clrnn_arrays_count(arrays); i++) {
+        if (strstr(clrnn_arrays_name(arrays, i), "weight_hh_l0") != NULL) {
+            ((float *)clrnn_arrays_at(arrays, i)->data)[37] += 1e-3f;
+        }
+    }
+    save(arrays, "TMP/off.npz");
+    char *path = program_expand("TMP/text.npy");
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    (void)fputs("this is no array", file);
+    (void)fclose(file);
+    free(path);
+}
+
+static void make_folder(void) {
+    program_open();
+    make_files();
+}
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+START_TEST(errors_are_said) {
+    program_drop("TMP/y.npy");
+    const outcome *got = program_run(errors[_i].words);
+    program_expect_code(got, errors[_i].code, errors[_i].words);
+    program_expect_contains(got, got->err, errors[_i].message, errors[_i].words);
+    ck_assert_str_eq(got->out, "");
+    ck_assert_msg(strncmp(got->err, "clrnn: ", 7) == 0, "%s", got->err);
+    ck_assert_msg(!program_exists("TMP/y.npy"), "'%s' left a file", errors[_i].words);
+}
+END_TEST
+
+/* ---- what works ------------------------------------------------------------------------------ */
+
+START_TEST(answers_are_given) {
+    const outcome *got = program_run(answers[_i].words);
+    program_expect_code(got, answers[_i].code, answers[_i].words);
+    program_expect_contains(got, got->out, answers[_i].out, answers[_i].words);
+    ck_assert_str_eq(got->err, "");
+}
+END_TEST
+
+#define VOWELS "DATA/simple_rnn.npz -i DATA/x_test.npy --batch-first -l DATA/lengths_test.npy "
+
+START_TEST(pytorch_results_hold) {
+    const outcome *got = program_run("check " VOWELS "--expect DATA/expected_simple_rnn.npz");
+    program_expect_code(got, 0, "check");
+    program_expect_contains(got, got->out, "expected ", "check");
+    got = program_run(
+        "check TMP/off.npz -i DATA/x_test.npy --batch-first -l DATA/lengths_test.npy -e cpu "
+        "--expect DATA/expected_simple_rnn.npz");
+    program_expect_code(got, 5, "check of a wrong weight");
+    program_expect_contains(got, got->err, "clrnn: check: mismatch: expected: y of step", "check");
+    program_expect_contains(got, got->out, "MISMATCH", "check");
+    got = program_run("check " VOWELS "-e cpu --rows 3:9 --expect DATA/expected_simple_rnn.npz");
+    program_expect_code(got, 0, "check of some rows");
+}
+END_TEST
+
+static const float *values(const clrnn_arrays *arrays, const char *name, int64_t *count) {
+    const clrnn_tensor *found = clrnn_arrays_find(arrays, name);
+    ck_assert_ptr_nonnull(found);
+    *count = clrnn_tensor_count(found);
+    return found->data;
+}
+
+static void expect_same(const char *a_path, const char *b_path, const char *name) {
+    int64_t a_count, b_count;
+    clrnn_arrays *a = load(a_path);
+    clrnn_arrays *b = load(b_path);
+    const float *x = values(a, name, &a_count);
+    const float *y = values(b, name, &b_count);
+    ck_assert_int_eq(a_count, b_count);
+    ck_assert_msg(memcmp(x, y, (size_t)a_count * sizeof *x) == 0, "%s: %s and %s differ", name,
+                  a_path, b_path);
+    clrnn_arrays_free(a);
+    clrnn_arrays_free(b);
+}
+
+START_TEST(chunks_change_nothing) {
+    program_expect_code(program_run("run " VOWELS "-e cpu -o TMP/whole.npz"), 0, "whole");
+    program_expect_code(program_run("run " VOWELS "-e cpu -o TMP/pieces.npz --chunk 7"), 0,
+                        "pieces");
+    expect_same("TMP/whole.npz", "TMP/pieces.npz", "output");
+    expect_same("TMP/whole.npz", "TMP/pieces.npz", "h_n");
+}
+END_TEST
+
+/* The end of one run is the start of the next; h_n of two halves is h_n of the whole. */
+START_TEST(streams_go_on) {
+    clrnn_arrays *arrays = load("DATA/seed_x.npy");
+    const clrnn_tensor *x = clrnn_arrays_at(arrays, 0);
+    for (int half = 0; half < 2; half++) {
+        clrnn_arrays *part = NULL;
+        clrnn_tensor copy;
+        clrnn_tensor view = *x;
+        view.shape[0] = 5;
+        view.offset += (size_t)half * 5 * 4 * sizeof(float);
+        ck_assert_int_eq(clrnn_arrays_create(&part), CLRNN_STATUS_OK);
+        ck_assert_int_eq(clrnn_arrays_convert(&copy, part, "", CLRNN_DTYPE_F64, &view),
+                         CLRNN_STATUS_OK);
+        save(part, half == 0 ? "TMP/first.npy" : "TMP/second.npy");
+    }
+    clrnn_arrays_free(arrays);
+    program_expect_code(program_run("run " SEED "-o TMP/all.npz"), 0, "whole");
+    program_expect_code(
+        program_run("run DATA/seed_numpy.npz -i TMP/first.npy -e cpu --final-state TMP/s.npz"), 0,
+        "first");
+    program_expect_code(
+        program_run("run DATA/seed_numpy.npz -i TMP/second.npy -e cpu --initial-state TMP/s.npz "
+                    "--final-state TMP/s.npz"),
+        0, "second");
+    expect_same("TMP/all.npz", "TMP/s.npz", "h_n");
+}
+END_TEST
+
+START_TEST(input_may_be_output) {
+    clrnn_arrays *arrays = load("TMP/x.npy");
+    save(arrays, "TMP/both.npy");
+    program_expect_code(
+        program_run("run DATA/simple_rnn.npz -e cpu -i TMP/both.npy -o TMP/both.npy"), 0, "run");
+    arrays = load("TMP/both.npy");
+    ck_assert_int_eq(clrnn_arrays_at(arrays, 0)->shape[2], 32);
+    clrnn_arrays_free(arrays);
+}
+END_TEST
+
+START_TEST(sums_are_of_the_bytes) {
+    const outcome *got = program_run("run " SEED "--sha256 -o TMP/sum.npy");
+    program_expect_code(got, 0, "sha256");
+    ck_assert_int_eq(strncmp(got->out, "SHA256 (output) = ", 18), 0);
+    ck_assert_int_eq((int)strcspn(got->out + 18, "\n"), 64);
+    ck_assert_ptr_nonnull(strstr(got->out, "\nSHA256 (h_n) = "));
+}
+END_TEST
+
+START_TEST(streams_are_standard) {
+    call from = {.words = "run DATA/seed_numpy.npz -i - -e cpu -o -",
+                 .input = "DATA/seed_x.npy",
+                 .output = "TMP/piped.npy"};
+    program_expect_code(program_run_call(from), 0, "- to -");
+    program_expect_code(program_run("run " SEED "-o TMP/filed.npy"), 0, "file");
+    expect_same("TMP/piped.npy", "TMP/filed.npy", "");
+    from.words = "run DATA/seed_numpy.npz -i - -l - -e cpu";
+    from.output = NULL;
+    const outcome *got = program_run_call(from);
+    program_expect_code(got, 2, "- twice");
+    program_expect_contains(got, got->err, "standard input is read by --input already", "- twice");
+}
+END_TEST
+
+START_TEST(lost_output_is_no_success) {
+    program_drop("TMP/y.npy");
+    call from = {.words = "run " SEED "--sha256 -o TMP/y.npy", .output = "/dev/full"};
+    const outcome *got = program_run_call(from);
+    program_expect_code(got, 1, "full");
+    program_expect_contains(got, got->err, "clrnn: run: writing standard output: No space left",
+                            "full");
+    ck_assert(!program_exists("TMP/y.npy"));
+    from.words = "run " SEED "-o -";
+    program_expect_code(program_run_call(from), 1, "-o - to a full device");
+    from.words = "help";
+    program_expect_code(program_run_call(from), 1, "help to a full device");
+    from.output = "";
+    got = program_run_call(from);
+    program_expect_code(got, 1, "help to a closed stream");
+    ck_assert_str_eq(got->err, "");
+    from.words = "run " SEED "-o TMP/y.npy";
+    got = program_run_call(from);
+    program_expect_code(got, 0, "nothing to say to a closed stream");
+    ck_assert(program_exists("TMP/y.npy"));
+    program_drop("TMP/y.npy");
+    got = program_run("run " SEED "-o /dev/full");
+    program_expect_code(got, 1, "-o /dev/full");
+    ck_assert(program_exists("/dev/full"));
+}
+END_TEST
+
+/* A reader that goes away: `clrnn | true`. */
+START_TEST(broken_pipes_are_quiet) {
+    static const char *const lines[] = {"help run", "run " SEED "-o -", "run " SEED "--json"};
+    char *path = program_expand("TMP/pipe");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        call from = {.words = lines[i], .output = "TMP/pipe", .input = "TMP/gate"};
+        /* the program waits for its input until the reader has come and gone */
+        char *gate = program_expand("TMP/gate");
+        ck_assert_int_eq(mkfifo(gate, 0600), 0);
+        pid_t child = program_start(&from);
+        int writer = open(gate, O_WRONLY);
+        int reader = open(path, O_RDONLY);
+        (void)close(reader);
+        (void)close(writer);
+        const outcome *got = program_finish(&from, child);
+        program_expect_code(got, 1, lines[i]);
+        ck_assert_str_eq(got->err, "");
+        (void)unlink(gate);
+        free(gate);
+    }
+    free(path);
+}
+END_TEST
+
+START_TEST(interrupts_leave_nothing) {
+    char *path = program_expand("TMP/waiting");
+    call from = {.words = "run DATA/seed_numpy.npz -i TMP/waiting -e cpu -o TMP/y.npy"};
+    program_drop("TMP/y.npy");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    pid_t child = program_start(&from);
+    int writer = open(path, O_WRONLY); /* returns when the program reads, and nothing comes */
+    ck_assert_int_eq(kill(child, SIGINT), 0);
+    const outcome *got = program_finish(&from, child);
+    (void)close(writer);
+    program_expect_code(got, 130, "SIGINT");
+    ck_assert_str_eq(got->err, "");
+    ck_assert(!program_exists("TMP/y.npy"));
+    free(path);
+}
+END_TEST
+
+/* A folder without drivers stands for a machine without any. */
+START_TEST(no_driver_is_said) {
+    call from = {.words = "devices", .variable = "OCL_ICD_VENDORS=TMP/"};
+    const outcome *got = program_run_call(from);
+    program_expect_code(got, 3, "devices");
+    ck_assert_str_eq(got->out, "");
+    program_expect_contains(got, got->err, "clrnn: devices: there is no OpenCL driver", "devices");
+    from.words = "devices --json";
+    got = program_run_call(from);
+    program_expect_code(got, 3, "devices --json");
+    ck_assert_str_eq(got->out, "[]\n");
+    from.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy -e opencl -o TMP/y.npy";
+    program_expect_code(program_run_call(from), 3, from.words);
+    from.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy -v";
+    got = program_run_call(from);
+    program_expect_code(got, 0, from.words);
+    program_expect_contains(got, got->err, "engine: cpu\n", from.words);
+    from.words = "check cell=rnn,T=3,H=4";
+    got = program_run_call(from);
+    program_expect_code(got, 0, from.words);
+    program_expect_contains(got, got->err, "the cpu engine alone is checked", from.words);
+}
+END_TEST
+
+START_TEST(environment_names_the_device) {
+    call from = {.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy",
+                 .variable = "CLRNN_DEVICE=no-device-is-called-so"};
+    program_expect_code(program_run_call(from), 3, "CLRNN_DEVICE");
+    from.words = "run " SEED;
+    program_expect_code(program_run_call(from), 0, "CLRNN_DEVICE with -e cpu");
+}
+END_TEST
+
+START_TEST(names_are_escaped) {
+    const outcome *got = program_run("summary TMP/a\nb\033[31m.npz");
+    program_expect_code(got, 4, "a name with control characters");
+    program_expect_contains(got, got->err, "a\\nb\\x1b[31m.npz", "a name with control characters");
+    ck_assert_ptr_eq(strchr(got->err, '\n'), got->err + strlen(got->err) - 1);
+}
+END_TEST
+
+Suite *cli_suite(void) {
+    Suite *suite = suite_create("cli");
+    TCase *tables = tcase_create("tables");
+    TCase *behaviour = tcase_create("behaviour");
+    tcase_add_unchecked_fixture(tables, make_folder, program_close);
+    tcase_add_loop_test(tables, errors_are_said, 0, (int)(sizeof errors / sizeof errors[0]));
+    tcase_add_loop_test(tables, answers_are_given, 0, (int)(sizeof answers / sizeof answers[0]));
+    tcase_add_unchecked_fixture(behaviour, make_folder, program_close);
+    tcase_add_test(behaviour, pytorch_results_hold);
+    tcase_add_test(behaviour, chunks_change_nothing);
+    tcase_add_test(behaviour, streams_go_on);
+    tcase_add_test(behaviour, input_may_be_output);
+    tcase_add_test(behaviour, sums_are_of_the_bytes);
+    tcase_add_test(behaviour, streams_are_standard);
+    tcase_add_test(behaviour, lost_output_is_no_success);
+    tcase_add_test(behaviour, broken_pipes_are_quiet);
+    tcase_add_test(behaviour, interrupts_leave_nothing);
+    tcase_add_test(behaviour, no_driver_is_said);
+    tcase_add_test(behaviour, environment_names_the_device);
+    tcase_add_test(behaviour, names_are_escaped);
+    suite_add_tcase(suite, tables);
+    suite_add_tcase(suite, behaviour);
+    return suite;
+}
