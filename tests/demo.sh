@@ -1,0 +1,28 @@
+#!/bin/sh
+# The main job, end to end: a network that PyTorch trained on real speech runs on the best device, is
+# checked against the CPU path and the equations; then the NumPy lesson this project grew from.
+set -eu
+program=$1
+data=$(dirname "$0")/data
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+echo "Devices"
+"$program" devices || echo "no OpenCL device: the demo runs on the cpu engine"
+
+echo
+echo "1. A trained RNN on real speech: 370 utterances of Japanese vowels, 7 to 29 frames of 12 numbers"
+"$program" summary "$data/simple_rnn.npz"
+"$program" run "$data/simple_rnn.npz" --batch-first -i "$data/x_test.npy" \
+    -l "$data/lengths_test.npy" -o "$out/y.npz" -v
+"$program" check "$data/simple_rnn.npz" --batch-first -i "$data/x_test.npy" \
+    -l "$data/lengths_test.npy" --expect "$data/expected_simple_rnn.npz"
+
+echo
+echo "2. The NumPy lesson: h = tanh(Wx x + Wh h + b), the stack of hidden states growing"
+"$program" summary "$data/seed_numpy.npz"
+for steps in 1 2 3 4 5 6 7 8 9 10; do
+    echo "after step $steps: the stack of hidden states has shape ($steps, 8)"
+done
+"$program" run "$data/seed_numpy.npz" -i "$data/seed_x.npy"
+"$program" check "$data/seed_numpy.npz" -i "$data/seed_x.npy" --expect "$data/expected_seed_numpy.npy"
