@@ -12,11 +12,10 @@
 # without CLBlast. New files are found by themselves.
 
 MAKEFLAGS += -rR
-ifeq ($(origin CC),default)
+ifneq ($(filter default undefined,$(origin CC)),)
 CC := cc
 endif
-AR ?= ar
-ifeq ($(origin AR),default)
+ifneq ($(filter default undefined,$(origin AR)),)
 AR := ar
 endif
 PREFIX ?= /usr/local
@@ -139,6 +138,17 @@ $(BUILD)/check_clrnn: $(TEST_OBJECTS) $(BUILD)/obj/src/cli/problem.o $(BUILD)/ob
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
 
+# Tools of `make lint` and `make check-long`.
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
+$(TOOLS): $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libclrnn.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
+
+# Samples see what users see: the public header and the library.
+$(BUILD)/numpy_lesson: tests/samples/numpy_lesson.c $(BUILD)/libclrnn.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c11 -O2 $(WARNINGS) -Iinclude $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
+
 $(BUILD)/clrnn.pc: Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: clrnn\nDescription: recurrent networks on any OpenCL device\nVersion: %s\nRequires: OpenCL\nRequires.private: libzip\nLibs: -L$${libdir} -lclrnn\nLibs.private: %s\nCflags: -I$${includedir}\n' \
@@ -171,7 +181,7 @@ set-up-long:
 # ---- running ----
 # The second make sees what the first installed.
 demo: set-up-demo
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/numpy_lesson
 	$(Q)tests/demo.sh $(BUILD)/clrnn
 
 check: set-up-check
@@ -189,7 +199,7 @@ lint: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
 	$(Q)tests/lint.sh $(BUILD)
 
-FORMATTED := $(wildcard include/*.h src/*.c src/*/*.c src/*/*.h kernels/*.cl tests/*.c tests/*.h tests/samples/*.c)
+FORMATTED := $(wildcard include/*.h src/*.c src/*/*.c src/*/*.h kernels/*.cl tests/*.c tests/*.h tests/tools/*.c tests/samples/*.c)
 format:
 	$(Q)clang-format -i $(FORMATTED)
 
@@ -213,4 +223,5 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 %.d: ;
--include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)
+-include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) \
+	$(patsubst $(BUILD)/%,$(BUILD)/obj/tests/tools/%.d,$(TOOLS))
