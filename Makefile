@@ -140,9 +140,10 @@ $(BUILD)/check_clrnn: $(TEST_OBJECTS) $(BUILD)/obj/src/cli/problem.o $(BUILD)/ob
 
 # Tools of `make lint` and `make check-long`.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
+$(BUILD)/oclgrind_cases: WRAP = -Wl,--wrap=clGetDeviceInfo
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) -o $@
 
 # Samples see what users see: the public header and the library.
 $(BUILD)/numpy_lesson: tests/samples/numpy_lesson.c $(BUILD)/libclrnn.a

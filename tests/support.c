@@ -294,3 +294,92 @@ size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn
     }
     return allowed;
 }
+
+/* ---- properties ------------------------------------------------------------------------------ */
+
+static void hold_at(test_property *property, const struct test_case *test,
+                    const struct test_place *place) {
+    clrnn_algorithm_info algorithms[8];
+    const size_t count = test_algorithms(algorithms, 8, place->context, test);
+    ck_assert_msg(count > 0, "%s: no algorithm on %s", test->text, place->name);
+    for (size_t i = 0; i < count; i++) {
+        struct test_outcome whole;
+        char where[256];
+        snprintf(where, sizeof where, "%.200s %.40s", place->name, algorithms[i].name);
+        test_run(&whole, test, place->context, algorithms[i].name);
+        property(test, &whole, place->context, algorithms[i].name, where);
+        test_result_free(&whole);
+    }
+}
+
+void test_hold(test_property *property, const struct test_problem *problems, size_t count) {
+    struct test_place places[16];
+    const size_t place_count = test_places(places, 16);
+    for (size_t i = 0; i < count; i++) {
+        struct test_case *test = test_case_make(&problems[i]);
+        for (size_t place = 0; place < place_count; place++) {
+            hold_at(property, test, &places[place]);
+        }
+        test_case_free(test);
+    }
+    test_places_free(places, place_count);
+}
+
+struct test_case *test_case_like(const struct test_case *test, int steps, int batch) {
+    struct test_problem problem = test->problem;
+    problem.steps = steps;
+    problem.batch = batch;
+    return test_case_make(&problem); /* the seed gives the weights first */
+}
+
+float *test_row(const struct test_problem *problem, float *values, int width, int t, int n) {
+    const size_t at = problem->batch_first ? (size_t)n * (size_t)problem->steps + (size_t)t
+                                           : (size_t)t * (size_t)problem->batch + (size_t)n;
+    return values + at * (size_t)width;
+}
+
+void test_copy_row(struct test_case *to, int t_to, int n_to, const struct test_case *from,
+                   int t_from, int n_from, int count) {
+    const int inputs = from->problem.inputs;
+    const size_t hidden = (size_t)from->problem.hidden;
+    for (int t = 0; t < count; t++) {
+        memcpy(test_row(&to->problem, to->x, inputs, t_to + t, n_to),
+               test_row(&from->problem, from->x, inputs, t_from + t, n_from),
+               (size_t)inputs * sizeof(float));
+    }
+    memcpy(to->h_0 + (size_t)n_to * hidden, from->h_0 + (size_t)n_from * hidden,
+           hidden * sizeof(float));
+    memcpy(to->c_0 + (size_t)n_to * hidden, from->c_0 + (size_t)n_from * hidden,
+           hidden * sizeof(float));
+}
+
+void test_same_steps(const struct test_case *a, const struct test_outcome *ra, int t_a, int n_a,
+                     const struct test_case *b, const struct test_outcome *rb, int t_b, int n_b,
+                     int count, const char *where) {
+    const int hidden = a->problem.hidden;
+    for (int t = 0; t < count; t++) {
+        for (int array = 0; array < (a->problem.cell == CLRNN_CELL_LSTM ? 2 : 1); array++) {
+            size_t at = 0;
+            const float *left = test_row(&a->problem, array ? ra->cells : ra->y, hidden, t_a + t,
+                                         n_a);
+            const float *right = test_row(&b->problem, array ? rb->cells : rb->y, hidden, t_b + t,
+                                          n_b);
+            ck_assert_msg(test_same_bits(left, right, (size_t)hidden, &at),
+                          "%s: %s: %s[t=%d][n=%d][%zu] is %.9g, expected %.9g", a->text, where,
+                          array ? "cells" : "y", t_a + t, n_a, at, right[at], left[at]);
+        }
+    }
+}
+
+void test_same_final(const struct test_case *a, const struct test_outcome *ra, int n_a,
+                     const struct test_outcome *rb, int n_b, const char *where) {
+    const size_t hidden = (size_t)a->problem.hidden;
+    for (int array = 0; array < (a->problem.cell == CLRNN_CELL_LSTM ? 2 : 1); array++) {
+        size_t at = 0;
+        const float *left = (array ? ra->c_n : ra->h_n) + (size_t)n_a * hidden;
+        const float *right = (array ? rb->c_n : rb->h_n) + (size_t)n_b * hidden;
+        ck_assert_msg(test_same_bits(left, right, hidden, &at),
+                      "%s: %s: %s[n=%d][%zu] is %.9g, expected %.9g", a->text, where,
+                      array ? "c_n" : "h_n", n_a, at, right[at], left[at]);
+    }
+}

@@ -88,6 +88,27 @@ int test_same_bits(const float *a, const float *b, size_t count, size_t *at);
 size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn_context *context,
                        const struct test_case *test);
 
+/* A property of one way to run: `whole` is what the case gave there. */
+typedef void test_property(const struct test_case *test, const struct test_outcome *whole,
+                           clrnn_context *context, const char *algorithm, const char *where);
+/* Holds the property against each problem on every place, by every algorithm that takes it. */
+void test_hold(test_property *property, const struct test_problem *problems, size_t count);
+
+/* A case with the same weights: only T, N, the direction and the layout may differ. Its arrays are
+ * to be filled from the other case's. */
+struct test_case *test_case_like(const struct test_case *test, int steps, int batch);
+/* Row of step t in an array [T][N][width], or [N][T][width] if the problem is batch first. */
+float *test_row(const struct test_problem *problem, float *values, int width, int t, int n);
+/* Copies x of `count` steps from `t_from`, h_0, c_0 of a row into another case's. */
+void test_copy_row(struct test_case *to, int t_to, int n_to, const struct test_case *from,
+                   int t_from, int n_from, int count);
+/* Fail unless the steps, or the final states, have the same bits. */
+void test_same_steps(const struct test_case *a, const struct test_outcome *ra, int t_a, int n_a,
+                     const struct test_case *b, const struct test_outcome *rb, int t_b, int n_b,
+                     int count, const char *where);
+void test_same_final(const struct test_case *a, const struct test_outcome *ra, int n_a,
+                     const struct test_outcome *rb, int n_b, const char *where);
+
 /* splitmix64 */
 uint64_t test_random(uint64_t *state);
 float test_uniform(uint64_t *state, double limit); /* +-limit */

@@ -152,6 +152,24 @@ START_TEST(memory_is_counted) {
 }
 END_TEST
 
+/* A driver that stops loops gets shorter launches, or another algorithm. */
+START_TEST(loop_limits_are_kept) {
+    struct algo_config config;
+    struct device_desc device = devices[1].desc;
+    struct problem problem = problem_of(cell_at(0), 32, 8);
+    device.loop_limit = 65000;
+    ok(algo_configure(&config, &device, &problem, NULL));
+    ck_assert_str_eq(config.algorithm, "single/panel");
+    ck_assert_int_lt(config.chunk_steps, 1000);
+    problem.batch = 370;
+    problem.hidden = 256;
+    ok(algo_configure(&config, &device, &problem, NULL));
+    ck_assert_str_eq(config.algorithm, "step/stream");
+    fails(algo_configure(&config, &device, &problem, "single/panel"), UNSUPPORTED,
+          "the driver stops after 65000");
+}
+END_TEST
+
 START_TEST(weights_survive_packing) {
     static const struct pack_layout layouts[] = {
         {.gate = 0, .rows = 1, .units = 1, .columns = 1, .block = 1},
@@ -199,6 +217,7 @@ Suite *algo_suite(void) {
     tcase_add_test(choice, configure_is_pure);
     tcase_add_test(choice, projection_is_chosen);
     tcase_add_test(choice, memory_is_counted);
+    tcase_add_test(choice, loop_limits_are_kept);
     tcase_add_test(choice, weights_survive_packing);
     suite_add_tcase(suite, choice);
     return suite;

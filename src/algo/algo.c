@@ -100,50 +100,6 @@ static void projection_text(struct algo_program *program, const struct tile *til
     algo_add_file(program, "sched_step.cl", -1);
 }
 
-static int refuse(const struct pair *pair, const struct device_desc *device,
-                  const struct problem *problem, char *reason, size_t size) {
-    return pair->schedule->refuse(device, problem, reason, size) ||
-           pair->tile->refuse(device, problem, reason, size);
-}
-
-void algo_explain(clrnn_algorithm_info *out, size_t index, const struct device_desc *device,
-                  const struct problem *problem) {
-    struct algo_config config;
-    memset(out, 0, sizeof *out);
-    snprintf(out->name, sizeof out->name, "%s", pairs[index].name);
-    if (refuse(&pairs[index], device, problem, out->reason, sizeof out->reason)) {
-        return;
-    }
-    if (algo_configure(&config, device, problem, out->name) == CLRNN_STATUS_OK) {
-        out->allowed = 1;
-        snprintf(out->reason, sizeof out->reason, "%s", config.reason);
-    } else {
-        snprintf(out->reason, sizeof out->reason, "%.190s", clrnn_last_error()->message);
-    }
-}
-
-static clrnn_status find_pair(const struct pair **out, const struct device_desc *device,
-                              const struct problem *problem, const char *name) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    char reason[192] = "";
-    *out = NULL;
-    for (size_t i = 0; i < PAIR_COUNT && *out == NULL; i++) {
-        const int named = name != NULL && strcmp(name, pairs[i].name) == 0;
-        if (name != NULL && !named) {
-            continue;
-        }
-        const int refused = refuse(&pairs[i], device, problem, reason, sizeof reason);
-        REQUIRE(!(named && refused), UNSUPPORTED, "plan: algorithm %s is refused: %s", name,
-                reason);
-        *out = refused ? NULL : &pairs[i];
-    }
-    REQUIRE(*out != NULL || name == NULL, ARGUMENT,
-            "plan: unknown algorithm %s: there are single/panel, single/stream, step/stream", name);
-    REQUIRE(*out != NULL, UNSUPPORTED, "plan: no algorithm fits the device: %s", reason);
-out:
-    return status;
-}
-
 static int round_up(int value, int multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
@@ -168,75 +124,152 @@ out:
     return status;
 }
 
-clrnn_status algo_configure(struct algo_config *out, const struct device_desc *device,
-                            const struct problem *problem, const char *name) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const struct pair *pair = NULL;
-    const struct cell *cell = &problem->cell;
-    struct algo_config config;
-    memset(&config, 0, sizeof config);
-    TRY(find_pair(&pair, device, problem, name));
-    config.algorithm = pair->name;
-    config.cell = *cell;
-    config.workers = device->kind == DEVICE_HOST ? 1 : device->compute_units;
-    config.chunk_steps = CHUNK_STEPS;
+int64_t algo_tile_rounds(const struct algo_config *config, int phase) {
+    const struct params *p = &config->params;
+    const struct algo_tile *tile = &config->tile;
+    const int64_t staging = (int64_t)tile->rows * 2; /* per column, items of the group share it */
+    const int64_t finish = (int64_t)tile->rows * (tile->vector_width + 16);
+    (void)phase;
+    return (int64_t)p->hidden * (tile->items > 1 ? 1 + staging : 1) + p->slices + finish + 64;
+}
 
+/* Lays out the recurrence for a pair; or says why not. */
+static int lay_out(struct algo_config *config, const struct pair *pair,
+                   const struct device_desc *device, const struct problem *problem, char *reason,
+                   size_t size) {
+    const struct cell *cell = &problem->cell;
     const int slices = algo_slices(cell, problem->hidden);
-    pair->tile->shape(&config.tile, &config.program, device, cell, problem->hidden, slices,
+    memset(config, 0, sizeof *config);
+    if (pair->tile->refuse(device, problem, reason, size)) {
+        return 0;
+    }
+    config->algorithm = pair->name;
+    config->cell = *cell;
+    config->workers = device->kind == DEVICE_HOST ? 1 : device->compute_units;
+    config->chunk_steps = CHUNK_STEPS;
+    pair->tile->shape(&config->tile, &config->program, device, cell, problem->hidden, slices,
                       problem->batch);
-    struct params *params = &config.params;
+    struct params *params = &config->params;
     params->inputs = problem->inputs;
     params->hidden = problem->hidden;
-    params->stride = round_up(problem->hidden, config.tile.vector_width);
+    params->stride = round_up(problem->hidden, config->tile.vector_width);
     params->columns = cell->words * params->stride;
     params->slices = slices;
     params->slice = (problem->hidden + slices - 1) / slices;
     for (int slot = 0; slot < cell->act_count; slot++) {
         params->act[slot] = cell->acts[slot];
     }
-    recurrence_text(&config, pair);
-    for (int phase = 0; phase < cell->phase_count; phase++) {
-        config.weights[phase] = (struct pack_layout){.gate = cell->phases[phase].gate,
-                                                     .rows = cell->phases[phase].rows,
-                                                     .units = problem->hidden,
-                                                     .columns = problem->hidden,
-                                                     .block = config.tile.block[phase],
-                                                     .transposed = problem->transposed};
-        config.weight_offset[phase] = config.weight_floats;
-        params->w_phase[phase] = (wide)config.weight_floats;
-        config.weight_floats += pack_floats(&config.weights[phase]);
+    if (pair->schedule->refuse(config, device, problem, reason, size)) {
+        return 0;
     }
-    pair->schedule->launches(&config, device, problem);
+    pair->schedule->launches(config, device, problem);
+    recurrence_text(config, pair);
+    return 1;
+}
 
-    if (problem->has_projection) {
-        static const struct cell projection = {"project", "project.cl", 1, {{1, 0}}, 1, 1, 1, 0, {0}};
-        TRY(choose_projection(&config, device, problem));
-        pair->tile->shape(&config.projection_tile, &config.projection_program, device, &projection,
-                          params->columns, 1, (int64_t)problem->steps * problem->batch);
-        projection_text(&config.projection_program, pair->tile);
-        if (config.projection == CLRNN_PROJECTION_CLBLAST) {
-            config.projection_tile.block[0] = 1; /* CLBlast reads plain rows */
+/* The named pair, or the first that is not refused. */
+static clrnn_status choose_pair(struct algo_config *config, const struct pair **out,
+                                const struct device_desc *device, const struct problem *problem,
+                                const char *name) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char reason[192] = "";
+    int known = 0;
+    *out = NULL;
+    for (size_t i = 0; i < PAIR_COUNT && *out == NULL; i++) {
+        if (name == NULL || strcmp(name, pairs[i].name) == 0) {
+            known = 1;
+            *out = lay_out(config, &pairs[i], device, problem, reason, sizeof reason) ? &pairs[i]
+                                                                                     : NULL;
         }
-        const int block = config.projection_tile.block[0];
-        config.projection_floats =
-            pack_projection_floats(cell->gates, params->stride, problem->inputs, block);
-        config.projection_launch = (struct algo_launch){
-            .kernel = "step_forward",
-            .groups = ALGO_GROUPS_STEPS,
-            .blocks = (params->columns + block - 1) / block};
+    }
+    REQUIRE(known, ARGUMENT,
+            "plan: unknown algorithm %s: there are single/panel, single/stream, step/stream", name);
+    REQUIRE(*out != NULL || name == NULL, UNSUPPORTED, "plan: algorithm %s is refused: %s", name,
+            reason);
+    REQUIRE(*out != NULL, UNSUPPORTED, "plan: no algorithm fits the device: %s", reason);
+out:
+    return status;
+}
+
+static void pack_recurrence(struct algo_config *config, const struct problem *problem) {
+    const struct cell *cell = &config->cell;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        config->weights[phase] = (struct pack_layout){.gate = cell->phases[phase].gate,
+                                                      .rows = cell->phases[phase].rows,
+                                                      .units = problem->hidden,
+                                                      .columns = problem->hidden,
+                                                      .block = config->tile.block[phase],
+                                                      .transposed = problem->transposed};
+        config->weight_offset[phase] = config->weight_floats;
+        config->params.w_phase[phase] = (wide)config->weight_floats;
+        config->weight_floats += pack_floats(&config->weights[phase]);
+    }
+}
+
+/* The projection is one product of its own: a cell with one phase of one sum, the gates' units being
+ * its columns. */
+static clrnn_status lay_out_projection(struct algo_config *config, const struct pair *pair,
+                                       const struct device_desc *device,
+                                       const struct problem *problem) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    static const struct cell projection = {"project", "project.cl", 1, {{1, 0}}, 1, 1, 1, 0, {0}};
+    const struct params *params = &config->params;
+    TRY(choose_projection(config, device, problem));
+    pair->tile->shape(&config->projection_tile, &config->projection_program, device, &projection,
+                      params->columns, 1, (int64_t)problem->steps * problem->batch);
+    projection_text(&config->projection_program, pair->tile);
+    if (config->projection == CLRNN_PROJECTION_CLBLAST) {
+        config->projection_tile.block[0] = 1; /* CLBlast reads plain rows */
+    }
+    const int block = config->projection_tile.block[0];
+    config->projection_floats =
+        pack_projection_floats(config->cell.gates, params->stride, problem->inputs, block);
+    config->projection_launch = (struct algo_launch){.kernel = "step_forward",
+                                                     .groups = ALGO_GROUPS_STEPS,
+                                                     .blocks =
+                                                         (params->columns + block - 1) / block};
+out:
+    return status;
+}
+
+clrnn_status algo_configure(struct algo_config *out, const struct device_desc *device,
+                            const struct problem *problem, const char *name) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct pair *pair = NULL;
+    struct algo_config config;
+    TRY(choose_pair(&config, &pair, device, problem, name));
+    pack_recurrence(&config, problem);
+    if (problem->has_projection) {
+        TRY(lay_out_projection(&config, pair, device, problem));
     }
     /* x_proj [T N][columns]; work: 5 vectors [N][stride], rows.cl has their list */
     config.x_proj_bytes = sizeof(float) * (size_t)problem->steps * (size_t)problem->batch *
-                          (size_t)params->columns;
-    config.work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)params->stride;
+                          (size_t)config.params.columns;
+    config.work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)config.params.stride;
     REQUIRE(device->max_alloc == 0 || config.x_proj_bytes <= device->max_alloc, MEMORY,
             "plan: the projected input needs %zu bytes (T %d x N %d x %d floats), the device "
             "allows %zu in one piece",
-            config.x_proj_bytes, problem->steps, problem->batch, params->columns,
+            config.x_proj_bytes, problem->steps, problem->batch, config.params.columns,
             device->max_alloc);
     *out = config;
 out:
     return status;
+}
+
+void algo_explain(clrnn_algorithm_info *out, size_t index, const struct device_desc *device,
+                  const struct problem *problem) {
+    struct algo_config config;
+    memset(out, 0, sizeof *out);
+    snprintf(out->name, sizeof out->name, "%s", pairs[index].name);
+    if (!lay_out(&config, &pairs[index], device, problem, out->reason, sizeof out->reason)) {
+        return;
+    }
+    if (algo_configure(&config, device, problem, out->name) == CLRNN_STATUS_OK) {
+        out->allowed = 1;
+        snprintf(out->reason, sizeof out->reason, "%s", config.reason);
+    } else {
+        snprintf(out->reason, sizeof out->reason, "%.190s", clrnn_last_error()->message);
+    }
 }
 
 int algo_rows_group(const struct algo_config *config, int batch) {

@@ -23,6 +23,7 @@ struct device_desc {
     size_t max_group; /* work-items of a work-group */
     size_t local_memory;
     size_t max_alloc;
+    int64_t loop_limit; /* rounds of all loops of a kernel together, or 0: no such limit */
     int has_clblast;
     int strict;
 };
@@ -135,14 +136,17 @@ struct tile {
 };
 extern const struct tile tile_panel, tile_stream;
 
-/* A schedule: refuses, and lists its launches. */
+/* A schedule: refuses a config whose tile is laid out, or lists its launches. */
 struct schedule {
     const char *file;
-    int (*refuse)(const struct device_desc *device, const struct problem *problem, char *reason,
-                  size_t size);
+    int (*refuse)(const struct algo_config *config, const struct device_desc *device,
+                  const struct problem *problem, char *reason, size_t size);
     void (*launches)(struct algo_config *config, const struct device_desc *device,
                      const struct problem *problem);
 };
+
+/* Rounds of loops that a group needs at most for one tile of `phase`: see device_desc.loop_limit. */
+int64_t algo_tile_rounds(const struct algo_config *config, int phase);
 extern const struct schedule sched_single, sched_step;
 
 #endif

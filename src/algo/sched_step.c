@@ -3,12 +3,15 @@
 
 #include <stdio.h>
 
-static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
-                  size_t size) {
-    (void)device;
+static int refuse(const struct algo_config *config, const struct device_desc *device,
+                  const struct problem *problem, char *reason, size_t size) {
+    const int64_t rounds = algo_tile_rounds(config, 0);
     (void)problem;
-    (void)reason;
-    (void)size;
+    if (device->loop_limit > 0 && rounds > device->loop_limit) {
+        snprintf(reason, size, "a tile takes %lld rounds of loops, the driver stops after %lld",
+                 (long long)rounds, (long long)device->loop_limit);
+        return 1;
+    }
     return 0;
 }
 

@@ -69,6 +69,7 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     REQUIRE(context != NULL, MEMORY, "context: out of memory");
     context->timeout_ms = desc->timeout_ms;
     context->profile = desc->profile;
+    context->strict = desc->strict;
     if (desc->queue != NULL) {
         TRY(adopt_queue(context, desc->queue));
     } else {
@@ -92,6 +93,10 @@ static int panel_width(cl_device_id device) {
     return width >= 16 ? 16 : width == 4 ? 4 : 8;
 }
 
+/* llvmpipe counts the rounds of all loops of a kernel together and silently leaves them after 65,535
+ * (seen with Mesa 22.3.6: a long `single` launch ended early with wrong results and no error). */
+enum { LLVMPIPE_ROUNDS = 65000 };
+
 static void describe(void *device, struct device_desc *desc, clrnn_device_info *info) {
     const struct cl_engine_context *context = device;
     *info = context->found.info;
@@ -104,6 +109,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->max_group = (size_t)info->max_group_size;
     desc->local_memory = (size_t)info->local_memory;
     desc->max_alloc = (size_t)info->max_alloc;
+    desc->loop_limit = strstr(info->name, "llvmpipe") != NULL ? LLVMPIPE_ROUNDS : 0;
     desc->has_clblast = cl_gemm_is_built();
 }
 

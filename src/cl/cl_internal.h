@@ -39,6 +39,8 @@ struct cl_engine_context {
     struct cl_found found;
     uint64_t timeout_ms;
     int profile;
+    int strict;   /* a plan must give the same bits everywhere */
+    int probed;   /* its arithmetic was seen to do that */
     int poisoned; /* hung or lost: every later call says so */
     struct cl_program_entry *programs;
 };
@@ -54,6 +56,9 @@ clrnn_status cl_program_text(char **out, const struct algo_program *program);
 /* Waits until what was enqueued is done, at most timeout_ms. */
 clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
 clrnn_status cl_check_alive(const struct cl_engine_context *context);
+
+/* UNSUPPORTED unless the device's arithmetic is IEEE's, denormals included. */
+clrnn_status cl_probe(struct cl_engine_context *context);
 
 /* x_proj [m][n] += x [m][k] . w [n][k], by CLBlast. Offsets count floats. */
 clrnn_status cl_gemm(cl_command_queue queue, size_t m, size_t n, size_t k, cl_mem x, size_t x_at,
