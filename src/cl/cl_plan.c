@@ -199,36 +199,6 @@ out:
     return status;
 }
 
-clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *config,
-                          const struct clrnn_net *net, cl_mem workspace) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    struct cl_plan *plan = calloc(1, sizeof *plan);
-    REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
-    plan->context = context;
-    plan->config = *config;
-    plan->batch = (int)(config->work_bytes / sizeof(float) / 5 / (size_t)config->params.stride);
-    TRY(cl_check_alive(plan->context));
-    if (plan->context->strict && !plan->context->probed) {
-        TRY(cl_probe(plan->context));
-        plan->context->probed = 1;
-    }
-    const size_t table = (size_t)plan->batch * sizeof(struct row);
-    for (int i = 0; i < 2; i++) {
-        plan->rows_host[i] = malloc(table);
-        REQUIRE(plan->rows_host[i] != NULL, MEMORY, "plan: out of memory for %d rows",
-                plan->batch);
-    }
-    TRY(make_buffer(&plan->rows, plan->context, CL_MEM_READ_ONLY, table, NULL, "the row table"));
-    TRY(upload_weights(plan, net));
-    TRY(make_workspace(plan, workspace));
-    TRY(make_kernels(plan));
-    *out = plan;
-    plan = NULL;
-out:
-    cl_plan_close(plan);
-    return status;
-}
-
 /* ---- arrays of a call ------------------------------------------------------------------------ */
 
 static clrnn_status stage_reserve(struct stage *stage, struct cl_plan *plan, size_t bytes,
@@ -527,6 +497,72 @@ static int has_host_array(const struct engine_call *call) {
         }
     }
     return call->x_proj != NULL;
+}
+
+/* Runs every kernel once on a row of no steps: some drivers compile a kernel only when it is first
+ * launched, and CLBlast compiles at its first call. That belongs to the plan, not to a forward. */
+static clrnn_status warm_up(struct cl_plan *plan) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct algo_config *config = &plan->config;
+    const struct row row = {0};
+    const size_t groups[2] = {1, 1};
+    struct engine_call call = {.params = config->params};
+    call.params.batch = call.params.steps = call.params.rows_group = 1;
+    call.params.work_vector = call.params.stride;
+    TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_TRUE, 0, sizeof row,
+                                        &row, 0, NULL, NULL));
+    for (int i = 0; i < config->launch_count; i++) {
+        TRY(bind(plan->launches[i], &call, plan->work, plan->work, plan->work));
+        TRY(enqueue(plan, plan->launches[i], groups, config->tile.items, 0, 0));
+    }
+    if (plan->projection != NULL) {
+        TRY(bind(plan->projection, &call, plan->work, plan->work, plan->work));
+        TRY_CL("plan", clSetKernelArg(plan->projection, ARG_X, sizeof plan->work, &plan->work));
+        TRY(enqueue(plan, plan->projection, groups, config->projection_tile.items, 0, 0));
+    }
+    if (plan->projection_bias != NULL) {
+        TRY(bind(plan->projection_bias, &call, plan->work, plan->work, plan->work));
+        TRY_CL("plan",
+               clSetKernelArg(plan->projection_bias, ARG_X, sizeof plan->work, &plan->work));
+        TRY(enqueue(plan, plan->projection_bias, groups, config->projection_tile.items, 0, 0));
+        /* its own weights stand in for x: one row of as many floats is there */
+        TRY(cl_gemm(plan->context->queue, 1, (size_t)config->params.columns,
+                    (size_t)config->params.inputs, plan->w_ih, 0, plan->w_ih, plan->x_proj));
+    }
+    TRY(cl_wait(plan->context, "plan"));
+out:
+    return status;
+}
+
+clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *config,
+                          const struct clrnn_net *net, cl_mem workspace) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct cl_plan *plan = calloc(1, sizeof *plan);
+    REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
+    plan->context = context;
+    plan->config = *config;
+    plan->batch = (int)(config->work_bytes / sizeof(float) / 5 / (size_t)config->params.stride);
+    TRY(cl_check_alive(plan->context));
+    if (plan->context->strict && !plan->context->probed) {
+        TRY(cl_probe(plan->context));
+        plan->context->probed = 1;
+    }
+    const size_t table = (size_t)plan->batch * sizeof(struct row);
+    for (int i = 0; i < 2; i++) {
+        plan->rows_host[i] = malloc(table);
+        REQUIRE(plan->rows_host[i] != NULL, MEMORY, "plan: out of memory for %d rows",
+                plan->batch);
+    }
+    TRY(make_buffer(&plan->rows, plan->context, CL_MEM_READ_ONLY, table, NULL, "the row table"));
+    TRY(upload_weights(plan, net));
+    TRY(make_workspace(plan, workspace));
+    TRY(make_kernels(plan));
+    TRY(warm_up(plan));
+    *out = plan;
+    plan = NULL;
+out:
+    cl_plan_close(plan);
+    return status;
 }
 
 clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
