@@ -2,8 +2,8 @@
  * clrnn.h: recurrent networks (RNN, LSTM, GRU) on any OpenCL device, and on the CPU.
  *
  *     context   a device and its queue, or the CPU            clrnn_context_create
- *     net       shapes and weights of one recurrent layer     clrnn_net_create, clrnn_net_set_weight
- *     plan      one way to run a net at up to T x N           clrnn_plan_create
+ *     net       shapes and weights of one recurrent layer     clrnn_net_create,
+ * clrnn_net_set_weight plan      one way to run a net at up to T x N           clrnn_plan_create
  *     state     h and c of many streams, kept on the device   clrnn_state_create
  *     forward   x (and a state) in, y (and the state) out     clrnn_forward
  *
@@ -131,11 +131,11 @@ CLRNN_API const char *clrnn_engine_name(clrnn_engine engine); /* "auto", "opencl
 
 /* One OpenCL device, or a platform that has none (then index is -1 and reason says why). */
 typedef struct clrnn_device_info {
-    int index;         /* number among all devices, in the order listed; -1: not a device */
-    int platform;      /* P and D of "P:D" */
+    int index;    /* number among all devices, in the order listed; -1: not a device */
+    int platform; /* P and D of "P:D" */
     int device;
-    int score;         /* higher is preferred: discrete GPU > integrated > accelerator > CPU */
-    int usable;        /* 1, or 0 with the reason */
+    int score;  /* higher is preferred: discrete GPU > integrated > accelerator > CPU */
+    int usable; /* 1, or 0 with the reason */
     int compute_units;
     int has_fp16;
     int has_fp64;
@@ -144,13 +144,13 @@ typedef struct clrnn_device_info {
     uint64_t local_memory;
     uint64_t max_alloc;
     uint64_t max_group_size;
-    char type[16];     /* "GPU", "CPU", "accelerator", ... */
+    char type[16]; /* "GPU", "CPU", "accelerator", ... */
     char name[128];
     char vendor[128];
     char platform_name[128];
     char driver[128];
     char version[128];
-    char reason[192];  /* why it is ranked as it is, or why it cannot be used */
+    char reason[192]; /* why it is ranked as it is, or why it cannot be used */
 } clrnn_device_info;
 
 /* Lists platforms' devices, best first. Fills at most capacity entries and sets *count to how many
@@ -255,8 +255,7 @@ CLRNN_API void clrnn_plan_free(clrnn_plan *plan);
 /* Bytes of work space that such a plan takes (all but weights and states): computed, nothing is
  * allocated. */
 CLRNN_API clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context,
-                                                 const clrnn_net *net,
-                                                 const clrnn_plan_desc *desc);
+                                                 const clrnn_net *net, const clrnn_plan_desc *desc);
 /* What was chosen and why, "key: value" lines; valid as long as the plan. */
 CLRNN_API const char *clrnn_plan_describe(const clrnn_plan *plan);
 
@@ -282,8 +281,7 @@ CLRNN_API clrnn_status clrnn_state_reset(clrnn_state *state, int slot); /* -1: a
 /* Host arrays [slots][H] or [1][slots][H] float32; either may be NULL. c only for lstm. */
 CLRNN_API clrnn_status clrnn_state_write(clrnn_state *state, const clrnn_tensor *h,
                                          const clrnn_tensor *c);
-CLRNN_API clrnn_status clrnn_state_read(const clrnn_state *state, clrnn_tensor *h,
-                                        clrnn_tensor *c);
+CLRNN_API clrnn_status clrnn_state_read(const clrnn_state *state, clrnn_tensor *h, clrnn_tensor *c);
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
@@ -323,14 +321,14 @@ CLRNN_API clrnn_status clrnn_plan_profile(clrnn_profile *out, const clrnn_plan *
  * the result's own h (and c) of the step before; its difference is the residual, and the bound is
  * what rounding can do to one step in float32, computed from the data. */
 typedef struct clrnn_judgement {
-    int64_t checked;   /* values held against a bound */
-    int64_t bad;       /* values whose residual is over its bound, or is NaN where it must not be */
-    double ratio;      /* the largest residual / bound; fine when <= 1 */
-    double residual;   /* the residual and the bound at the worst value */
+    int64_t checked; /* values held against a bound */
+    int64_t bad;     /* values whose residual is over its bound, or is NaN where it must not be */
+    double ratio;    /* the largest residual / bound; fine when <= 1 */
+    double residual; /* the residual and the bound at the worst value */
     double bound;
     int64_t step, row, unit; /* where that is */
-    char what[16];     /* "y", "c", "h_n", "c_n", "padding" */
-    double max_abs;    /* against the fp64 trajectory; informative: a chaotic net may differ */
+    char what[16];           /* "y", "c", "h_n", "c_n", "padding" */
+    double max_abs; /* against the fp64 trajectory; informative: a chaotic net may differ */
     double max_ulp;
 } clrnn_judgement;
 
@@ -377,10 +375,10 @@ CLRNN_API void clrnn_model_free(clrnn_model *model);
 CLRNN_API const clrnn_net *clrnn_model_net(const clrnn_model *model);
 
 typedef struct clrnn_layer_info {
-    char name[128];  /* "rnn", from the names' prefix, or the type in small letters */
-    char type[32];   /* "RNN", "LSTM", "GRU" */
-    int outputs;     /* features of its output */
-    int64_t params;  /* parameters stored in the file */
+    char name[128]; /* "rnn", from the names' prefix, or the type in small letters */
+    char type[32];  /* "RNN", "LSTM", "GRU" */
+    int outputs;    /* features of its output */
+    int64_t params; /* parameters stored in the file */
 } clrnn_layer_info;
 CLRNN_API size_t clrnn_model_layer_count(const clrnn_model *model);
 CLRNN_API clrnn_status clrnn_model_layer(clrnn_layer_info *out, const clrnn_model *model,

@@ -5,9 +5,9 @@
  * The polynomials are minimax fits (Remez exchange, in 40 digits) rounded to float.
  */
 
-/* e^x for x in [-87.3, 0], at most 1 ulp off. x = n ln 2 + r, |r| <= ln 2 / 2; n by adding 1.5 2^23,
- * which leaves n in the low bits; ln 2 in two parts, the first with 9 zero bits at its end. The
- * result is a normal number, so n may be added to the exponent as an integer. */
+/* e^x for x in [-87.3, 0], at most 1 ulp off. x = n ln 2 + r, |r| <= ln 2 / 2; n by adding 1.5
+ * 2^23, which leaves n in the low bits; ln 2 in two parts, the first with 9 zero bits at its end.
+ * The result is a normal number, so n may be added to the exponent as an integer. */
 static inline real exp_nonpositive(real x) {
     const real shifted = FMA(x, R(1.44269504f), R(12582912.0f));
     const real n = shifted - R(12582912.0f);
@@ -42,8 +42,8 @@ static inline real with_sign_of(real magnitude, real x) {
     return AS_REAL(AS_WHOLE(magnitude) | (AS_WHOLE(x) & SPLAT_WHOLE((int)0x80000000u)));
 }
 
-/* tanh(x) = x + x^3 q(x^2) below 0.625; 1 - 2 e / (1 + e) with e = exp(-2 |x|) above; 1 from 9.1 on,
- * where the difference is below half an ulp. NaN stays NaN. */
+/* tanh(x) = x + x^3 q(x^2) below 0.625; 1 - 2 e / (1 + e) with e = exp(-2 |x|) above; 1 from 9.1
+ * on, where the difference is below half an ulp. NaN stays NaN. */
 static inline real act_tanh(real x) {
     const real a = absolute(x);
     const real z = x * x;

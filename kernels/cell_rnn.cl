@@ -3,9 +3,9 @@
  *
  *     h' = act(gx + gh)      gx = W_ih x + b_ih,  gh = W_hh h + b_hh
  *
- * A cell is a list of phases. A phase has PHASE_ROWS_p sums a unit, made of W . v; its unit function
- * takes gx (words PHASE_GATE_p ... of the unit's projected input), gh (those sums), the unit's own
- * state and the words carried from the phase before, and publishes one word: the next v.
+ * A cell is a list of phases. A phase has PHASE_ROWS_p sums a unit, made of W . v; its unit
+ * function takes gx (words PHASE_GATE_p ... of the unit's projected input), gh (those sums), the
+ * unit's own state and the words carried from the phase before, and publishes one word: the next v.
  */
 #define PHASES 1
 #define STATES 1

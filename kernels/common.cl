@@ -10,7 +10,8 @@
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
 
-/* The same once more, for macros whose arguments paste with CAT: a macro cannot run inside itself. */
+/* The same once more, for macros whose arguments paste with CAT: a macro cannot run inside itself.
+ */
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 

@@ -12,24 +12,24 @@ typedef int narrow;
 
 /* The recurrence of one call; for the projection `batch` counts the rows of x of all steps. */
 struct params {
-    wide w_phase[2];  /* where a phase's packed weights start in w, floats */
-    wide work_vector; /* floats from one vector of the work space to the next: batch x stride */
-    wide state_words; /* floats from h to c in a state: slots x hidden */
-    narrow batch;     /* N */
-    narrow steps;     /* T */
-    narrow inputs;    /* I */
-    narrow hidden;    /* H, as the user's arrays have it */
-    narrow stride;    /* H padded to whole vectors: floats of a row in work space and of a gate */
-    narrow columns;   /* gates x stride: floats of a row of x_proj */
-    narrow slices;    /* S: the sum over k is made of S contiguous slices */
-    narrow slice;     /* k of a slice; the last may be shorter or empty */
+    wide w_phase[2];   /* where a phase's packed weights start in w, floats */
+    wide work_vector;  /* floats from one vector of the work space to the next: batch x stride */
+    wide state_words;  /* floats from h to c in a state: slots x hidden */
+    narrow batch;      /* N */
+    narrow steps;      /* T */
+    narrow inputs;     /* I */
+    narrow hidden;     /* H, as the user's arrays have it */
+    narrow stride;     /* H padded to whole vectors: floats of a row in work space and of a gate */
+    narrow columns;    /* gates x stride: floats of a row of x_proj */
+    narrow slices;     /* S: the sum over k is made of S contiguous slices */
+    narrow slice;      /* k of a slice; the last may be shorter or empty */
     narrow rows_group; /* rows that one group of a `single` launch takes */
-    narrow last_only; /* y is the final state alone */
-    narrow cells;     /* every c_t is stored too */
-    narrow has_y;     /* y is wanted */
-    narrow from_zero; /* every row starts from a state of 0, whatever the state holds */
+    narrow last_only;  /* y is the final state alone */
+    narrow cells;      /* every c_t is stored too */
+    narrow has_y;      /* y is wanted */
+    narrow from_zero;  /* every row starts from a state of 0, whatever the state holds */
     narrow reserved;
-    narrow act[4];    /* the C build's activations, by slot: ACT_ID_... */
+    narrow act[4]; /* the C build's activations, by slot: ACT_ID_... */
 };
 
 /* One row of the batch. Offsets and strides count floats. */

@@ -1,6 +1,6 @@
 /*
- * sched_single.cl: one launch for the whole sequence. Each group takes rows of the batch through all
- * their steps by itself: groups never meet, so any number of them may run at a time.
+ * sched_single.cl: one launch for the whole sequence. Each group takes rows of the batch through
+ * all their steps by itself: groups never meet, so any number of them may run at a time.
  *
  * What a group writes and reads again lies in its own rows of the work space, and a barrier of the
  * group stands between.

@@ -20,17 +20,18 @@
 #define REPEAT_COLS(M, a) JOIN(COLS_, COLS)(M, a)
 
 #define TILE_POINT(i, unused)                                                                      \
-    GLOBAL const float *restrict v##i = PHASE_NAME(phase_source_)(p, a, n + ((i) < count ? (i) : 0));
+    GLOBAL const float *restrict v##i =                                                            \
+        PHASE_NAME(phase_source_)(p, a, n + ((i) < count ? (i) : 0));
 #define TILE_ZERO(i, j) real a##i##_##j = SPLAT(0.0f);
 #define TILE_ZEROS(i, unused) REPEAT_COLS(TILE_ZERO, i)
-#define TILE_LOAD(unused, j) const real w##j = VLOAD(wk + (j) * VECTOR_WIDTH);
+#define TILE_LOAD(unused, j) const real w##j = VLOAD(wk + (j)*VECTOR_WIDTH);
 #define TILE_FMA(i, j) a##i##_##j = FMA(v, w##j, a##i##_##j);
 #define TILE_ROW(i, unused)                                                                        \
     {                                                                                              \
         const real v = SPLAT(v##i[k]);                                                             \
         REPEAT_COLS(TILE_FMA, i)                                                                   \
     }
-#define TILE_ADD(i, j) sums[(i) * COLS + (j)] = sums[(i) * COLS + (j)] + a##i##_##j;
+#define TILE_ADD(i, j) sums[(i)*COLS + (j)] = sums[(i)*COLS + (j)] + a##i##_##j;
 #define TILE_ADDS(i, unused) REPEAT_COLS(TILE_ADD, i)
 
 static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {

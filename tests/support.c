@@ -26,8 +26,8 @@ static float *random_floats(size_t count, uint64_t *state, double limit, int int
     float *values = malloc((count > 0 ? count : 1) * sizeof *values);
     ck_assert_ptr_nonnull(values);
     for (size_t i = 0; i < count; i++) {
-        values[i] = integers ? (float)((int)(test_random(state) % 5) - 2)
-                             : test_uniform(state, limit);
+        values[i] =
+            integers ? (float)((int)(test_random(state) % 5) - 2) : test_uniform(state, limit);
     }
     return values;
 }
@@ -77,12 +77,12 @@ struct test_case *test_case_make(const struct test_problem *problem) {
     uint64_t state = p->seed * 7919 + 17;
     const int gates = clrnn_cell_gates(p->cell);
     const size_t rows = (size_t)p->batch;
-    snprintf(test->text, sizeof test->text,
-             "cell=%s,T=%d,N=%d,I=%d,H=%d,dir=%s,lengths=%s,batch-first=%d,last=%d,gain=%g,seed=%llu",
-             cell_text(p), p->steps, p->batch, p->inputs, p->hidden,
-             p->direction == CLRNN_DIRECTION_REVERSE ? "reverse" : "forward",
-             lengths_text[p->lengths], p->batch_first, p->last_only, p->gain,
-             (unsigned long long)p->seed);
+    snprintf(
+        test->text, sizeof test->text,
+        "cell=%s,T=%d,N=%d,I=%d,H=%d,dir=%s,lengths=%s,batch-first=%d,last=%d,gain=%g,seed=%llu",
+        cell_text(p), p->steps, p->batch, p->inputs, p->hidden,
+        p->direction == CLRNN_DIRECTION_REVERSE ? "reverse" : "forward", lengths_text[p->lengths],
+        p->batch_first, p->last_only, p->gain, (unsigned long long)p->seed);
     const clrnn_net_desc desc = {.cell = p->cell,
                                  .reset = p->reset,
                                  .nonlinearity = p->nonlinearity,
@@ -92,8 +92,7 @@ struct test_case *test_case_make(const struct test_problem *problem) {
     const double limit = p->gain / sqrt((double)p->hidden);
     ok(clrnn_net_create(&test->net, &desc));
     set_weight(test->net, "weight_ih", 2, gates * p->hidden, p->inputs, &state, 1.0, p->integers);
-    set_weight(test->net, "weight_hh", 2, gates * p->hidden, p->hidden, &state, limit,
-               p->integers);
+    set_weight(test->net, "weight_hh", 2, gates * p->hidden, p->hidden, &state, limit, p->integers);
     set_weight(test->net, "bias_ih", 1, gates * p->hidden, 1, &state, 0.5, p->integers);
     set_weight(test->net, "bias_hh", 1, gates * p->hidden, 1, &state, 0.5, p->integers);
     test->x = random_floats((size_t)p->steps * rows * (size_t)p->inputs, &state, 1.0, p->integers);
@@ -118,9 +117,8 @@ void test_case_free(struct test_case *test) {
 
 clrnn_tensor test_x(const struct test_case *test) {
     const struct test_problem *p = &test->problem;
-    return p->batch_first
-               ? test_tensor(test->x, CLRNN_DTYPE_F32, 3, p->batch, p->steps, p->inputs)
-               : test_tensor(test->x, CLRNN_DTYPE_F32, 3, p->steps, p->batch, p->inputs);
+    return p->batch_first ? test_tensor(test->x, CLRNN_DTYPE_F32, 3, p->batch, p->steps, p->inputs)
+                          : test_tensor(test->x, CLRNN_DTYPE_F32, 3, p->steps, p->batch, p->inputs);
 }
 
 clrnn_forward_args test_args(const struct test_case *test, const struct test_outcome *result) {
@@ -133,9 +131,8 @@ clrnn_forward_args test_args(const struct test_case *test, const struct test_out
     }
     args.h_0 = test_tensor(test->h_0, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
     args.h_n = test_tensor(result->h_n, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
-    args.y = p->last_only
-                 ? test_tensor(result->y, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0)
-                 : test_tensor(result->y, CLRNN_DTYPE_F32, 3, outer, inner, p->hidden);
+    args.y = p->last_only ? test_tensor(result->y, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0)
+                          : test_tensor(result->y, CLRNN_DTYPE_F32, 3, outer, inner, p->hidden);
     if (p->cell == CLRNN_CELL_LSTM) {
         args.c_0 = test_tensor(test->c_0, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
         args.c_n = test_tensor(result->c_n, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
@@ -144,7 +141,8 @@ clrnn_forward_args test_args(const struct test_case *test, const struct test_out
     return args;
 }
 
-/* A value that no result holds, behind each array too: what was not written or overwritten shows. */
+/* A value that no result holds, behind each array too: what was not written or overwritten shows.
+ */
 static const float poison = -12345.678f;
 enum { CANARIES = 64 };
 
@@ -227,8 +225,7 @@ void test_run(struct test_outcome *result, const struct test_case *test, clrnn_c
     test_result_make(result, test);
     const clrnn_forward_args args = test_args(test, result);
     const clrnn_status made = clrnn_plan_create(&plan, context, test->net, &desc);
-    ck_assert_msg(made == CLRNN_STATUS_OK, "%s: plan: %s", test->text,
-                  clrnn_last_error()->message);
+    ck_assert_msg(made == CLRNN_STATUS_OK, "%s: plan: %s", test->text, clrnn_last_error()->message);
     const clrnn_status ran = clrnn_forward(plan, &args, 0, NULL, NULL);
     ck_assert_msg(ran == CLRNN_STATUS_OK, "%s: forward: %s", test->text,
                   clrnn_last_error()->message);
@@ -360,10 +357,10 @@ void test_same_steps(const struct test_case *a, const struct test_outcome *ra, i
     for (int t = 0; t < count; t++) {
         for (int array = 0; array < (a->problem.cell == CLRNN_CELL_LSTM ? 2 : 1); array++) {
             size_t at = 0;
-            const float *left = test_row(&a->problem, array ? ra->cells : ra->y, hidden, t_a + t,
-                                         n_a);
-            const float *right = test_row(&b->problem, array ? rb->cells : rb->y, hidden, t_b + t,
-                                          n_b);
+            const float *left =
+                test_row(&a->problem, array ? ra->cells : ra->y, hidden, t_a + t, n_a);
+            const float *right =
+                test_row(&b->problem, array ? rb->cells : rb->y, hidden, t_b + t, n_b);
             ck_assert_msg(test_same_bits(left, right, (size_t)hidden, &at),
                           "%s: %s: %s[t=%d][n=%d][%zu] is %.9g, expected %.9g", a->text, where,
                           array ? "cells" : "y", t_a + t, n_a, at, right[at], left[at]);

@@ -1,7 +1,7 @@
 /*
- * test_algo.c: the choice of an algorithm without a device. The committed table tests/data/refusals.txt
- * lists, for each pair, cell and kind of device, that it is allowed or why it is refused: a refusal
- * that is not in it fails, so a fast path cannot be lost in silence.
+ * test_algo.c: the choice of an algorithm without a device. The committed table
+ * tests/data/refusals.txt lists, for each pair, cell and kind of device, that it is allowed or why
+ * it is refused: a refusal that is not in it fails, so a fast path cannot be lost in silence.
  */
 #include "suites.h"
 #include "support.h"

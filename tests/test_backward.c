@@ -1,10 +1,10 @@
 /*
  * test_backward.c: the backward recurrence of the vanilla cell runs in the same frame as a forward
- * one: time reversed, weights transposed, saved values as projected input. This is what training will
- * stand on; the library does not offer it yet.
+ * one: time reversed, weights transposed, saved values as projected input. This is what training
+ * will stand on; the library does not offer it yet.
  *
- * Held against da_t = (dy_t + W_hh^T da_{t+1}) (1 - h_t^2) in double precision step by step, and its
- * sum over all steps against finite differences of the whole forward pass.
+ * Held against da_t = (dy_t + W_hh^T da_{t+1}) (1 - h_t^2) in double precision step by step, and
+ * its sum over all steps against finite differences of the whole forward pass.
  */
 #include "suites.h"
 #include "support.h"
@@ -80,8 +80,7 @@ static void destroy(struct backward *b) {
 static void run_backward(const struct backward *b, clrnn_context *context, const char *algorithm,
                          float *da) {
     const clrnn_net_desc net_desc = {.inputs = 1, .hidden = b->hidden};
-    const clrnn_plan_desc desc = {
-        .algorithm = algorithm, .steps = b->steps, .batch = b->batch};
+    const clrnn_plan_desc desc = {.algorithm = algorithm, .steps = b->steps, .batch = b->batch};
     clrnn_net *net = NULL;
     clrnn_plan *plan = NULL;
     const clrnn_tensor w = test_tensor(b->w, CLRNN_DTYPE_F32, 2, b->hidden, b->hidden, 0);

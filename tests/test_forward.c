@@ -22,18 +22,19 @@ static const struct {
 };
 enum { CELL_COUNT = sizeof cells / sizeof cells[0] };
 
-/* Sizes on both sides of a tile's edges: 4 rows, 8 and 16 lanes, 64 units, slices from H = 64 on. */
+/* Sizes on both sides of a tile's edges: 4 rows, 8 and 16 lanes, 64 units, slices from H = 64 on.
+ */
 static const struct {
     int steps, batch, inputs, hidden;
     enum lengths lengths;
     double gain;
 } shapes[] = {
-    {1, 1, 1, 1, LENGTHS_NONE, 1.0},       {2, 1, 3, 2, LENGTHS_NONE, 0.0},
-    {5, 3, 7, 15, LENGTHS_RAGGED, 1.0},    {6, 4, 16, 16, LENGTHS_TIES, 1.5},
-    {7, 5, 17, 17, LENGTHS_ZEROS, 0.5},    {9, 2, 31, 33, LENGTHS_RAGGED, 3.0},
-    {4, 1, 12, 63, LENGTHS_NONE, 1.0},     {4, 9, 64, 64, LENGTHS_RAGGED, 1.0},
-    {3, 1, 65, 65, LENGTHS_NONE, 1.5},     {3, 7, 5, 127, LENGTHS_TIES, 1.0},
-    {2, 17, 9, 130, LENGTHS_RAGGED, 1.0},  {2, 1, 129, 257, LENGTHS_NONE, 1.0},
+    {1, 1, 1, 1, LENGTHS_NONE, 1.0},      {2, 1, 3, 2, LENGTHS_NONE, 0.0},
+    {5, 3, 7, 15, LENGTHS_RAGGED, 1.0},   {6, 4, 16, 16, LENGTHS_TIES, 1.5},
+    {7, 5, 17, 17, LENGTHS_ZEROS, 0.5},   {9, 2, 31, 33, LENGTHS_RAGGED, 3.0},
+    {4, 1, 12, 63, LENGTHS_NONE, 1.0},    {4, 9, 64, 64, LENGTHS_RAGGED, 1.0},
+    {3, 1, 65, 65, LENGTHS_NONE, 1.5},    {3, 7, 5, 127, LENGTHS_TIES, 1.0},
+    {2, 17, 9, 130, LENGTHS_RAGGED, 1.0}, {2, 1, 129, 257, LENGTHS_NONE, 1.0},
 };
 enum { SHAPE_COUNT = sizeof shapes / sizeof shapes[0] };
 

@@ -1,6 +1,6 @@
 /*
- * test_projection.c: the input projection by CLBlast, within the same bounds as our own. CLBlast takes
- * 10 s to compile on a CPU driver, where a plan never chooses it: only with CLRNN_LONG=1.
+ * test_projection.c: the input projection by CLBlast, within the same bounds as our own. CLBlast
+ * takes 10 s to compile on a CPU driver, where a plan never chooses it: only with CLRNN_LONG=1.
  */
 #include "suites.h"
 #include "support.h"

@@ -1,8 +1,8 @@
 /*
  * algo.c: the list of pairs and the one function that turns a pair into a config.
  *
- * Schedules and tiles add their halves; what is common to all (sizes, program texts, weight layouts,
- * the projection) is set here, in one place.
+ * Schedules and tiles add their halves; what is common to all (sizes, program texts, weight
+ * layouts, the projection) is set here, in one place.
  */
 #include "algo/algo.h"
 
@@ -119,7 +119,7 @@ static clrnn_status choose_projection(struct algo_config *config, const struct d
     const int gpu = device->kind == DEVICE_GPU && device->has_clblast && !device->strict;
     const int automatic = problem->projection == CLRNN_PROJECTION_AUTO && gpu;
     config->projection = wanted || (automatic && problem->dense_rows) ? CLRNN_PROJECTION_CLBLAST
-                                                                     : CLRNN_PROJECTION_OWN;
+                                                                      : CLRNN_PROJECTION_OWN;
 out:
     return status;
 }
@@ -179,7 +179,7 @@ static clrnn_status choose_pair(struct algo_config *config, const struct pair **
         if (name == NULL || strcmp(name, pairs[i].name) == 0) {
             known = 1;
             *out = lay_out(config, &pairs[i], device, problem, reason, sizeof reason) ? &pairs[i]
-                                                                                     : NULL;
+                                                                                      : NULL;
         }
     }
     REQUIRE(known, ARGUMENT,
@@ -206,8 +206,8 @@ static void pack_recurrence(struct algo_config *config, const struct problem *pr
     }
 }
 
-/* The projection is one product of its own: a cell with one phase of one sum, the gates' units being
- * its columns. */
+/* The projection is one product of its own: a cell with one phase of one sum, the gates' units
+ * being its columns. */
 static clrnn_status lay_out_projection(struct algo_config *config, const struct pair *pair,
                                        const struct device_desc *device,
                                        const struct problem *problem) {
@@ -224,10 +224,10 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
     const int block = config->projection_tile.block[0];
     config->projection_floats =
         pack_projection_floats(config->cell.gates, params->stride, problem->inputs, block);
-    config->projection_launch = (struct algo_launch){.kernel = "step_forward",
-                                                     .groups = ALGO_GROUPS_STEPS,
-                                                     .blocks =
-                                                         (params->columns + block - 1) / block};
+    config->projection_launch =
+        (struct algo_launch){.kernel = "step_forward",
+                             .groups = ALGO_GROUPS_STEPS,
+                             .blocks = (params->columns + block - 1) / block};
 out:
     return status;
 }

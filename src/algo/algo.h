@@ -3,8 +3,8 @@
  * memory, no clock; so that a plan can be described, sized and tested without its device.
  *
  * An algorithm is a pair schedule/tile. The schedule says in which order the steps run and which
- * launches that takes; the tile says who multiplies and how the weights lie. Neither asks for a cell:
- * they loop over its phases.
+ * launches that takes; the tile says who multiplies and how the weights lie. Neither asks for a
+ * cell: they loop over its phases.
  */
 #ifndef CLRNN_ALGO_ALGO_H
 #define CLRNN_ALGO_ALGO_H
@@ -67,12 +67,12 @@ struct algo_launch {
 
 /* How a product is computed: the same for the recurrence and for the projection. */
 struct algo_tile {
-    int rows;           /* rows of the batch in a tile */
-    int items;          /* work-items of a group */
-    int vector_width;   /* lanes of a `real` */
-    int split;          /* slices side by side */
+    int rows;                   /* rows of the batch in a tile */
+    int items;                  /* work-items of a group */
+    int vector_width;           /* lanes of a `real` */
+    int split;                  /* slices side by side */
     int block[CELL_MAX_PHASES]; /* units of a block, by phase */
-    int variant;        /* of the C build's tiles */
+    int variant;                /* of the C build's tiles */
 };
 
 struct algo_config {
@@ -88,8 +88,8 @@ struct algo_config {
     struct pack_layout weights[CELL_MAX_PHASES];
     size_t weight_offset[CELL_MAX_PHASES]; /* floats */
     size_t weight_floats, projection_floats;
-    int workers;       /* groups of a `single` launch to aim at */
-    int chunk_steps;   /* steps of a launch at most */
+    int workers;          /* groups of a `single` launch to aim at */
+    int chunk_steps;      /* steps of a launch at most */
     struct params params; /* sizes that do not depend on a call */
     size_t x_proj_bytes, work_bytes;
 };
@@ -111,8 +111,8 @@ void algo_launch_groups(size_t groups[2], const struct algo_config *config,
 /* Rows that a group of a `single` launch takes. */
 int algo_rows_group(const struct algo_config *config, int batch);
 
-/* One piece of memory for x_proj and work: where work starts in it, and its size. Device buffers may
- * be cut at multiples of at most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
+/* One piece of memory for x_proj and work: where work starts in it, and its size. Device buffers
+ * may be cut at multiples of at most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
 enum { ALGO_ALIGNMENT = 4096 };
 size_t algo_work_offset(const struct algo_config *config);
 size_t algo_workspace_bytes(const struct algo_config *config);
@@ -124,8 +124,8 @@ int algo_slices(const struct cell *cell, int hidden);
 void algo_define(struct algo_program *program, const char *name, int index, int value);
 void algo_add_file(struct algo_program *program, const char *file, int phase);
 
-/* A tile: refuses a device or a problem, and lays out a product of phases with `rows[p]` sums a unit
- * for `batch` rows. */
+/* A tile: refuses a device or a problem, and lays out a product of phases with `rows[p]` sums a
+ * unit for `batch` rows. */
 struct tile {
     const char *file; /* in kernels/ */
     int (*refuse)(const struct device_desc *device, const struct problem *problem, char *reason,
@@ -145,7 +145,8 @@ struct schedule {
                      const struct problem *problem);
 };
 
-/* Rounds of loops that a group needs at most for one tile of `phase`: see device_desc.loop_limit. */
+/* Rounds of loops that a group needs at most for one tile of `phase`: see device_desc.loop_limit.
+ */
 int64_t algo_tile_rounds(const struct algo_config *config, int phase);
 extern const struct schedule sched_single, sched_step;
 

@@ -14,8 +14,8 @@ static int64_t step_rounds(const struct algo_config *config, const struct proble
     const int64_t tiles = (rows + config->tile.rows - 1) / config->tile.rows;
     int64_t rounds = 1;
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        const int64_t blocks = (config->params.stride + config->tile.block[phase] - 1) /
-                               config->tile.block[phase];
+        const int64_t blocks =
+            (config->params.stride + config->tile.block[phase] - 1) / config->tile.block[phase];
         rounds += blocks * (1 + tiles * (1 + algo_tile_rounds(config, phase)));
     }
     return rounds;

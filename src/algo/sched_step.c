@@ -23,12 +23,12 @@ static void launches(struct algo_config *config, const struct device_desc *devic
         .kernel = "step_begin", .groups = ALGO_GROUPS_ROWS, .repeat = ALGO_ONCE};
     for (int phase = 0; phase < cell->phase_count; phase++) {
         const int block = config->tile.block[phase];
-        config->launches[1 + phase] = (struct algo_launch){
-            .kernel = "step_forward",
-            .groups = ALGO_GROUPS_TILES,
-            .repeat = ALGO_EACH_STEP,
-            .phase = phase,
-            .blocks = (config->params.stride + block - 1) / block};
+        config->launches[1 + phase] =
+            (struct algo_launch){.kernel = "step_forward",
+                                 .groups = ALGO_GROUPS_TILES,
+                                 .repeat = ALGO_EACH_STEP,
+                                 .phase = phase,
+                                 .blocks = (config->params.stride + block - 1) / block};
     }
     config->launch_count = 1 + cell->phase_count;
     snprintf(config->reason, sizeof config->reason,

@@ -1,13 +1,13 @@
 /* tile_panel.c: shapes of the panel tile, for CPU drivers and for the CPU engine. */
-#include "algo/algo.h"
 #include "algo/tile_panel.h"
+#include "algo/algo.h"
 
 #include <stdio.h>
 
 static const int panel_rows[PANEL_VARIANTS] = {PANEL_ROWS_V0, PANEL_ROWS_V1, PANEL_ROWS_V2};
 
 #define VECTORS_OF(v)                                                                              \
-    {PANEL_VECTORS_##v##_1, PANEL_VECTORS_##v##_2, PANEL_VECTORS_##v##_3, PANEL_VECTORS_##v##_4}
+    { PANEL_VECTORS_##v##_1, PANEL_VECTORS_##v##_2, PANEL_VECTORS_##v##_3, PANEL_VECTORS_##v##_4 }
 static const int panel_vectors[PANEL_VARIANTS][4] = {VECTORS_OF(V0), VECTORS_OF(V1),
                                                      VECTORS_OF(V2)};
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 enum {
-    BLOCK = 64,          /* units of a group: at least a wave of every vendor */
-    MAX_ITEMS = 256,     /* what every GPU takes with registers to spare */
+    BLOCK = 64,      /* units of a group: at least a wave of every vendor */
+    MAX_ITEMS = 256, /* what every GPU takes with registers to spare */
     MIN_ITEMS = 64,
     SCRATCH_BYTES = 16384 /* half of the 32 KiB that OpenCL grants: two groups a unit */
 };

@@ -9,8 +9,8 @@
 static clrnn_status adopt_queue(struct cl_engine_context *context, cl_command_queue queue) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_command_queue_properties properties = 0;
-    TRY_CL("context", clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties,
-                                            &properties, NULL));
+    TRY_CL("context",
+           clGetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL));
     REQUIRE(!(properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE), ARGUMENT,
             "context: the queue must be in order, got an out-of-order one");
     TRY_CL("context", clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof context->device,
@@ -19,8 +19,9 @@ static clrnn_status adopt_queue(struct cl_engine_context *context, cl_command_qu
                                             &context->context, NULL));
     context->found.device = context->device;
     cl_device_inspect(&context->found);
-    REQUIRE(context->found.info.usable, NO_DEVICE, "context: the queue's device %s cannot be used: %s",
-            context->found.info.name, context->found.info.reason);
+    REQUIRE(context->found.info.usable, NO_DEVICE,
+            "context: the queue's device %s cannot be used: %s", context->found.info.name,
+            context->found.info.reason);
     TRY_CL("context", clRetainCommandQueue(queue));
     context->queue = queue;
     TRY_CL("context", clRetainContext(context->context));
@@ -36,8 +37,8 @@ static clrnn_status open_device(struct cl_engine_context *context, const char *w
     cl_int code = CL_SUCCESS;
     TRY(cl_device_select(&context->found, which));
     context->device = context->found.device;
-    const cl_context_properties properties[] = {
-        CL_CONTEXT_PLATFORM, (cl_context_properties)context->found.platform, 0};
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)context->found.platform, 0};
     context->context = clCreateContext(properties, 1, &context->device, NULL, NULL, &code);
     REQUIRE(code == CL_SUCCESS, NO_DEVICE, "context: %s does not open: %s (%d)",
             context->found.info.name, cl_code_name(code), code);
@@ -93,8 +94,9 @@ static int panel_width(cl_device_id device) {
     return width >= 16 ? 16 : width == 4 ? 4 : 8;
 }
 
-/* llvmpipe counts the rounds of all loops of a kernel together and silently leaves them after 65,535
- * (seen with Mesa 22.3.6: a long `single` launch ended early with wrong results and no error). */
+/* llvmpipe counts the rounds of all loops of a kernel together and silently leaves them after
+ * 65,535 (seen with Mesa 22.3.6: a long `single` launch ended early with wrong results and no
+ * error). */
 enum { LLVMPIPE_ROUNDS = 65000 };
 
 static void describe(void *device, struct device_desc *desc, clrnn_device_info *info) {

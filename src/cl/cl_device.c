@@ -13,24 +13,16 @@ const char *cl_code_name(cl_int code) {
     static const struct {
         cl_int code;
         const char *name;
-    } names[] = {{-1, "CL_DEVICE_NOT_FOUND"},
-                 {-2, "CL_DEVICE_NOT_AVAILABLE"},
-                 {-3, "CL_COMPILER_NOT_AVAILABLE"},
-                 {-4, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
-                 {-5, "CL_OUT_OF_RESOURCES"},
-                 {-6, "CL_OUT_OF_HOST_MEMORY"},
-                 {-11, "CL_BUILD_PROGRAM_FAILURE"},
-                 {-14, "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
-                 {-30, "CL_INVALID_VALUE"},
-                 {-34, "CL_INVALID_CONTEXT"},
-                 {-36, "CL_INVALID_COMMAND_QUEUE"},
-                 {-38, "CL_INVALID_MEM_OBJECT"},
-                 {-46, "CL_INVALID_KERNEL_NAME"},
-                 {-48, "CL_INVALID_KERNEL"},
-                 {-52, "CL_INVALID_KERNEL_ARGS"},
-                 {-54, "CL_INVALID_WORK_GROUP_SIZE"},
-                 {-61, "CL_INVALID_BUFFER_SIZE"},
-                 {-1001, "CL_PLATFORM_NOT_FOUND_KHR"}};
+    } names[] = {
+        {-1, "CL_DEVICE_NOT_FOUND"},       {-2, "CL_DEVICE_NOT_AVAILABLE"},
+        {-3, "CL_COMPILER_NOT_AVAILABLE"}, {-4, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
+        {-5, "CL_OUT_OF_RESOURCES"},       {-6, "CL_OUT_OF_HOST_MEMORY"},
+        {-11, "CL_BUILD_PROGRAM_FAILURE"}, {-14, "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
+        {-30, "CL_INVALID_VALUE"},         {-34, "CL_INVALID_CONTEXT"},
+        {-36, "CL_INVALID_COMMAND_QUEUE"}, {-38, "CL_INVALID_MEM_OBJECT"},
+        {-46, "CL_INVALID_KERNEL_NAME"},   {-48, "CL_INVALID_KERNEL"},
+        {-52, "CL_INVALID_KERNEL_ARGS"},   {-54, "CL_INVALID_WORK_GROUP_SIZE"},
+        {-61, "CL_INVALID_BUFFER_SIZE"},   {-1001, "CL_PLATFORM_NOT_FOUND_KHR"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].code == code) {
             return names[i].name;

@@ -1,6 +1,6 @@
 /*
- * cl_gemm.c: the only file that knows CLBlast. Its calls stand under one lock for the whole process,
- * since CLBlast 1.5.3 shares caches between threads without one.
+ * cl_gemm.c: the only file that knows CLBlast. Its calls stand under one lock for the whole
+ * process, since CLBlast 1.5.3 shares caches between threads without one.
  */
 #include "cl/cl_internal.h"
 

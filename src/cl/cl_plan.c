@@ -2,9 +2,9 @@
  * cl_plan.c: the executor: runs any config on an OpenCL device. It knows launches, buffers and
  * arguments, and neither cells nor time.
  *
- * What a plan needs is made when it is opened; only the copies of host arrays (x, y, cells) are made
- * at their first use. A repeated forward allocates and builds nothing, and nothing of a step comes
- * back to the host.
+ * What a plan needs is made when it is opened; only the copies of host arrays (x, y, cells) are
+ * made at their first use. A repeated forward allocates and builds nothing, and nothing of a step
+ * comes back to the host.
  */
 #include "cl/cl_plan.h"
 #include "core/tensor.h"
@@ -14,35 +14,22 @@
 #include <time.h>
 
 /* Arguments of every kernel: see KERNEL_ARRAYS in kernels/rows.cl. */
-enum { ARG_PARAMS, ARG_ROWS, ARG_X, ARG_W, ARG_B, ARG_STATE, ARG_WORK, ARG_Y, ARG_CELLS, ARG_FIRST,
-       ARG_SECOND };
+enum {
+    ARG_PARAMS,
+    ARG_ROWS,
+    ARG_X,
+    ARG_W,
+    ARG_B,
+    ARG_STATE,
+    ARG_WORK,
+    ARG_Y,
+    ARG_CELLS,
+    ARG_FIRST,
+    ARG_SECOND
+};
 
 /* Launches between two flushes: the device starts early, the queue is not pushed at every step. */
 enum { FLUSH_EVERY = 32 };
-
-/* A host array's copy on the device, and host memory to gather what is not dense. */
-struct stage {
-    cl_mem buffer;
-    size_t bytes;
-    float *gathered;
-    size_t gathered_bytes;
-};
-
-struct cl_plan {
-    struct cl_engine_context *context;
-    struct algo_config config;
-    int batch; /* at most */
-    cl_kernel launches[ALGO_LAUNCHES];
-    cl_kernel projection, projection_bias;
-    cl_mem w_hh, w_ih, b_ih, b_hh;
-    cl_mem workspace, x_proj, work; /* x_proj and work are pieces of the work space */
-    cl_mem rows;
-    struct row *rows_host[2]; /* uploads in flight read these, in turn */
-    cl_event rows_event[2];
-    int rows_turn;
-    struct stage x, y, cells;
-    clrnn_profile profile;
-};
 
 static void release(cl_mem memory) {
     if (memory != NULL) {
@@ -54,11 +41,6 @@ static void release_kernel(cl_kernel kernel) {
     if (kernel != NULL) {
         clReleaseKernel(kernel);
     }
-}
-
-static void stage_free(struct stage *stage) {
-    release(stage->buffer);
-    free(stage->gathered);
 }
 
 void cl_plan_close(void *engine_plan) {
@@ -86,26 +68,10 @@ void cl_plan_close(void *engine_plan) {
     release(plan->work);
     release(plan->workspace);
     release(plan->rows);
-    stage_free(&plan->x);
-    stage_free(&plan->y);
-    stage_free(&plan->cells);
+    cl_stage_free(&plan->x);
+    cl_stage_free(&plan->y);
+    cl_stage_free(&plan->cells);
     free(plan);
-}
-
-static clrnn_status make_buffer(cl_mem *out, const struct cl_engine_context *context,
-                                cl_mem_flags flags, size_t bytes, const void *from,
-                                const char *what) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    cl_int code = CL_SUCCESS;
-    *out = clCreateBuffer(context->context, flags, bytes, NULL, &code);
-    REQUIRE(code == CL_SUCCESS, MEMORY, "plan: the device gives no %zu bytes for %s: %s (%d)",
-            bytes, what, cl_code_name(code), code);
-    if (from != NULL) {
-        TRY_CL("plan", clEnqueueWriteBuffer(context->queue, *out, CL_TRUE, 0, bytes, from, 0, NULL,
-                                            NULL));
-    }
-out:
-    return status;
 }
 
 static clrnn_status upload_weights(struct cl_plan *plan, const struct clrnn_net *net) {
@@ -114,16 +80,16 @@ static clrnn_status upload_weights(struct cl_plan *plan, const struct clrnn_net 
     struct engine_weights weights;
     const cl_mem_flags flags = CL_MEM_READ_ONLY;
     TRY(engine_pack(&weights, config, net));
-    TRY(make_buffer(&plan->w_hh, plan->context, flags, config->weight_floats * sizeof(float),
-                    weights.recurrent, "weight_hh"));
-    TRY(make_buffer(&plan->b_hh, plan->context, flags, weights.bias_floats * sizeof(float),
-                    weights.b_hh, "bias_hh"));
-    TRY(make_buffer(&plan->b_ih, plan->context, flags, weights.bias_floats * sizeof(float),
-                    weights.b_ih, "bias_ih"));
+    TRY(cl_buffer_make(&plan->w_hh, plan->context, flags, config->weight_floats * sizeof(float),
+                       weights.recurrent, "weight_hh"));
+    TRY(cl_buffer_make(&plan->b_hh, plan->context, flags, weights.bias_floats * sizeof(float),
+                       weights.b_hh, "bias_hh"));
+    TRY(cl_buffer_make(&plan->b_ih, plan->context, flags, weights.bias_floats * sizeof(float),
+                       weights.b_ih, "bias_ih"));
     if (weights.projection != NULL) {
-        TRY(make_buffer(&plan->w_ih, plan->context, flags,
-                        config->projection_floats * sizeof(float), weights.projection,
-                        "weight_ih"));
+        TRY(cl_buffer_make(&plan->w_ih, plan->context, flags,
+                           config->projection_floats * sizeof(float), weights.projection,
+                           "weight_ih"));
     }
 out:
     engine_unpack(&weights);
@@ -134,8 +100,8 @@ static clrnn_status cut(cl_mem *out, cl_mem whole, size_t origin, size_t bytes) 
     clrnn_status status = CLRNN_STATUS_OK;
     cl_int code = CL_SUCCESS;
     const cl_buffer_region region = {origin, bytes};
-    *out = clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region,
-                             &code);
+    *out =
+        clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
     TRY_CL("plan", code);
 out:
     return status;
@@ -153,8 +119,8 @@ static clrnn_status make_workspace(struct cl_plan *plan, cl_mem given) {
         TRY_CL("plan", clRetainMemObject(given));
         plan->workspace = given;
     } else {
-        TRY(make_buffer(&plan->workspace, plan->context, CL_MEM_READ_WRITE, needed, NULL,
-                        "work space"));
+        TRY(cl_buffer_make(&plan->workspace, plan->context, CL_MEM_READ_WRITE, needed, NULL,
+                           "work space"));
     }
     TRY(cut(&plan->x_proj, plan->workspace, 0, config->x_proj_bytes));
     TRY(cut(&plan->work, plan->workspace, algo_work_offset(config), config->work_bytes));
@@ -163,8 +129,8 @@ out:
 }
 
 /* A kernel with the arguments that never change. Its group size is in its text (GROUP_SHAPE), so a
- * compiler that cannot grant it fails to build; CL_KERNEL_WORK_GROUP_SIZE is not asked, since rusticl
- * answers 32 for kernels that it runs with 256. */
+ * compiler that cannot grant it fails to build; CL_KERNEL_WORK_GROUP_SIZE is not asked, since
+ * rusticl answers 32 for kernels that it runs with 256. */
 static clrnn_status make_kernel(cl_kernel *out, struct cl_plan *plan,
                                 const struct algo_program *program, const char *name, cl_mem w,
                                 cl_mem b, cl_mem work) {
@@ -184,8 +150,8 @@ static clrnn_status make_kernels(struct cl_plan *plan) {
     for (int i = 0; i < config->launch_count; i++) {
         TRY(make_kernel(&plan->launches[i], plan, &config->program, config->launches[i].kernel,
                         plan->w_hh, plan->b_hh, plan->work));
-        TRY_CL("plan", clSetKernelArg(plan->launches[i], ARG_X, sizeof plan->x_proj,
-                                      &plan->x_proj));
+        TRY_CL("plan",
+               clSetKernelArg(plan->launches[i], ARG_X, sizeof plan->x_proj, &plan->x_proj));
     }
     if (plan->w_ih != NULL) {
         TRY(make_kernel(&plan->projection, plan, &config->projection_program,
@@ -195,168 +161,6 @@ static clrnn_status make_kernels(struct cl_plan *plan) {
         TRY(make_kernel(&plan->projection_bias, plan, &config->projection_program, "project_bias",
                         plan->w_ih, plan->b_ih, plan->x_proj));
     }
-out:
-    return status;
-}
-
-/* ---- arrays of a call ------------------------------------------------------------------------ */
-
-static clrnn_status stage_reserve(struct stage *stage, struct cl_plan *plan, size_t bytes,
-                                  int dense, const char *what) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (stage->bytes < bytes) {
-        release(stage->buffer);
-        stage->buffer = NULL;
-        stage->bytes = 0;
-        TRY(make_buffer(&stage->buffer, plan->context, CL_MEM_READ_WRITE, bytes, NULL, what));
-        stage->bytes = bytes;
-    }
-    if (!dense && stage->gathered_bytes < bytes) {
-        free(stage->gathered);
-        stage->gathered = malloc(bytes);
-        stage->gathered_bytes = stage->gathered != NULL ? bytes : 0;
-        REQUIRE(stage->gathered != NULL, MEMORY, "forward: out of memory for %zu bytes of %s",
-                bytes, what);
-    }
-out:
-    return status;
-}
-
-/* Copies between a strided host array of rank 2 or 3 and a dense one. */
-static void copy_strided(const clrnn_tensor *tensor, float *dense, int gathers) {
-    const int last = tensor->rank - 1;
-    const int64_t outer = tensor->rank == 3 ? tensor->shape[0] : 1;
-    const int64_t inner = tensor->shape[last - 1];
-    const size_t bytes = (size_t)tensor->shape[last] * sizeof(float);
-    for (int64_t i = 0; i < outer; i++) {
-        for (int64_t j = 0; j < inner; j++) {
-            float *here = (float *)tensor_host(tensor) +
-                          (tensor->rank == 3 ? i * tensor_stride(tensor, 0) : 0) +
-                          j * tensor_stride(tensor, last - 1);
-            float *there = dense + (i * inner + j) * tensor->shape[last];
-            memcpy(gathers ? (void *)there : (void *)here, gathers ? (void *)here : (void *)there,
-                   bytes);
-        }
-    }
-}
-
-static clrnn_status send_x(struct cl_plan *plan, const struct engine_call *call, cl_mem *out) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const clrnn_tensor *x = call->x.tensor;
-    const size_t bytes = (size_t)call->x.dense_bytes;
-    if (x->buffer != NULL) {
-        *out = x->buffer;
-    } else {
-        const int dense = tensor_is_dense(x);
-        TRY(stage_reserve(&plan->x, plan, bytes, dense, "x"));
-        if (!dense) {
-            copy_strided(x, plan->x.gathered, 1);
-        }
-        const void *from = dense ? tensor_host(x) : plan->x.gathered;
-        TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, plan->x.buffer, CL_FALSE, 0,
-                                               bytes, from, 0, NULL, NULL));
-        plan->profile.bytes_to_device += bytes;
-        *out = plan->x.buffer;
-    }
-out:
-    return status;
-}
-
-/* Where kernels write an output: the caller's buffer, a copy to be read back, or (not wanted) any. */
-static clrnn_status place_output(struct cl_plan *plan, const struct engine_array *array,
-                                 struct stage *stage, const char *what, cl_mem *out) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (array->tensor == NULL) {
-        *out = plan->work;
-    } else if (array->tensor->buffer != NULL) {
-        *out = array->tensor->buffer;
-    } else {
-        TRY(stage_reserve(stage, plan, (size_t)array->dense_bytes, tensor_is_dense(array->tensor),
-                          what));
-        *out = stage->buffer;
-    }
-out:
-    return status;
-}
-
-static clrnn_status fetch_output(struct cl_plan *plan, const struct engine_array *array,
-                                 struct stage *stage) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (array->tensor != NULL && array->tensor->data != NULL) {
-        void *to = tensor_is_dense(array->tensor) ? tensor_host(array->tensor) : stage->gathered;
-        TRY_CL("forward", clEnqueueReadBuffer(plan->context->queue, stage->buffer, CL_FALSE, 0,
-                                              (size_t)array->dense_bytes, to, 0, NULL, NULL));
-        plan->profile.bytes_from_device += (uint64_t)array->dense_bytes;
-    }
-out:
-    return status;
-}
-
-static void scatter_output(const struct engine_array *array, const struct stage *stage) {
-    if (array->tensor != NULL && array->tensor->data != NULL && !tensor_is_dense(array->tensor)) {
-        copy_strided(array->tensor, stage->gathered, 0);
-    }
-}
-
-/* h or c of all rows, into (loads) or out of the state. One command where slots follow rows. */
-static clrnn_status move_rows(struct cl_plan *plan, const struct engine_call *call,
-                              const clrnn_tensor *tensor, int64_t at, int loads) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (tensor == NULL) {
-        return status;
-    }
-    const struct cl_state *state = call->state;
-    cl_command_queue queue = plan->context->queue;
-    const size_t row_bytes = (size_t)call->params.hidden * sizeof(float);
-    const int64_t stride = tensor_stride(tensor, tensor->rank - 2);
-    int together = stride == call->params.hidden || call->batch == 1;
-    for (int n = 0; n < call->batch && together; n++) {
-        together = call->rows[n].slot == call->rows[0].slot + n;
-    }
-    const int commands = together ? 1 : call->batch;
-    const size_t bytes = together ? row_bytes * (size_t)call->batch : row_bytes;
-    for (int n = 0; n < commands; n++) {
-        const size_t there =
-            (size_t)(at + (int64_t)call->rows[n].slot * call->params.hidden) * sizeof(float);
-        const size_t here = tensor->offset + (size_t)(n * stride) * sizeof(float);
-        char *host = tensor->data != NULL ? (char *)tensor->data + here : NULL;
-        if (host == NULL && loads) {
-            TRY_CL("forward", clEnqueueCopyBuffer(queue, tensor->buffer, state->buffer, here, there,
-                                                  bytes, 0, NULL, NULL));
-        } else if (host == NULL) {
-            TRY_CL("forward", clEnqueueCopyBuffer(queue, state->buffer, tensor->buffer, there, here,
-                                                  bytes, 0, NULL, NULL));
-        } else if (loads) {
-            TRY_CL("forward", clEnqueueWriteBuffer(queue, state->buffer, CL_FALSE, there, bytes,
-                                                   host, 0, NULL, NULL));
-        } else {
-            TRY_CL("forward", clEnqueueReadBuffer(queue, state->buffer, CL_FALSE, there, bytes,
-                                                  host, 0, NULL, NULL));
-        }
-    }
-out:
-    return status;
-}
-
-/* The row table, if it is another than the device has. */
-static clrnn_status send_rows(struct cl_plan *plan, const struct engine_call *call) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (!call->rows_changed) {
-        return status;
-    }
-    const size_t bytes = (size_t)call->batch * sizeof(struct row);
-    const int turn = plan->rows_turn;
-    if (plan->rows_event[turn] != NULL) {
-        TRY_CL("forward", clWaitForEvents(1, &plan->rows_event[turn]));
-        clReleaseEvent(plan->rows_event[turn]);
-        plan->rows_event[turn] = NULL;
-    }
-    memcpy(plan->rows_host[turn], call->rows, bytes);
-    TRY_CL("forward",
-           clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, bytes,
-                                plan->rows_host[turn], 0, NULL, &plan->rows_event[turn]));
-    plan->profile.bytes_to_device += bytes;
-    plan->rows_turn = 1 - turn;
 out:
     return status;
 }
@@ -420,22 +224,6 @@ out:
     return status;
 }
 
-/* Where there is no projection: the caller's rows, padded to whole vectors. */
-static clrnn_status send_projected(struct cl_plan *plan, const struct engine_call *call) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const struct params *p = &call->params;
-    const size_t words =
-        (size_t)call->steps * (size_t)call->batch * (size_t)(p->columns / p->stride);
-    const size_t to_pitch = (size_t)p->stride * sizeof(float);
-    const size_t from_pitch = (size_t)p->hidden * sizeof(float);
-    TRY_CL("forward", clEnqueueWriteBufferRect(
-                          plan->context->queue, plan->x_proj, CL_TRUE, (const size_t[3]){0},
-                          (const size_t[3]){0}, (const size_t[3]){from_pitch, words, 1}, to_pitch,
-                          0, from_pitch, 0, tensor_host(call->x_proj), 0, NULL, NULL));
-out:
-    return status;
-}
-
 static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call, cl_mem y,
                           cl_mem cells) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -485,18 +273,6 @@ static clrnn_status lap(struct cl_plan *plan, double *since, double *out) {
     }
 out:
     return status;
-}
-
-static int has_host_array(const struct engine_call *call) {
-    const clrnn_tensor *const tensors[] = {call->x.tensor, call->y.tensor, call->cells.tensor,
-                                           call->h_0,      call->c_0,      call->h_n,
-                                           call->c_n};
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
-        if (tensors[i] != NULL && tensors[i]->data != NULL) {
-            return 1;
-        }
-    }
-    return call->x_proj != NULL;
 }
 
 /* Runs every kernel once on a row of no steps: some drivers compile a kernel only when it is first
@@ -550,10 +326,9 @@ clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *c
     const size_t table = (size_t)plan->batch * sizeof(struct row);
     for (int i = 0; i < 2; i++) {
         plan->rows_host[i] = malloc(table);
-        REQUIRE(plan->rows_host[i] != NULL, MEMORY, "plan: out of memory for %d rows",
-                plan->batch);
+        REQUIRE(plan->rows_host[i] != NULL, MEMORY, "plan: out of memory for %d rows", plan->batch);
     }
-    TRY(make_buffer(&plan->rows, plan->context, CL_MEM_READ_ONLY, table, NULL, "the row table"));
+    TRY(cl_buffer_make(&plan->rows, plan->context, CL_MEM_READ_ONLY, table, NULL, "the row table"));
     TRY(upload_weights(plan, net));
     TRY(make_workspace(plan, workspace));
     TRY(make_kernels(plan));
@@ -575,36 +350,36 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     const double start = now_us();
     double since = start;
     if (call->num_wait > 0) {
-        TRY_CL("forward", clEnqueueBarrierWithWaitList(context->queue, call->num_wait, call->wait,
-                                                       NULL));
+        TRY_CL("forward",
+               clEnqueueBarrierWithWaitList(context->queue, call->num_wait, call->wait, NULL));
     }
-    TRY(place_output(plan, &call->y, &plan->y, "y", &y));
-    TRY(place_output(plan, &call->cells, &plan->cells, "cells", &cells));
-    TRY(send_rows(plan, call));
-    TRY(move_rows(plan, call, call->h_0, 0, 1));
-    TRY(move_rows(plan, call, call->c_0, call->state_words, 1));
+    TRY(cl_place_output(plan, &call->y, &plan->y, "y", &y));
+    TRY(cl_place_output(plan, &call->cells, &plan->cells, "cells", &cells));
+    TRY(cl_send_rows(plan, call));
+    TRY(cl_move_rows(plan, call, call->h_0, 0, 1));
+    TRY(cl_move_rows(plan, call, call->c_0, call->state_words, 1));
     if (call->x_proj != NULL) {
-        TRY(send_projected(plan, call));
+        TRY(cl_send_projected(plan, call));
         TRY(lap(plan, &since, &plan->profile.transfer_us));
     } else {
-        TRY(send_x(plan, call, &x));
+        TRY(cl_send_x(plan, call, &x));
         TRY(lap(plan, &since, &plan->profile.transfer_us));
         TRY(project(plan, call, x));
         TRY(lap(plan, &since, &plan->profile.projection_us));
     }
     TRY(recur(plan, call, y, cells));
     TRY(lap(plan, &since, &plan->profile.recurrence_us));
-    TRY(fetch_output(plan, &call->y, &plan->y));
-    TRY(fetch_output(plan, &call->cells, &plan->cells));
-    TRY(move_rows(plan, call, call->h_n, 0, 0));
-    TRY(move_rows(plan, call, call->c_n, call->state_words, 0));
+    TRY(cl_fetch_output(plan, &call->y, &plan->y));
+    TRY(cl_fetch_output(plan, &call->cells, &plan->cells));
+    TRY(cl_move_rows(plan, call, call->h_n, 0, 0));
+    TRY(cl_move_rows(plan, call, call->c_n, call->state_words, 0));
     if (call->done != NULL) {
         TRY_CL("forward", clEnqueueMarkerWithWaitList(context->queue, 0, NULL, call->done));
     }
-    if (has_host_array(call)) {
+    if (cl_has_host_array(call)) {
         TRY(cl_wait(context, "forward"));
-        scatter_output(&call->y, &plan->y);
-        scatter_output(&call->cells, &plan->cells);
+        cl_scatter_output(&call->y, &plan->y);
+        cl_scatter_output(&call->cells, &plan->cells);
     } else {
         TRY_CL("forward", clFlush(context->queue));
     }

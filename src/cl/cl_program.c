@@ -55,10 +55,9 @@ static clrnn_status fail_with_log(struct cl_engine_context *context, cl_program 
         line--;
     }
     line = line != NULL ? line : log != NULL ? log : none;
-    const clrnn_status status =
-        status_fail(CLRNN_STATUS_BUILD, code, "program: does not build on %s (%s): %.*s [%s]",
-                    context->found.info.name, cl_code_name(code), (int)strcspn(line, "\n"), line,
-                    options);
+    const clrnn_status status = status_fail(
+        CLRNN_STATUS_BUILD, code, "program: does not build on %s (%s): %.*s [%s]",
+        context->found.info.name, cl_code_name(code), (int)strcspn(line, "\n"), line, options);
     free(log);
     return status;
 }

@@ -45,8 +45,8 @@ clrnn_status cl_state_write(void *engine_state, size_t at, size_t count, const f
         for (size_t done = 0; done < count; done += ZEROS) {
             const size_t rest = count - done < ZEROS ? count - done : ZEROS;
             TRY_CL("state", clEnqueueWriteBuffer(state->context->queue, state->buffer, CL_FALSE,
-                                                 (at + done) * sizeof(float),
-                                                 rest * sizeof(float), zeros, 0, NULL, NULL));
+                                                 (at + done) * sizeof(float), rest * sizeof(float),
+                                                 zeros, 0, NULL, NULL));
         }
     }
 out:

@@ -11,7 +11,8 @@ static const struct cell cells[CELL_COUNT] = {
     [CELL_RNN] = {"rnn", "cell_rnn.cl", 1, {{1, 0}}, 1, 1, 1, 1, {TANH}},
     [CELL_LSTM] = {"lstm", "cell_lstm.cl", 1, {{4, 0}}, 4, 4, 2, 3, {SIGMOID, TANH, TANH}},
     [CELL_GRU_AFTER] = {"gru_after", "cell_gru_after.cl", 1, {{3, 0}}, 3, 3, 1, 2, {SIGMOID, TANH}},
-    [CELL_GRU_BEFORE] = {"gru_before", "cell_gru_before.cl", 2, {{2, 0}, {1, 2}}, 3, 3, 1, 2, {SIGMOID, TANH}},
+    [CELL_GRU_BEFORE] =
+        {"gru_before", "cell_gru_before.cl", 2, {{2, 0}, {1, 2}}, 3, 3, 1, 2, {SIGMOID, TANH}},
     [CELL_RNN_BACKWARD] = {"rnn_backward", "cell_rnn_backward.cl", 1, {{1, 0}}, 1, 2, 1, 0, {0}},
 };
 

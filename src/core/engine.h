@@ -56,7 +56,7 @@ const struct engine *engine_find(clrnn_engine id);
 
 struct clrnn_context {
     const struct engine *engine;
-    void *device;                /* the engine's context */
+    void *device; /* the engine's context */
     struct device_desc desc;
     clrnn_device_info info;
     clrnn_engine id;

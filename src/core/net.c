@@ -129,8 +129,7 @@ clrnn_status clrnn_net_set_weight(clrnn_net *net, const char *name, const clrnn_
     char got[128];
     REQUIRE(net != NULL && name != NULL && value != NULL, ARGUMENT,
             "net: set_weight needs a net, a name and a tensor");
-    REQUIRE(find_weight(&weight, net, name), ARGUMENT,
-            "net: a %s %s layer has no weight named %s",
+    REQUIRE(find_weight(&weight, net, name), ARGUMENT, "net: a %s %s layer has no weight named %s",
             net->desc.direction == CLRNN_DIRECTION_REVERSE ? "reverse" : "forward",
             clrnn_cell_name(net->desc.cell), name);
     TRY(tensor_check(value, name));
@@ -153,9 +152,8 @@ clrnn_status clrnn_net_set_weight(clrnn_net *net, const char *name, const clrnn_
         for (int64_t column = 0; column < columns; column++) {
             const int64_t at = row * stride + column;
             weight.values[row * columns + column] =
-                value->dtype == CLRNN_DTYPE_F32
-                    ? ((const float *)tensor_host(value))[at]
-                    : (float)((const double *)tensor_host(value))[at];
+                value->dtype == CLRNN_DTYPE_F32 ? ((const float *)tensor_host(value))[at]
+                                                : (float)((const double *)tensor_host(value))[at];
         }
     }
     if (weight.present != NULL) {

@@ -6,13 +6,13 @@
 
 struct clrnn_net {
     clrnn_net_desc desc;
-    int gates;       /* G */
-    uint64_t id;     /* unique in the process; with version it names a packed copy */
+    int gates;        /* G */
+    uint64_t id;      /* unique in the process; with version it names a packed copy */
     uint64_t version; /* grows with every change of a weight */
-    float *w_ih;     /* [G H][I] */
-    float *w_hh;     /* [G H][H] */
-    float *b_ih;     /* [G H] */
-    float *b_hh;     /* [G H] */
+    float *w_ih;      /* [G H][I] */
+    float *w_hh;      /* [G H][H] */
+    float *b_ih;      /* [G H] */
+    float *b_hh;      /* [G H] */
     int has_w_ih;
     int has_w_hh;
 };

@@ -22,8 +22,7 @@ static size_t source_at(const struct pack_layout *layout, int row, int unit, int
     if (layout->transposed) {
         return (size_t)k * (size_t)layout->units + (size_t)unit;
     }
-    const size_t gate_row =
-        (size_t)(layout->gate + row) * (size_t)layout->units + (size_t)unit;
+    const size_t gate_row = (size_t)(layout->gate + row) * (size_t)layout->units + (size_t)unit;
     return gate_row * (size_t)layout->columns + (size_t)k;
 }
 
@@ -66,7 +65,8 @@ void pack_projection(float *to, const float *from, int gates, int units, int str
     memset(to, 0, pack_projection_floats(gates, stride, columns, block) * sizeof(float));
     for (int gate = 0; gate < gates; gate++) {
         for (int unit = 0; unit < units; unit++) {
-            const float *row = from + ((size_t)gate * (size_t)units + (size_t)unit) * (size_t)columns;
+            const float *row =
+                from + ((size_t)gate * (size_t)units + (size_t)unit) * (size_t)columns;
             for (int k = 0; k < columns; k++) {
                 to[packed_at(&layout, 0, gate * stride + unit, k)] = row[k];
             }

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_EXTENT = 1 << 30 };
-
 struct problem plan_problem(const clrnn_net *net, const clrnn_plan_desc *desc) {
     return (struct problem){.cell = cell_of(&net->desc),
                             .inputs = net->desc.inputs,
@@ -29,10 +27,10 @@ clrnn_status plan_check_desc(const clrnn_context *context, const clrnn_net *net,
     clrnn_status status = CLRNN_STATUS_OK;
     REQUIRE(context != NULL && net != NULL && desc != NULL, ARGUMENT,
             "plan: needs a context, a net and a desc");
-    REQUIRE(desc->steps >= 1 && desc->steps <= MAX_EXTENT, SHAPE,
-            "plan: steps must be 1 to %d, got %d", MAX_EXTENT, desc->steps);
-    REQUIRE(desc->batch >= 1 && desc->batch <= MAX_EXTENT, SHAPE,
-            "plan: batch must be 1 to %d, got %d", MAX_EXTENT, desc->batch);
+    REQUIRE(desc->steps >= 1 && desc->steps <= PLAN_MAX_EXTENT, SHAPE,
+            "plan: steps must be 1 to %d, got %d", PLAN_MAX_EXTENT, desc->steps);
+    REQUIRE(desc->batch >= 1 && desc->batch <= PLAN_MAX_EXTENT, SHAPE,
+            "plan: batch must be 1 to %d, got %d", PLAN_MAX_EXTENT, desc->batch);
     REQUIRE(desc->projection >= CLRNN_PROJECTION_AUTO &&
                 desc->projection <= CLRNN_PROJECTION_CLBLAST,
             ARGUMENT, "plan: unknown projection %d", (int)desc->projection);
@@ -60,33 +58,11 @@ static void describe(clrnn_plan *plan) {
              "projection: %s\n"
              "sums: %d slices of %d\n"
              "workspace: %zu bytes\n",
-             clrnn_engine_name(plan->context->id), plan->context->info.name,
-             plan->config.cell.name, plan->desc.steps, plan->desc.batch, net->inputs, net->hidden,
-             config->algorithm, config->reason, config->tile.rows, config->tile.block[0],
-             config->tile.vector_width, config->tile.items,
-             config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own", p->slices,
-             p->slice, config->x_proj_bytes + config->work_bytes);
-}
-
-static clrnn_status state_create(clrnn_state **out, clrnn_context *context, int hidden, int states,
-                                 int slots) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    clrnn_state *state = calloc(1, sizeof *state);
-    REQUIRE(state != NULL, MEMORY, "state: out of memory");
-    state->context = context;
-    state->slots = slots;
-    state->hidden = hidden;
-    state->states = states;
-    state->stamps = calloc((size_t)slots, sizeof *state->stamps);
-    REQUIRE(state->stamps != NULL, MEMORY, "state: out of memory for %d slots", slots);
-    const size_t floats = (size_t)states * (size_t)slots * (size_t)hidden;
-    TRY(context->engine->state_open(&state->engine_state, context->device, floats));
-    TRY(context->engine->state_write(state->engine_state, 0, floats, NULL));
-    *out = state;
-    state = NULL;
-out:
-    clrnn_state_free(state);
-    return status;
+             clrnn_engine_name(plan->context->id), plan->context->info.name, plan->config.cell.name,
+             plan->desc.steps, plan->desc.batch, net->inputs, net->hidden, config->algorithm,
+             config->reason, config->tile.rows, config->tile.block[0], config->tile.vector_width,
+             config->tile.items, config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own",
+             p->slices, p->slice, config->x_proj_bytes + config->work_bytes);
 }
 
 clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
@@ -102,8 +78,7 @@ clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_n
     TRY(algo_configure(&plan->config, &context->desc, problem, desc->algorithm));
     plan->rows = calloc((size_t)desc->batch, sizeof *plan->rows);
     plan->next_rows = calloc((size_t)desc->batch, sizeof *plan->next_rows);
-    REQUIRE(plan->rows && plan->next_rows, MEMORY, "plan: out of memory for %d rows",
-            desc->batch);
+    REQUIRE(plan->rows && plan->next_rows, MEMORY, "plan: out of memory for %d rows", desc->batch);
     TRY(context->engine->plan_open(&plan->engine_plan, context->device, &plan->config, net,
                                    desc->workspace));
     TRY(state_create(&plan->scratch, context, problem->hidden, plan->config.cell.states,
@@ -134,8 +109,8 @@ static const clrnn_tensor *wanted(const clrnn_tensor *tensor) {
     return tensor_is_set(tensor) ? tensor : NULL;
 }
 
-/* Checks one of x, y, cells and says how it lies before the kernels. extents: {T, N} as required; for
- * x they are read instead. */
+/* Checks one of x, y, cells and says how it lies before the kernels. extents: {T, N} as required;
+ * for x they are read instead. */
 static clrnn_status lay_out(struct engine_array *out, const clrnn_tensor *tensor, const char *name,
                             int batch_first, int features, int64_t *steps, int64_t *batch,
                             int stages_host) {
@@ -201,7 +176,7 @@ static clrnn_status length_of(int *out, const clrnn_tensor *lengths, int row, in
     const void *values = tensor_host(lengths);
     const int64_t at = row * tensor_stride(lengths, 0);
     const int64_t length = lengths->dtype == CLRNN_DTYPE_I32 ? ((const int32_t *)values)[at]
-                                                              : ((const int64_t *)values)[at];
+                                                             : ((const int64_t *)values)[at];
     REQUIRE(length >= 0 && length <= steps, ARGUMENT,
             "forward: length of row %d must be 0 to %lld, got %lld", row, (long long)steps,
             (long long)length);
@@ -309,7 +284,8 @@ out:
     return status;
 }
 
-static clrnn_status run(clrnn_plan *plan, struct engine_call *call, const clrnn_forward_args *args) {
+static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
+                        const clrnn_forward_args *args) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct engine *engine = plan->context->engine;
     clrnn_state *state = args->state != NULL ? args->state : plan->scratch;
@@ -357,8 +333,7 @@ static clrnn_status check_extents(const clrnn_plan *plan, int64_t steps, int64_t
             "forward: x has %lld steps, the plan takes 1 to %d", (long long)steps,
             plan->desc.steps);
     REQUIRE(batch >= 1 && batch <= plan->desc.batch, SHAPE,
-            "forward: x has %lld rows, the plan takes 1 to %d", (long long)batch,
-            plan->desc.batch);
+            "forward: x has %lld rows, the plan takes 1 to %d", (long long)batch, plan->desc.batch);
 out:
     return status;
 }
@@ -386,8 +361,8 @@ out:
     return status;
 }
 
-static clrnn_status plan_forward(clrnn_plan *plan, const clrnn_forward_args *args,
-                                 cl_uint num_wait, const cl_event *wait, cl_event *done) {
+static clrnn_status plan_forward(clrnn_plan *plan, const clrnn_forward_args *args, cl_uint num_wait,
+                                 const cl_event *wait, cl_event *done) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct engine_call call = {.num_wait = num_wait, .wait = wait, .done = done};
     int64_t steps = -1, batch = -1;
@@ -427,91 +402,6 @@ clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args, cl_
     REQUIRE(plan->net_version == plan->net->version, ARGUMENT,
             "forward: the net's weights changed after the plan was made");
     TRY(plan_forward(plan, args, num_wait, wait, done));
-out:
-    return status;
-}
-
-clrnn_status clrnn_state_create(clrnn_state **out, clrnn_context *context, const clrnn_net *net,
-                                int slots) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    REQUIRE(out != NULL, ARGUMENT, "state: needs a place for the result, got NULL");
-    *out = NULL;
-    REQUIRE(context != NULL && net != NULL, ARGUMENT, "state: needs a context and a net");
-    REQUIRE(slots >= 1 && slots <= MAX_EXTENT, SHAPE, "state: slots must be 1 to %d, got %d",
-            MAX_EXTENT, slots);
-    TRY(context_check_process(context));
-    TRY(state_create(out, context, net->desc.hidden, cell_of(&net->desc).states, slots));
-out:
-    return status;
-}
-
-void clrnn_state_free(clrnn_state *state) {
-    if (state == NULL) {
-        return;
-    }
-    if (state->engine_state != NULL) {
-        state->context->engine->state_close(state->engine_state);
-    }
-    free(state->stamps);
-    free(state);
-}
-
-clrnn_status clrnn_state_reset(clrnn_state *state, int slot) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    REQUIRE(state != NULL, ARGUMENT, "state: needs a state, got NULL");
-    REQUIRE(slot >= -1 && slot < state->slots, ARGUMENT,
-            "state: slot must be 0 to %d, or -1 for all, got %d", state->slots - 1, slot);
-    TRY(context_check_process(state->context));
-    const size_t words = (size_t)state->slots * (size_t)state->hidden;
-    const size_t count = slot < 0 ? words : (size_t)state->hidden;
-    const size_t at = slot < 0 ? 0 : (size_t)slot * (size_t)state->hidden;
-    for (int i = 0; i < state->states; i++) {
-        TRY(state->context->engine->state_write(state->engine_state, (size_t)i * words + at, count,
-                                                NULL));
-    }
-out:
-    return status;
-}
-
-static clrnn_status move_state(clrnn_state *state, const clrnn_tensor *tensor, int index,
-                               const char *name, int writes) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const struct engine *engine = state->context->engine;
-    const struct clrnn_net shape = {.desc = {.hidden = state->hidden}};
-    if (tensor != NULL) {
-        const size_t words = (size_t)state->slots * (size_t)state->hidden;
-        REQUIRE(index < state->states, ARGUMENT, "state: %s is for lstm", name);
-        TRY(net_check_state(&shape, tensor, state->slots, name));
-        REQUIRE(tensor->data != NULL && tensor_is_dense(tensor), ARGUMENT,
-                "state: %s must be a dense host array", name);
-        if (writes) {
-            TRY(engine->state_write(state->engine_state, (size_t)index * words, words,
-                                    tensor_host(tensor)));
-        } else {
-            TRY(engine->state_read(state->engine_state, (size_t)index * words, words,
-                                   tensor_host(tensor)));
-        }
-    }
-out:
-    return status;
-}
-
-clrnn_status clrnn_state_write(clrnn_state *state, const clrnn_tensor *h, const clrnn_tensor *c) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    REQUIRE(state != NULL, ARGUMENT, "state: needs a state, got NULL");
-    TRY(context_check_process(state->context));
-    TRY(move_state(state, h, 0, "h", 1));
-    TRY(move_state(state, c, 1, "c", 1));
-out:
-    return status;
-}
-
-clrnn_status clrnn_state_read(const clrnn_state *state, clrnn_tensor *h, clrnn_tensor *c) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    REQUIRE(state != NULL, ARGUMENT, "state: needs a state, got NULL");
-    TRY(context_check_process(state->context));
-    TRY(move_state((clrnn_state *)state, h, 0, "h", 0));
-    TRY(move_state((clrnn_state *)state, c, 1, "c", 0));
 out:
     return status;
 }

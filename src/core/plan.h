@@ -4,6 +4,9 @@
 
 #include "core/engine.h"
 
+/* Steps, rows and slots at most: their sums with one another stay far from 2^31. */
+enum { PLAN_MAX_EXTENT = 1 << 30 };
+
 struct clrnn_state {
     clrnn_context *context;
     void *engine_state;
@@ -26,6 +29,10 @@ struct clrnn_plan {
     uint64_t net_version;
     char text[1024];
 };
+
+/* Zeroed h (and c) of `slots` streams. */
+clrnn_status state_create(clrnn_state **out, clrnn_context *context, int hidden, int states,
+                          int slots);
 
 /* The problem that a net and a desc pose. */
 struct problem plan_problem(const clrnn_net *net, const clrnn_plan_desc *desc);

@@ -83,8 +83,9 @@ static clrnn_status plan_open(void **out, void *device, const struct algo_config
     plan->context = context;
     plan->config = *config;
     plan->kernels = cpu_kernels_find(config->cell.name, context->isa, config->tile.variant);
-    REQUIRE(plan->kernels != NULL, UNSUPPORTED, "plan: this build has no %s kernels for %s, tile %d",
-            config->cell.name, context->isa, config->tile.variant);
+    REQUIRE(plan->kernels != NULL, UNSUPPORTED,
+            "plan: this build has no %s kernels for %s, tile %d", config->cell.name, context->isa,
+            config->tile.variant);
     if (config->projection_floats > 0) {
         plan->projection =
             cpu_kernels_find("project", context->isa, config->projection_tile.variant);
@@ -139,8 +140,8 @@ static cpu_kernel *find_kernel(const struct cpu_kernels *kernels, const char *na
 static void copy_projected(struct cpu_plan *plan, const struct engine_call *call) {
     const struct params *p = &call->params;
     const float *from = tensor_host(call->x_proj);
-    const size_t words = (size_t)call->steps * (size_t)call->batch *
-                         (size_t)(p->columns / p->stride);
+    const size_t words =
+        (size_t)call->steps * (size_t)call->batch * (size_t)(p->columns / p->stride);
     for (size_t word = 0; word < words; word++) {
         memcpy(plan->x_proj + word * (size_t)p->stride, from + word * (size_t)p->hidden,
                (size_t)p->hidden * sizeof(float));

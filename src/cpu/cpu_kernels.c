@@ -1,6 +1,7 @@
 /*
  * cpu_kernels.c: kernel files compiled as C. Built once for each cell, instruction set and panel
- * variant, with CELL_NAME, CELL_FILE, ISA and PANEL_VARIANT given; the table of objects is generated.
+ * variant, with CELL_NAME, CELL_FILE, ISA and PANEL_VARIANT given; the table of objects is
+ * generated.
  */
 #include "cpu/cpu_language.h"
 
@@ -63,5 +64,5 @@
 
 extern const struct cpu_kernels CPU_KERNELS(CELL_NAME, ISA, PANEL_VARIANT);
 const struct cpu_kernels CPU_KERNELS(CELL_NAME, ISA, PANEL_VARIANT) = {
-    TEXT(CELL_NAME), TEXT(ISA), PANEL_VARIANT, VECTOR_WIDTH, step_begin, step_forward,
-    SINGLE_FORWARD};
+    TEXT(CELL_NAME), TEXT(ISA),    PANEL_VARIANT, VECTOR_WIDTH,
+    step_begin,      step_forward, SINGLE_FORWARD};

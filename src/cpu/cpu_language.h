@@ -1,8 +1,10 @@
 /*
- * cpu_language.h: the names of common.cl in C11, so that gcc and clang compile the same kernel text.
+ * cpu_language.h: the names of common.cl in C11, so that gcc and clang compile the same kernel
+ * text.
  *
  * A `real` is a GCC vector as wide as the instruction set that the file is compiled for. Only fma
- * needs an intrinsic: where the hardware has none, fmaf of the C library gives the same bits, slowly.
+ * needs an intrinsic: where the hardware has none, fmaf of the C library gives the same bits,
+ * slowly.
  */
 #ifndef CLRNN_CPU_LANGUAGE_H
 #define CLRNN_CPU_LANGUAGE_H
