@@ -4,7 +4,10 @@
 
 #include <check.h>
 
-#define SUITES(X) X(arrays) X(model) X(reference) X(problem) X(algo) X(backward) X(projection) X(forward) X(cli)
+#define SUITES(X)                                                                                  \
+    X(arrays)                                                                                      \
+    X(output)                                                                                      \
+    X(model) X(reference) X(judge) X(problem) X(algo) X(backward) X(projection) X(forward) X(cli)
 
 #define SUITE_DECLARE(name) Suite *name##_suite(void);
 SUITES(SUITE_DECLARE)

@@ -1,0 +1,37 @@
+/*
+ * files.h: what the suites of files share: expected failures, bytes as a file, a test's own folder.
+ *
+ * The one idea: a test writes only into its own folder, counts what it left there, and removes it.
+ */
+#ifndef CLRNN_TESTS_FILES_H
+#define CLRNN_TESTS_FILES_H
+
+#include "clrnn.h"
+
+#include <check.h>
+#include <stddef.h>
+
+enum { SAMPLE = 8192, TEXT = 512 };
+
+#define COUNT(table) (int)(sizeof(table) / sizeof((table)[0]))
+
+/* Fails with the library's last error. */
+#define EXPECT_OK(call)                                                                            \
+    ck_assert_msg((call) == CLRNN_STATUS_OK, "%s: %s", #call, clrnn_last_error()->message)
+
+/* Fails unless `got` is this status and the message holds the part. */
+void expect_failure(clrnn_status got, clrnn_status status, const char *part);
+
+/* On memory of exactly that size, so that a read past the end is seen. */
+clrnn_status parse(clrnn_arrays **out, const unsigned char *bytes, size_t size);
+/* To be freed. */
+unsigned char *read_whole(const char *path, size_t *size);
+
+extern char folder[64]; /* of the running test */
+void make_folder(void);
+void remove_folder(void);
+int count_files(void);
+/* A path in the folder; the last four stay valid. */
+const char *in_folder(const char *name);
+
+#endif
