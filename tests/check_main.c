@@ -1,4 +1,4 @@
-/* main.c: runs every suite; its exit status and Check's closing line say how it went. */
+/* check_main.c: runs every suite; its exit status and Check's closing line say how it went. */
 #include "suites.h"
 
 #include <stdlib.h>
