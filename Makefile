@@ -140,7 +140,7 @@ $(BUILD)/check_clrnn: $(TEST_OBJECTS) $(BUILD)/obj/src/cli/problem.o $(BUILD)/ob
 
 # Tools of `make lint` and `make check-long`.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
-$(BUILD)/oclgrind_cases: WRAP = -Wl,--wrap=clGetDeviceInfo
+$(BUILD)/oclgrind_cases: WRAP = -Wl,--wrap=clGetDeviceInfo -Wl,--wrap=clEnqueueWriteBuffer
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) -o $@
@@ -150,7 +150,7 @@ $(BUILD)/numpy_lesson: tests/samples/numpy_lesson.c $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=c11 -O2 $(WARNINGS) -Iinclude $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
 
-$(BUILD)/clrnn.pc: Makefile
+$(BUILD)/clrnn.pc: FORCE
 	$(Q)mkdir -p $(@D)
 	$(Q)printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: clrnn\nDescription: recurrent networks on any OpenCL device\nVersion: %s\nRequires: OpenCL\nRequires.private: libzip\nLibs: -L$${libdir} -lclrnn\nLibs.private: %s\nCflags: -I$${includedir}\n' \
 	'$(PREFIX)' '$(VERSION)' '$(CLRNN_LIBS)' > $@

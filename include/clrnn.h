@@ -2,8 +2,8 @@
  * clrnn.h: recurrent networks (RNN, LSTM, GRU) on any OpenCL device, and on the CPU.
  *
  *     context   a device and its queue, or the CPU            clrnn_context_create
- *     net       shapes and weights of one recurrent layer     clrnn_net_create,
- * clrnn_net_set_weight plan      one way to run a net at up to T x N           clrnn_plan_create
+ *     net       shapes and weights of one recurrent layer     clrnn_net_create, clrnn_net_set_weight
+ *     plan      one way to run a net at up to T x N           clrnn_plan_create
  *     state     h and c of many streams, kept on the device   clrnn_state_create
  *     forward   x (and a state) in, y (and the state) out     clrnn_forward
  *

@@ -39,30 +39,46 @@ out:
     return status;
 }
 
+/* The cell's name in a problem string. */
+static const char *problem_cell(const clrnn_net_desc *net) {
+    if (net->cell == CLRNN_CELL_GRU && net->reset == CLRNN_RESET_BEFORE) {
+        return "gru-before";
+    }
+    if (net->cell == CLRNN_CELL_RNN && net->nonlinearity == CLRNN_NONLINEARITY_RELU) {
+        return "rnn-relu";
+    }
+    return clrnn_cell_name(net->cell);
+}
+
 static void describe(clrnn_plan *plan) {
     const struct algo_config *config = &plan->config;
-    const struct params *p = &config->params;
     const clrnn_net_desc *net = &plan->net->desc;
-    if (plan->context->id == CLRNN_ENGINE_REFERENCE) {
-        snprintf(plan->text, sizeof plan->text,
-                 "engine: reference\nalgorithm: loops in double precision, from the equations\n");
+    char *text = plan->text;
+    size_t size = sizeof plan->text;
+    const int reference = plan->context->id == CLRNN_ENGINE_REFERENCE;
+    const int used = snprintf(
+        text, size, "engine: %s\ndevice: %s\nproblem: cell=%s,T=%d,N=%d,I=%d,H=%d%s%s%s\n",
+        clrnn_engine_name(plan->context->id), plan->context->info.name, problem_cell(net),
+        plan->desc.steps, plan->desc.batch, net->inputs, net->hidden,
+        net->direction == CLRNN_DIRECTION_REVERSE ? ",dir=reverse" : "",
+        plan->desc.batch_first ? ",batch-first=1" : "", plan->desc.last_only ? ",last=1" : "");
+    text += used;
+    size -= (size_t)used;
+    if (reference) {
+        snprintf(text, size, "algorithm: loops in double precision, from the equations\n");
         return;
     }
-    snprintf(plan->text, sizeof plan->text,
-             "engine: %s\n"
-             "device: %s\n"
-             "problem: cell=%s,T=%d,N=%d,I=%d,H=%d\n"
+    snprintf(text, size,
              "algorithm: %s\n"
              "reason: %s\n"
              "tile: %d rows x %d units, %d lanes, %d items a group\n"
              "projection: %s\n"
              "sums: %d slices of %d\n"
              "workspace: %zu bytes\n",
-             clrnn_engine_name(plan->context->id), plan->context->info.name, plan->config.cell.name,
-             plan->desc.steps, plan->desc.batch, net->inputs, net->hidden, config->algorithm,
-             config->reason, config->tile.rows, config->tile.block[0], config->tile.vector_width,
-             config->tile.items, config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own",
-             p->slices, p->slice, config->x_proj_bytes + config->work_bytes);
+             config->algorithm, config->reason, config->tile.rows, config->tile.block[0],
+             config->tile.vector_width, config->tile.items,
+             config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own",
+             config->params.slices, config->params.slice, algo_workspace_bytes(config));
 }
 
 clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
