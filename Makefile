@@ -31,7 +31,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
 PKG_CONFIG ?= pkg-config
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror -Wno-unknown-warning-option -Wno-format-truncation
-CLRNN_CFLAGS := -std=c11 -O2 -g -D_POSIX_C_SOURCE=200809L -ffp-contract=off $(WARNINGS) -Iinclude -Isrc \
+CLRNN_CFLAGS := -std=c11 -O2 -g -D_XOPEN_SOURCE=700 -ffp-contract=off $(WARNINGS) -Iinclude -Isrc \
 	-Ikernels -I$(BUILD)/gen -fPIC -fvisibility=hidden -DCLRNN_BUILD -pthread
 CLRNN_LIBS := -lOpenCL -lzip -lm -pthread
 ifneq ($(WITH_CLBLAST),0)

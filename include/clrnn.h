@@ -303,7 +303,8 @@ typedef struct clrnn_forward_args {
 /* Outputs past a row's length are 0; its final state is the state after its last valid step, the
  * initial state where the length is 0. With any host tensor among x, y, h_n, c_n, cells the call
  * returns when all results are there; with buffers only it enqueues, returns, and *done is an event
- * of yours to release. `wait` as in OpenCL.
+ * of yours to release. `wait` as in OpenCL; the cpu and reference engines take neither. After TIMEOUT
+ * the device may still touch the arrays of the call: keep them.
  * Errors: SHAPE and ARGUMENT (nothing was enqueued), OPENCL, TIMEOUT, LOST. */
 CLRNN_API clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args,
                                      cl_uint num_wait, const cl_event *wait, cl_event *done);

@@ -3,7 +3,7 @@
  * r, z, n in PyTorch's order.
  *
  *     r = sigmoid(gx_r + gh_r)          z = sigmoid(gx_z + gh_z)
- *     n = tanh(gx_n + r gh_n)           h' = n + z (h - n)
+ *     n = tanh(gx_n + r gh_n)           h' = (1 - z) n + z h
  *
  * gh_n = W_hn h + b_hn alone is multiplied by r: this is why gx and gh stay apart everywhere.
  */
@@ -23,6 +23,6 @@ static inline real cell_phase_0(const struct params *p, const real *gx, const re
     const real z = ACT(0, gx[1] + gh[1]);
     /* n = tanh(gx_n + r gh_n) */
     const real n = ACT(1, FMA(r, gh[2], gx[2]));
-    /* h' = (1 - z) n + z h */
-    return FMA(z, state[0] - n, n);
+    /* h' = (1 - z) n + z h, exactly h where z = 1 and n where z = 0 */
+    return FMA(z, state[0], FMA(-z, n, n));
 }

@@ -3,7 +3,7 @@
  * r, z, n. It takes two phases, since the second product needs every unit's r h:
  *
  *     phase 0    r = sigmoid(gx_r + gh_r)    z = sigmoid(gx_z + gh_z)    publishes r h, carries z
- *     phase 1    n = tanh(gx_n + W_hn (r h) + b_hn)                      h' = n + z (h - n)
+ *     phase 1    n = tanh(gx_n + W_hn (r h) + b_hn)                      h' = (1 - z) n + z h
  */
 #define PHASES 2
 #define STATES 1
@@ -29,6 +29,6 @@ static inline real cell_phase_1(const struct params *p, const real *gx, const re
     const real z = carry[0];
     /* n = tanh(gx_n + W_hn (r h) + b_hn) */
     const real n = ACT(1, gx[0] + gh[0]);
-    /* h' = (1 - z) n + z h */
-    return FMA(z, state[0] - n, n);
+    /* h' = (1 - z) n + z h, exactly h where z = 1 and n where z = 0 */
+    return FMA(z, state[0], FMA(-z, n, n));
 }

@@ -126,7 +126,7 @@ clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context
     TRY(plan_check_desc(context, net, desc));
     const struct problem problem = plan_problem(net, desc);
     TRY(algo_configure(&config, &context->desc, &problem, desc->algorithm));
-    *out = algo_workspace_bytes(&config);
+    *out = context->id == CLRNN_ENGINE_REFERENCE ? 0 : algo_workspace_bytes(&config);
 out:
     return status;
 }

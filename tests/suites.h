@@ -7,7 +7,9 @@
 #define SUITES(X)                                                                                  \
     X(arrays)                                                                                      \
     X(output)                                                                                      \
-    X(model) X(reference) X(judge) X(problem) X(algo) X(backward) X(projection) X(forward) X(cli)
+    X(model)                                                                                       \
+    X(reference) X(judge) X(problem) X(algo) X(backward) X(projection) X(api) X(states) X(numbers) \
+        X(special) X(promises) X(invariance) X(samples) X(forward) X(cli)
 
 #define SUITE_DECLARE(name) Suite *name##_suite(void);
 SUITES(SUITE_DECLARE)

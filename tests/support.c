@@ -380,3 +380,65 @@ void test_same_final(const struct test_case *a, const struct test_outcome *ra, i
                       array ? "c_n" : "h_n", n_a, at, right[at], left[at]);
     }
 }
+
+struct test_problem test_cell_problem(int cell, int steps, int batch, int inputs, int hidden,
+                                      uint64_t seed) {
+    static const clrnn_cell cells[TEST_CELLS] = {CLRNN_CELL_RNN, CLRNN_CELL_RNN, CLRNN_CELL_LSTM,
+                                                 CLRNN_CELL_GRU, CLRNN_CELL_GRU};
+    return (struct test_problem){
+        .cell = cells[cell],
+        .reset = cell == TEST_GRU_BEFORE ? CLRNN_RESET_BEFORE : CLRNN_RESET_AFTER,
+        .nonlinearity = cell == TEST_RELU ? CLRNN_NONLINEARITY_RELU : CLRNN_NONLINEARITY_TANH,
+        .steps = steps,
+        .batch = batch,
+        .inputs = inputs,
+        .hidden = hidden,
+        .gain = 1.0,
+        .seed = seed + (uint64_t)cell};
+}
+
+clrnn_tensor test_weight(const struct test_case *test, const char *name) {
+    clrnn_tensor tensor;
+    char full[64];
+    const int reverse = test->problem.direction == CLRNN_DIRECTION_REVERSE;
+    snprintf(full, sizeof full, "%s_l0%s", name, reverse ? "_reverse" : "");
+    ok(clrnn_net_get_weight(&tensor, test->net, full));
+    return tensor;
+}
+
+void test_fill_weight(const struct test_case *test, const char *name, int gate, float value) {
+    const clrnn_tensor tensor = test_weight(test, name);
+    const int gates = clrnn_cell_gates(test->problem.cell);
+    const int64_t count = clrnn_tensor_count(&tensor) / gates;
+    for (int64_t i = 0; i < count * gates; i++) {
+        if (gate < 0 || i / count == gate) {
+            ((float *)tensor.data)[i] = value;
+        }
+    }
+}
+
+static void known_at(const struct test_known *known, const struct test_case *test,
+                     const struct test_place *place) {
+    clrnn_algorithm_info algorithms[8];
+    const size_t count = test_algorithms(algorithms, 8, place->context, test);
+    for (size_t i = 0; i < count; i++) {
+        struct test_outcome result;
+        char where[256];
+        snprintf(where, sizeof where, "%.200s %.40s", place->name, algorithms[i].name);
+        test_run(&result, test, place->context, algorithms[i].name);
+        known->check(test, &result, where);
+        test_result_free(&result);
+    }
+}
+
+void test_hold_known(const struct test_known *known, const struct test_problem *problem) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    struct test_case *test = test_case_make(problem);
+    known->prepare(test);
+    for (size_t place = 0; place < count; place++) {
+        known_at(known, test, &places[place]);
+    }
+    test_case_free(test);
+    test_places_free(places, count);
+}

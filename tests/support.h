@@ -94,6 +94,24 @@ typedef void test_property(const struct test_case *test, const struct test_outco
 /* Holds the property against each problem on every place, by every algorithm that takes it. */
 void test_hold(test_property *property, const struct test_problem *problems, size_t count);
 
+/* The cells one after the other: rnn, rnn with relu, lstm, gru, gru with reset before. */
+enum { TEST_CELLS = 5, TEST_RNN = 0, TEST_RELU, TEST_LSTM, TEST_GRU, TEST_GRU_BEFORE };
+struct test_problem test_cell_problem(int cell, int steps, int batch, int inputs, int hidden,
+                                      uint64_t seed);
+
+/* The net's own copy of a weight ("weight_ih", ...), to be changed before a plan of it is made. */
+clrnn_tensor test_weight(const struct test_case *test, const char *name);
+/* Fills a gate's part of a weight; gate < 0: all of it. */
+void test_fill_weight(const struct test_case *test, const char *name, int gate, float value);
+
+/* A net whose answer is known: changes the case, then says what each result must be. */
+struct test_known {
+    void (*prepare)(struct test_case *test);
+    void (*check)(const struct test_case *test, const struct test_outcome *result,
+                  const char *where);
+};
+void test_hold_known(const struct test_known *known, const struct test_problem *problem);
+
 /* A case with the same weights: only T, N, the direction and the layout may differ. Its arrays are
  * to be filled from the other case's. */
 struct test_case *test_case_like(const struct test_case *test, int steps, int batch);

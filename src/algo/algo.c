@@ -242,9 +242,13 @@ clrnn_status algo_configure(struct algo_config *out, const struct device_desc *d
     if (problem->has_projection) {
         TRY(lay_out_projection(&config, pair, device, problem));
     }
-    /* x_proj [T N][columns]; work: 5 vectors [N][stride], rows.cl has their list */
-    config.x_proj_bytes = sizeof(float) * (size_t)problem->steps * (size_t)problem->batch *
-                          (size_t)config.params.columns;
+    /* x_proj [T N][columns]; work: 5 vectors [N][stride], rows.cl has their list. T and N are at
+     * most 2^30 and a row 2^25 floats, so that only x_proj can pass what a size holds. */
+    size_t floats = (size_t)problem->steps * (size_t)problem->batch;
+    REQUIRE(floats <= (SIZE_MAX >> 3) / (size_t)config.params.columns, MEMORY,
+            "plan: the projected input (T %d x N %d x %d floats) is more than memory can hold",
+            problem->steps, problem->batch, config.params.columns);
+    config.x_proj_bytes = sizeof(float) * floats * (size_t)config.params.columns;
     config.work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)config.params.stride;
     REQUIRE(device->max_alloc == 0 || config.x_proj_bytes <= device->max_alloc, MEMORY,
             "plan: the projected input needs %zu bytes (T %d x N %d x %d floats), the device "

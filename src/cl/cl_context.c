@@ -17,8 +17,7 @@ static clrnn_status adopt_queue(struct cl_engine_context *context, cl_command_qu
                                             &context->device, NULL));
     TRY_CL("context", clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context->context,
                                             &context->context, NULL));
-    context->found.device = context->device;
-    cl_device_inspect(&context->found);
+    TRY(cl_device_of(&context->found, context->device));
     REQUIRE(context->found.info.usable, NO_DEVICE,
             "context: the queue's device %s cannot be used: %s", context->found.info.name,
             context->found.info.reason);

@@ -87,7 +87,7 @@ static void refuse(clrnn_device_info *info, const char *reason) {
     snprintf(info->reason, sizeof info->reason, "%s", reason);
 }
 
-void cl_device_inspect(struct cl_found *found) {
+static void inspect(struct cl_found *found) {
     clrnn_device_info *info = &found->info;
     cl_device_id device = found->device;
     char extensions[8192] = "";
@@ -157,7 +157,7 @@ static void scan_platform(struct cl_found *list, size_t *count, cl_platform_id p
         found->info.platform = number;
         found->info.device = (int)i;
         snprintf(found->info.platform_name, sizeof found->info.platform_name, "%s", name);
-        cl_device_inspect(found);
+        inspect(found);
     }
 }
 
@@ -239,7 +239,11 @@ clrnn_status cl_device_select(struct cl_found *out, const char *which) {
     struct cl_found *list = NULL;
     const struct cl_found *found = NULL, *unusable = NULL;
     size_t count = 0;
+    size_t devices = 0; /* the rest are platforms without one */
     TRY(cl_device_scan(&list, &count));
+    for (size_t i = 0; i < count; i++) {
+        devices += list[i].device != NULL;
+    }
     for (size_t i = 0; i < count && found == NULL; i++) {
         if (list[i].device != NULL && (which == NULL || matches(&list[i].info, which))) {
             if (list[i].info.usable) {
@@ -251,11 +255,32 @@ clrnn_status cl_device_select(struct cl_found *out, const char *which) {
     }
     REQUIRE(found != NULL || unusable == NULL, NO_DEVICE, "device: %s cannot be used: %s",
             unusable->info.name, unusable->info.reason);
-    REQUIRE(found != NULL || which == NULL || count == 0, NO_DEVICE,
-            "device: none of %zu matches %s", count, which);
+    REQUIRE(found != NULL || which == NULL || devices == 0, NO_DEVICE,
+            "device: none of %zu devices matches %s", devices, which);
     REQUIRE(found != NULL, NO_DEVICE, "device: no OpenCL device found (%zu platforms without one)",
             count);
     *out = *found;
+out:
+    free(list);
+    return status;
+}
+
+clrnn_status cl_device_of(struct cl_found *out, cl_device_id device) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct cl_found *list = NULL;
+    size_t count = 0;
+    memset(out, 0, sizeof *out);
+    TRY(cl_device_scan(&list, &count));
+    for (size_t i = 0; i < count && out->device == NULL; i++) {
+        if (list[i].device == device) {
+            *out = list[i];
+        }
+    }
+    if (out->device == NULL) {
+        out->device = device;
+        out->info.index = out->info.platform = out->info.device = -1;
+        inspect(out);
+    }
 out:
     free(list);
     return status;

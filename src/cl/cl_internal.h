@@ -28,7 +28,8 @@ struct cl_found {
 clrnn_status cl_device_scan(struct cl_found **out, size_t *count);
 /* The one that `which` names (as in clrnn_context_desc), NULL: the best. */
 clrnn_status cl_device_select(struct cl_found *out, const char *which);
-void cl_device_inspect(struct cl_found *found);
+/* What the list says of this device; a sub-device is not in it and is described alone. */
+clrnn_status cl_device_of(struct cl_found *out, cl_device_id device);
 
 struct cl_program_entry;
 

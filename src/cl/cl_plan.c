@@ -48,13 +48,6 @@ void cl_plan_close(void *engine_plan) {
     if (plan == NULL) {
         return;
     }
-    for (int i = 0; i < 2; i++) {
-        if (plan->rows_event[i] != NULL) {
-            clWaitForEvents(1, &plan->rows_event[i]); /* it reads rows_host[i] */
-            clReleaseEvent(plan->rows_event[i]);
-        }
-        free(plan->rows_host[i]);
-    }
     for (int i = 0; i < ALGO_LAUNCHES; i++) {
         release_kernel(plan->launches[i]);
     }
@@ -77,7 +70,7 @@ void cl_plan_close(void *engine_plan) {
 static clrnn_status upload_weights(struct cl_plan *plan, const struct clrnn_net *net) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->config;
-    struct engine_weights weights;
+    struct engine_weights weights = {0};
     const cl_mem_flags flags = CL_MEM_READ_ONLY;
     TRY(engine_pack(&weights, config, net));
     TRY(cl_buffer_make(&plan->w_hh, plan->context, flags, config->weight_floats * sizeof(float),
@@ -91,8 +84,11 @@ static clrnn_status upload_weights(struct cl_plan *plan, const struct clrnn_net 
                            config->projection_floats * sizeof(float), weights.projection,
                            "weight_ih"));
     }
+    TRY(cl_wait(plan->context, "plan")); /* the packed copies have been read */
 out:
-    engine_unpack(&weights);
+    if (!plan->context->poisoned) { /* else the device may read them yet */
+        engine_unpack(&weights);
+    }
     return status;
 }
 
@@ -204,8 +200,6 @@ static clrnn_status project(struct cl_plan *plan, const struct engine_call *call
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
         const size_t m = (size_t)call->steps * (size_t)call->batch;
         const clrnn_tensor *tensor = call->x.tensor;
-        REQUIRE(tensor->buffer == NULL || tensor_is_dense(tensor), UNSUPPORTED,
-                "forward: projection clblast needs a dense x; make the plan with projection own");
         TRY(bind(plan->projection_bias, call, state->buffer, plan->work, plan->work));
         TRY_CL("forward", clSetKernelArg(plan->projection_bias, ARG_X, sizeof x, &x));
         TRY(enqueue(plan, plan->projection_bias, (const size_t[2]){m, 1}, items, 0, 0));
@@ -280,12 +274,12 @@ out:
 static clrnn_status warm_up(struct cl_plan *plan) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->config;
-    const struct row row = {0};
     const size_t groups[2] = {1, 1};
     struct engine_call call = {.params = config->params};
     call.params.batch = call.params.steps = call.params.rows_group = 1;
     call.params.work_vector = call.params.stride;
-    TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_TRUE, 0, sizeof row,
+    static const struct row row; /* no steps; it outlives the write */
+    TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, sizeof row,
                                         &row, 0, NULL, NULL));
     for (int i = 0; i < config->launch_count; i++) {
         TRY(bind(plan->launches[i], &call, plan->work, plan->work, plan->work));
@@ -324,10 +318,6 @@ clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *c
         plan->context->probed = 1;
     }
     const size_t table = (size_t)plan->batch * sizeof(struct row);
-    for (int i = 0; i < 2; i++) {
-        plan->rows_host[i] = malloc(table);
-        REQUIRE(plan->rows_host[i] != NULL, MEMORY, "plan: out of memory for %d rows", plan->batch);
-    }
     TRY(cl_buffer_make(&plan->rows, plan->context, CL_MEM_READ_ONLY, table, NULL, "the row table"));
     TRY(upload_weights(plan, net));
     TRY(make_workspace(plan, workspace));
@@ -345,7 +335,9 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     struct cl_plan *plan = engine_plan;
     struct cl_engine_context *context = plan->context;
     cl_mem x = NULL, y = NULL, cells = NULL;
+    int enqueued = 0;
     TRY(cl_check_alive(context));
+    TRY(cl_check_call(plan, call));
     memset(&plan->profile, 0, sizeof plan->profile);
     const double start = now_us();
     double since = start;
@@ -353,6 +345,7 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
         TRY_CL("forward",
                clEnqueueBarrierWithWaitList(context->queue, call->num_wait, call->wait, NULL));
     }
+    enqueued = 1;
     TRY(cl_place_output(plan, &call->y, &plan->y, "y", &y));
     TRY(cl_place_output(plan, &call->cells, &plan->cells, "cells", &cells));
     TRY(cl_send_rows(plan, call));
@@ -386,7 +379,7 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     TRY(lap(plan, &since, &plan->profile.transfer_us));
     plan->profile.total_us = now_us() - start;
 out:
-    if (status != CLRNN_STATUS_OK && !context->poisoned && plan->context->queue != NULL) {
+    if (enqueued && status != CLRNN_STATUS_OK && !context->poisoned) {
         /* What was enqueued may still read the caller's arrays. */
         const clrnn_error error = *clrnn_last_error();
         cl_wait(context, "forward");

@@ -26,9 +26,6 @@ struct cl_plan {
     cl_mem w_hh, w_ih, b_ih, b_hh;
     cl_mem workspace, x_proj, work; /* x_proj and work are pieces of the work space */
     cl_mem rows;
-    struct row *rows_host[2]; /* uploads in flight read these, in turn */
-    cl_event rows_event[2];
-    int rows_turn;
     struct stage x, y, cells;
     clrnn_profile profile;
 };
@@ -47,6 +44,8 @@ clrnn_status cl_place_output(struct cl_plan *plan, const struct engine_array *ar
 clrnn_status cl_fetch_output(struct cl_plan *plan, const struct engine_array *array,
                              struct stage *stage);
 void cl_scatter_output(const struct engine_array *array, const struct stage *stage);
+/* What can be refused of a call before anything is enqueued. */
+clrnn_status cl_check_call(const struct cl_plan *plan, const struct engine_call *call);
 int cl_has_host_array(const struct engine_call *call);
 
 clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *config,

@@ -38,9 +38,10 @@ clrnn_status cl_state_write(void *engine_state, size_t at, size_t count, const f
     const struct cl_state *state = engine_state;
     TRY(cl_check_alive(state->context));
     if (values != NULL) {
-        TRY_CL("state", clEnqueueWriteBuffer(state->context->queue, state->buffer, CL_TRUE,
+        TRY_CL("state", clEnqueueWriteBuffer(state->context->queue, state->buffer, CL_FALSE,
                                              at * sizeof(float), count * sizeof(float), values, 0,
                                              NULL, NULL));
+        TRY(cl_wait(state->context, "state"));
     } else {
         for (size_t done = 0; done < count; done += ZEROS) {
             const size_t rest = count - done < ZEROS ? count - done : ZEROS;

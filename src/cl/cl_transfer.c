@@ -17,7 +17,7 @@ clrnn_status cl_buffer_make(cl_mem *out, const struct cl_engine_context *context
             bytes, what, cl_code_name(code), code);
     if (from != NULL) {
         TRY_CL("plan",
-               clEnqueueWriteBuffer(context->queue, *out, CL_TRUE, 0, bytes, from, 0, NULL, NULL));
+               clEnqueueWriteBuffer(context->queue, *out, CL_FALSE, 0, bytes, from, 0, NULL, NULL));
     }
 out:
     return status;
@@ -170,26 +170,38 @@ out:
     return status;
 }
 
-/* The row table, if it is another than the device has. */
+/* The device has read it. */
+static void CL_CALLBACK free_rows(cl_event event, cl_int state, void *rows) {
+    (void)event;
+    (void)state;
+    free(rows);
+}
+
+/* The row table, if it is another than the device has: from a copy that lives until it is read, so
+ * that neither this call nor a later one waits for the queue. */
 clrnn_status cl_send_rows(struct cl_plan *plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
-    if (!call->rows_changed) {
-        return status;
-    }
     const size_t bytes = (size_t)call->batch * sizeof(struct row);
-    const int turn = plan->rows_turn;
-    if (plan->rows_event[turn] != NULL) {
-        TRY_CL("forward", clWaitForEvents(1, &plan->rows_event[turn]));
-        clReleaseEvent(plan->rows_event[turn]);
-        plan->rows_event[turn] = NULL;
+    cl_event event = NULL;
+    struct row *copy = NULL;
+    if (call->rows_changed) {
+        copy = malloc(bytes);
+        REQUIRE(copy != NULL, MEMORY, "forward: out of memory for %d rows", call->batch);
+        memcpy(copy, call->rows, bytes);
+        TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, bytes,
+                                               copy, 0, NULL, &event));
+        plan->profile.bytes_to_device += bytes;
+        if (clSetEventCallback(event, CL_COMPLETE, free_rows, copy) == CL_SUCCESS) {
+            copy = NULL; /* the callback's now */
+        } else {
+            TRY_CL("forward", clWaitForEvents(1, &event));
+        }
     }
-    memcpy(plan->rows_host[turn], call->rows, bytes);
-    TRY_CL("forward",
-           clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, bytes,
-                                plan->rows_host[turn], 0, NULL, &plan->rows_event[turn]));
-    plan->profile.bytes_to_device += bytes;
-    plan->rows_turn = 1 - turn;
 out:
+    if (event != NULL) {
+        clReleaseEvent(event);
+    }
+    free(copy);
     return status;
 }
 
@@ -219,4 +231,37 @@ int cl_has_host_array(const struct engine_call *call) {
         }
     }
     return call->x_proj != NULL;
+}
+
+/* A device array must hold what the kernels will touch. */
+static clrnn_status check_buffer(const clrnn_tensor *tensor, const char *what) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    size_t size = 0;
+    if (tensor != NULL && tensor->buffer != NULL) {
+        const size_t needed = tensor->offset + (size_t)tensor_span(tensor) * sizeof(float);
+        TRY_CL("forward",
+               clGetMemObjectInfo(tensor->buffer, CL_MEM_SIZE, sizeof size, &size, NULL));
+        REQUIRE(size >= needed, SHAPE, "forward: the buffer of %s needs %zu bytes, got %zu", what,
+                needed, size);
+    }
+out:
+    return status;
+}
+
+clrnn_status cl_check_call(const struct cl_plan *plan, const struct engine_call *call) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_tensor *x = call->x.tensor;
+    TRY(check_buffer(x, "x"));
+    TRY(check_buffer(call->y.tensor, "y"));
+    TRY(check_buffer(call->cells.tensor, "cells"));
+    TRY(check_buffer(call->h_0, "h_0"));
+    TRY(check_buffer(call->c_0, "c_0"));
+    TRY(check_buffer(call->h_n, "h_n"));
+    TRY(check_buffer(call->c_n, "c_n"));
+    REQUIRE(plan->config.projection != CLRNN_PROJECTION_CLBLAST || x == NULL || x->buffer == NULL ||
+                tensor_is_dense(x),
+            UNSUPPORTED,
+            "forward: projection clblast needs a dense x; make the plan with projection own");
+out:
+    return status;
 }

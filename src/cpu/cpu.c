@@ -34,6 +34,8 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cpu_context *context = NULL;
     REQUIRE(desc->queue == NULL, ARGUMENT, "context: the cpu engine takes no OpenCL queue");
+    REQUIRE(desc->device == NULL, ARGUMENT, "context: the cpu engine takes no device, got %s",
+            desc->device);
     context = calloc(1, sizeof *context);
     REQUIRE(context != NULL, MEMORY, "context: out of memory");
     context->isa = cpu_kernels_isa(&context->vector_width);
@@ -188,7 +190,7 @@ out:
 static void plan_profile(void *engine_plan, clrnn_profile *out) {
     const struct cpu_plan *plan = engine_plan;
     *out = plan->profile;
-    out->workspace_bytes = plan->config.x_proj_bytes + plan->config.work_bytes;
+    out->workspace_bytes = algo_workspace_bytes(&plan->config);
 }
 
 const struct engine engine_cpu = {

@@ -18,6 +18,8 @@ struct reference_plan {
 static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     REQUIRE(desc->queue == NULL, ARGUMENT, "context: the reference engine takes no OpenCL queue");
+    REQUIRE(desc->device == NULL, ARGUMENT, "context: the reference engine takes no device, got %s",
+            desc->device);
     *out = NULL;
 out:
     return status;

@@ -4,8 +4,8 @@
  *     h = tanh(Wx x + Wh h + b)
  *
  * After each step the new hidden state is put under the ones before: a stack whose shape grows from
- * (1, 8) to (10, 8). The state stays on the device between the steps; the stack is then held against
- * the lesson's own result.
+ * (1, 8) to (10, 8). The state stays on the device between the steps; the stack is then held
+ * against the lesson's own result.
  *
  *     numpy_lesson seed_numpy.npz seed_x.npy expected.npy
  */

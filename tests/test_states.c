@@ -1,0 +1,459 @@
+/*
+ * test_states.c: where h and c lie between calls, and where x and y lie: states and their slots,
+ * device buffers, the user's own queue, events and work space.
+ */
+#include "suites.h"
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static clrnn_plan *make_plan(const struct test_case *test, clrnn_context *context,
+                             const char *algorithm) {
+    clrnn_plan *plan = NULL;
+    const clrnn_plan_desc desc = {.algorithm = algorithm,
+                                  .steps = test->problem.steps,
+                                  .batch = test->problem.batch,
+                                  .batch_first = test->problem.batch_first};
+    ok(clrnn_plan_create(&plan, context, test->net, &desc));
+    return plan;
+}
+
+static clrnn_state *make_state(const struct test_case *test, clrnn_context *context, int slots) {
+    clrnn_state *state = NULL;
+    ok(clrnn_state_create(&state, context, test->net, slots));
+    return state;
+}
+
+static clrnn_tensor state_tensor(const struct test_case *test, float *values, int slots) {
+    return test_tensor(values, CLRNN_DTYPE_F32, 2, slots, test->problem.hidden, 0);
+}
+
+/* Writes h_0 and c_0 of the case into a state, or checks that a state holds h_n and c_n. */
+static void write_start(clrnn_state *state, const struct test_case *test) {
+    const clrnn_tensor h = state_tensor(test, test->h_0, test->problem.batch);
+    const clrnn_tensor c =
+        test_tensor(test->c_0, CLRNN_DTYPE_F32, 3, 1, test->problem.batch, test->problem.hidden);
+    ok(clrnn_state_write(state, &h, test->problem.cell == CLRNN_CELL_LSTM ? &c : NULL));
+}
+
+static void check_end(const clrnn_state *state, const struct test_case *test,
+                      const struct test_outcome *whole, const char *where) {
+    struct test_outcome end;
+    test_result_make(&end, test);
+    clrnn_tensor h = state_tensor(test, end.h_n, test->problem.batch);
+    clrnn_tensor c = state_tensor(test, end.c_n, test->problem.batch);
+    ok(clrnn_state_read(state, &h, test->problem.cell == CLRNN_CELL_LSTM ? &c : NULL));
+    for (int n = 0; n < test->problem.batch; n++) {
+        test_same_final(test, whole, n, &end, n, where);
+    }
+    test_result_free(&end);
+}
+
+/* ---- time cut into pieces, the state carried on the device ----------------------------------- */
+
+/* Steps `first` .. of the case through a state, without h_0, h_n. */
+static void run_piece(clrnn_plan *plan, clrnn_state *state, const struct test_case *test,
+                      const struct test_outcome *whole, int first, int count, const char *where) {
+    const struct test_problem *p = &test->problem;
+    struct test_case *piece = test_case_like(test, count, p->batch);
+    struct test_outcome result;
+    test_result_make(&result, piece);
+    for (int n = 0; n < p->batch; n++) {
+        const int rest = test->lengths[n] - first;
+        piece->lengths[n] = rest < 0 ? 0 : rest < count ? rest : count;
+        test_copy_row(piece, 0, n, test, first, n, count);
+    }
+    clrnn_forward_args args = test_args(piece, &result);
+    args.state = state;
+    args.h_0 = args.c_0 = args.h_n = args.c_n = (clrnn_tensor){0};
+    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+    for (int n = 0; n < p->batch; n++) {
+        test_same_steps(test, whole, first, n, piece, &result, 0, n, count, where);
+    }
+    test_result_free(&result);
+    test_case_free(piece);
+}
+
+static void chunked(const struct test_case *test, const struct test_outcome *whole,
+                    clrnn_context *context, const char *algorithm, const char *where) {
+    const struct test_problem *p = &test->problem;
+    const int sizes[] = {1, 3, p->steps};
+    clrnn_plan *plan = make_plan(test, context, algorithm);
+    clrnn_state *state = make_state(test, context, p->batch);
+    for (int i = 0; i < 3; i++) {
+        write_start(state, test);
+        for (int done = 0; done < p->steps; done += sizes[i]) {
+            const int rest = p->steps - done, count = rest < sizes[i] ? rest : sizes[i];
+            /* a reverse layer takes the pieces from the end */
+            run_piece(plan, state, test, whole,
+                      p->direction == CLRNN_DIRECTION_REVERSE ? rest - count : done, count, where);
+        }
+        check_end(state, test, whole, where);
+    }
+    clrnn_state_free(state);
+    clrnn_plan_free(plan);
+}
+
+START_TEST(time_cut_with_a_state) {
+    struct test_problem problems[] = {test_cell_problem(_i, 8, 3, 5, 19, 200),
+                                      test_cell_problem(_i, 5, 5, 5, 66, 200),
+                                      test_cell_problem(_i, 7, 5, 5, 19, 200)};
+    problems[1].direction = CLRNN_DIRECTION_REVERSE;
+    problems[2].lengths = LENGTHS_RAGGED;
+    test_hold(chunked, problems, 3);
+}
+END_TEST
+
+/* One step a call. 10^5 calls, where a step's launch does not dominate, are for the long tests. */
+static void single_steps(const struct test_case *test, const struct test_outcome *whole,
+                         clrnn_context *context, const char *algorithm, const char *where) {
+    const struct test_problem *p = &test->problem;
+    const size_t hidden = (size_t)p->hidden;
+    struct test_case *one = test_case_like(test, 1, 1);
+    clrnn_plan *plan = make_plan(one, context, algorithm);
+    clrnn_state *state = make_state(one, context, 1);
+    struct test_outcome result;
+    test_result_make(&result, one);
+    write_start(state, test);
+    clrnn_forward_args args = test_args(one, &result);
+    args.state = state;
+    args.h_0 = args.c_0 = args.h_n = args.c_n = args.cells = (clrnn_tensor){0};
+    for (int t = 0; t < p->steps; t++) {
+        size_t at = 0;
+        memcpy(one->x, test->x + t * p->inputs, (size_t)p->inputs * sizeof(float));
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        ck_assert_msg(test_same_bits(whole->y + (size_t)t * hidden, result.y, hidden, &at),
+                      "%s: %s: step %d differs at %zu", test->text, where, t, at);
+    }
+    check_end(state, test, whole, where);
+    test_result_free(&result);
+    clrnn_state_free(state);
+    clrnn_plan_free(plan);
+    test_case_free(one);
+}
+
+START_TEST(steps_one_by_one) {
+    const int steps = getenv("CLRNN_LONG") != NULL ? 100000 : 2000;
+    const struct test_problem problem = test_cell_problem(_i, steps, 1, 5, 7, 200);
+    test_hold(single_steps, &problem, 1);
+}
+END_TEST
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+enum { STREAMS = 5, CALLS = 6 };
+
+/* Which streams take part in a call, in which order, and for how many steps: rows join and leave.
+ */
+static const struct {
+    int steps, rows;
+    int32_t slots[STREAMS];
+} calls[CALLS] = {
+    {2, 3, {3, 0, 4}}, {1, 2, {4, 1}},       {3, 5, {4, 2, 0, 3, 1}},
+    {1, 1, {2}},       {2, 4, {1, 3, 0, 2}}, {1, 5, {0, 1, 2, 3, 4}},
+};
+
+/* Stream s is row s of the case; each takes its next steps whenever it is called. */
+static void pooled(const struct test_case *test, const struct test_outcome *whole,
+                   clrnn_context *context, const char *algorithm, const char *where) {
+    clrnn_plan *plan = make_plan(test, context, algorithm);
+    clrnn_state *state = make_state(test, context, STREAMS);
+    int done[STREAMS] = {0};
+    write_start(state, test);
+    for (int i = 0; i < CALLS; i++) {
+        struct test_case *call = test_case_like(test, calls[i].steps, calls[i].rows);
+        struct test_outcome result;
+        test_result_make(&result, call);
+        for (int row = 0; row < calls[i].rows; row++) {
+            const int stream = calls[i].slots[row];
+            test_copy_row(call, 0, row, test, done[stream], stream, calls[i].steps);
+        }
+        clrnn_forward_args args = test_args(call, &result);
+        args.state = state;
+        args.slots = calls[i].slots;
+        args.h_0 = args.c_0 = (clrnn_tensor){0};
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        for (int row = 0; row < calls[i].rows; row++) {
+            const int stream = calls[i].slots[row];
+            test_same_steps(test, whole, done[stream], stream, call, &result, 0, row,
+                            calls[i].steps, where);
+            done[stream] += calls[i].steps;
+            if (done[stream] == test->problem.steps) {
+                test_same_final(test, whole, stream, &result, row, where);
+            }
+        }
+        test_result_free(&result);
+        test_case_free(call);
+    }
+    clrnn_state_free(state);
+    clrnn_plan_free(plan);
+}
+
+START_TEST(rows_join_and_leave) {
+    const struct test_problem problem = test_cell_problem(_i, 9, STREAMS, 5, 19, 200);
+    test_hold(pooled, &problem, 1);
+}
+END_TEST
+
+/* h_0 and c_0 replace the state of the rows that take part, and of no other slot; reset clears one
+ * slot; a refused call leaves the state as it was. */
+static void slots_apart(const struct test_case *test, const struct test_outcome *whole,
+                        clrnn_context *context, const char *algorithm, const char *where) {
+    const struct test_problem *p = &test->problem;
+    const size_t hidden = (size_t)p->hidden;
+    const int lstm = p->cell == CLRNN_CELL_LSTM;
+    const int32_t slots[] = {4, 0, 2}, twice[] = {1, 3, 1}, outside[] = {0, 5, 1};
+    float *filled = malloc(2 * 5 * hidden * sizeof *filled),
+          *got = malloc(2 * 5 * hidden * sizeof *got);
+    clrnn_plan *plan = make_plan(test, context, algorithm);
+    clrnn_state *state = make_state(test, context, 5);
+    struct test_outcome result;
+    test_result_make(&result, test);
+    for (size_t i = 0; i < 2 * 5 * hidden; i++) {
+        filled[i] = 0.5f + (float)i;
+    }
+    const clrnn_tensor h = state_tensor(test, filled, 5);
+    const clrnn_tensor c = state_tensor(test, filled + 5 * hidden, 5);
+    clrnn_tensor h_got = state_tensor(test, got, 5);
+    clrnn_tensor c_got = state_tensor(test, got + 5 * hidden, 5);
+    ok(clrnn_state_write(state, &h, lstm ? &c : NULL));
+
+    clrnn_forward_args args = test_args(test, &result);
+    args.state = state;
+    args.slots = twice;
+    fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT, "forward: rows share slot 1");
+    args.slots = outside;
+    fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
+          "forward: slot of row 1 must be 0 to 4, got 5");
+    ok(clrnn_state_read(state, &h_got, lstm ? &c_got : NULL));
+    ck_assert_mem_eq(got, filled, (lstm ? 2u : 1u) * 5 * hidden * sizeof *got);
+
+    args.slots = slots;
+    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+    test_same(test, whole, &result, where);
+    ok(clrnn_state_reset(state, 1));
+    ok(clrnn_state_read(state, &h_got, lstm ? &c_got : NULL));
+    for (int array = 0; array <= lstm; array++) {
+        const float *from = got + (size_t)array * 5 * hidden;
+        const float *final = array ? whole->c_n : whole->h_n;
+        for (size_t row = 0; row < 3; row++) {
+            ck_assert_mem_eq(from + (size_t)slots[row] * hidden, final + row * hidden,
+                             hidden * sizeof *got);
+        }
+        for (size_t u = 0; u < hidden; u++) {
+            ck_assert_msg(from[hidden + u] == 0.0f, "%s: slot 1 was not reset", test->text);
+        }
+        ck_assert_mem_eq(from + 3 * hidden, filled + ((size_t)array * 5 + 3) * hidden,
+                         hidden * sizeof *got);
+    }
+    ok(clrnn_state_reset(state, -1));
+    ok(clrnn_state_read(state, &h_got, lstm ? &c_got : NULL));
+    for (size_t i = 0; i < (lstm ? 2u : 1u) * 5 * hidden; i++) {
+        ck_assert_msg(got[i] == 0.0f, "%s: slot %zu was not reset", test->text, i / hidden % 5);
+    }
+    test_result_free(&result);
+    clrnn_state_free(state);
+    clrnn_plan_free(plan);
+    free(filled);
+    free(got);
+}
+
+START_TEST(slots_stay_apart) {
+    const struct test_problem problem = test_cell_problem(_i, 4, 3, 5, 19, 200);
+    test_hold(slots_apart, &problem, 1);
+}
+END_TEST
+
+/* ---- device memory --------------------------------------------------------------------------- */
+
+/* A device of the user's own: what a program that uses OpenCL itself brings along. */
+struct mine {
+    cl_context context;
+    cl_command_queue queue;
+};
+
+static int open_mine(struct mine *mine, int index, cl_command_queue_properties properties) {
+    clrnn_device_info infos[16];
+    size_t count = 0;
+    cl_platform_id platforms[16];
+    cl_device_id devices[16];
+    cl_int code = CL_SUCCESS;
+    ok(clrnn_devices(&count, infos, 16));
+    for (size_t i = 0; i < count && i < 16; i++) {
+        if (infos[i].usable && index-- == 0) {
+            clGetPlatformIDs(16, platforms, NULL);
+            clGetDeviceIDs(platforms[infos[i].platform], CL_DEVICE_TYPE_ALL, 16, devices, NULL);
+            cl_device_id device = devices[infos[i].device];
+            mine->context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
+            ck_assert_int_eq(code, CL_SUCCESS);
+            mine->queue = clCreateCommandQueue(mine->context, device, properties, &code);
+            ck_assert_int_eq(code, CL_SUCCESS);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void close_mine(struct mine *mine) {
+    ck_assert_int_eq(clReleaseCommandQueue(mine->queue), CL_SUCCESS);
+    ck_assert_int_eq(clReleaseContext(mine->context), CL_SUCCESS);
+}
+
+/* Waits until only `count` hold the queue: a driver's thread lets go of a finished command a little
+ * after its event is complete. */
+static void check_references(cl_command_queue queue, cl_uint count) {
+    cl_uint got = 0;
+    for (int round = 0; round < 1000; round++) {
+        clGetCommandQueueInfo(queue, CL_QUEUE_REFERENCE_COUNT, sizeof got, &got, NULL);
+        if (got == count) {
+            return;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    ck_assert_uint_eq(got, count);
+}
+
+/* A buffer with `lead` bytes before the values. */
+static cl_mem buffer_of(const struct mine *mine, const float *values, size_t count, size_t lead) {
+    cl_int code = CL_SUCCESS;
+    cl_mem buffer =
+        clCreateBuffer(mine->context, CL_MEM_READ_WRITE, lead + count * sizeof(float), NULL, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    ck_assert_int_eq(clEnqueueWriteBuffer(mine->queue, buffer, CL_TRUE, lead, count * sizeof(float),
+                                          values, 0, NULL, NULL),
+                     CL_SUCCESS);
+    return buffer;
+}
+
+static void move_to_buffer(const struct mine *mine, clrnn_tensor *tensor, size_t lead) {
+    if (tensor->data != NULL) {
+        tensor->buffer = buffer_of(mine, tensor->data, (size_t)clrnn_tensor_count(tensor), lead);
+        tensor->data = NULL;
+        tensor->offset = lead;
+    }
+}
+
+static void move_back(const struct mine *mine, clrnn_tensor *tensor, float *values) {
+    if (tensor->buffer != NULL) {
+        ck_assert_int_eq(clEnqueueReadBuffer(mine->queue, tensor->buffer, CL_TRUE, tensor->offset,
+                                             (size_t)clrnn_tensor_count(tensor) * sizeof(float),
+                                             values, 0, NULL, NULL),
+                         CL_SUCCESS);
+        clReleaseMemObject(tensor->buffer);
+    }
+}
+
+/* Everything in buffers, behind a user event and with the user's work space: the call returns
+ * before it runs, and the results are those of host arrays. */
+static void run_in_buffers(const struct mine *mine, clrnn_context *context,
+                           const struct test_case *test, const char *algorithm) {
+    const struct test_problem *p = &test->problem;
+    struct test_outcome whole, result;
+    clrnn_plan *plan = NULL;
+    clrnn_plan_desc desc = {.algorithm = algorithm,
+                            .steps = p->steps,
+                            .batch = p->batch,
+                            .batch_first = p->batch_first};
+    size_t bytes = 0;
+    cl_int code = CL_SUCCESS, state = CL_QUEUED;
+    test_run(&whole, test, context, algorithm);
+    test_result_make(&result, test);
+    ok(clrnn_plan_workspace_size(&bytes, context, test->net, &desc));
+    desc.workspace = clCreateBuffer(mine->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    ok(clrnn_plan_create(&plan, context, test->net, &desc));
+    clReleaseMemObject(desc.workspace); /* the plan retains it */
+
+    clrnn_forward_args args = test_args(test, &result);
+    clrnn_tensor *const tensors[] = {&args.x,   &args.y,   &args.h_0,  &args.h_n,
+                                     &args.c_0, &args.c_n, &args.cells};
+    float *const homes[] = {test->x,   result.y,   test->h_0,   result.h_n,
+                            test->c_0, result.c_n, result.cells};
+    for (size_t i = 0; i < 7; i++) {
+        move_to_buffer(mine, tensors[i], 4 * (i * 3 + 1));
+    }
+    cl_event gate = clCreateUserEvent(mine->context, &code), done = NULL;
+    ck_assert_int_eq(code, CL_SUCCESS);
+    ok(clrnn_forward(plan, &args, 1, &gate, &done));
+    ck_assert_ptr_nonnull(done);
+    clGetEventInfo(done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    ck_assert_msg(state != CL_COMPLETE, "%s: ran before the event it waits for", test->text);
+    clSetUserEventStatus(gate, CL_COMPLETE);
+    ck_assert_int_eq(clWaitForEvents(1, &done), CL_SUCCESS);
+    clReleaseEvent(done);
+    clReleaseEvent(gate);
+    for (size_t i = 0; i < 7; i++) {
+        move_back(mine, tensors[i], homes[i]);
+    }
+    test_same(test, &whole, &result, algorithm);
+    clrnn_plan_free(plan);
+    test_result_free(&whole);
+    test_result_free(&result);
+}
+
+START_TEST(device_buffers) {
+    struct mine mine;
+    for (int device = 0; open_mine(&mine, device, 0); device++) {
+        clrnn_context *context = NULL;
+        clrnn_algorithm_info algorithms[8];
+        struct test_problem problem = test_cell_problem(_i, 6, 5, 5, 19, 200);
+        problem.lengths = LENGTHS_RAGGED;
+        problem.batch_first = _i % 2;
+        struct test_case *test = test_case_make(&problem);
+        ok(clrnn_context_create(&context, &(clrnn_context_desc){.queue = mine.queue}));
+        ck_assert_int_eq(clrnn_context_engine(context), CLRNN_ENGINE_OPENCL);
+        check_references(mine.queue, 2);
+        const size_t count = test_algorithms(algorithms, 8, context, test);
+        for (size_t i = 0; i < count; i++) {
+            run_in_buffers(&mine, context, test, algorithms[i].name);
+        }
+        clrnn_context_free(context);
+        check_references(mine.queue, 1);
+        test_case_free(test);
+        close_mine(&mine);
+    }
+}
+END_TEST
+
+/* A call with host arrays may have an event too; it is complete when the call returns. */
+START_TEST(event_of_a_host_call) {
+    struct mine mine;
+    for (int device = 0; open_mine(&mine, device, 0); device++) {
+        clrnn_context *context = NULL;
+        const struct test_problem problem = test_cell_problem(0, 3, 2, 5, 7, 200);
+        struct test_case *test = test_case_make(&problem);
+        struct test_outcome result;
+        cl_event done = NULL;
+        cl_int state = CL_QUEUED;
+        ok(clrnn_context_create(&context, &(clrnn_context_desc){.queue = mine.queue}));
+        clrnn_plan *plan = make_plan(test, context, NULL);
+        test_result_make(&result, test);
+        const clrnn_forward_args args = test_args(test, &result);
+        ok(clrnn_forward(plan, &args, 0, NULL, &done));
+        clGetEventInfo(done, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+        ck_assert_int_eq(state, CL_COMPLETE);
+        clReleaseEvent(done);
+        test_result_free(&result);
+        clrnn_plan_free(plan);
+        clrnn_context_free(context);
+        test_case_free(test);
+        close_mine(&mine);
+    }
+}
+END_TEST
+
+Suite *states_suite(void) {
+    Suite *suite = suite_create("states");
+    TCase *each = tcase_create("each cell");
+    tcase_set_timeout(each, 1200);
+    tcase_add_loop_test(each, time_cut_with_a_state, 0, TEST_CELLS);
+    tcase_add_loop_test(each, steps_one_by_one, 0, TEST_CELLS);
+    tcase_add_loop_test(each, rows_join_and_leave, 0, TEST_CELLS);
+    tcase_add_loop_test(each, slots_stay_apart, 0, TEST_CELLS);
+    tcase_add_loop_test(each, device_buffers, 0, TEST_CELLS);
+    tcase_add_test(each, event_of_a_host_call);
+    suite_add_tcase(suite, each);
+    return suite;
+}
