@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +66,27 @@ static void save_one(const char *path, const char *name, clrnn_dtype dtype, cons
 
 #define SHAPE(...) ((const int64_t[]){__VA_ARGS__, -1})
 
+static void write_text(const char *path, const char *text) {
+    char *expanded = program_expand(path);
+    FILE *file = fopen(expanded, "w");
+    ck_assert_ptr_nonnull(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+    free(expanded);
+}
+
+/* Arrays of one shape, zeros. */
+static void save_names(const char *path, const char *const *names, const int64_t *shape) {
+    clrnn_arrays *arrays = NULL;
+    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
+    for (; *names != NULL; names++) {
+        add(arrays, *names, CLRNN_DTYPE_F32, shape, 0, 1);
+    }
+    save(arrays, path);
+}
+
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 /* Everything the tables need that is not in DATA/. simple_rnn has I=12, H=32; seed_numpy 4, 8. */
 static void make_files(void) {
     clrnn_arrays *arrays = NULL;
@@ -80,15 +102,15 @@ static void make_files(void) {
     save_one("TMP/l.npy", "", CLRNN_DTYPE_I64, SHAPE(2), 1, 3);
     save_one("TMP/h.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 2, 32), 3, 1);
     save_one("TMP/h_wrong.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 3, 32), 3, 1);
+    save_one("TMP/h_one.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 1, 32), 3, 1);
+    save_one("TMP/h_none.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 0, 32), -1, 0);
+    save_names("TMP/h_odd.npz", NAMES("h_0", "h0", "x"), SHAPE(1, 2, 32));
+    save_names("TMP/h_mixed.npz", NAMES("h_0", "h_n"), SHAPE(1, 2, 32));
+    save_names("TMP/h_end.npz", NAMES("h_n"), SHAPE(1, 2, 32));
+    save_names("TMP/beside.npz", NAMES("a", "x", "b"), SHAPE(3, 2, 12));
     save_one("TMP/named.npz", "x", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 5, 1);
-    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
-    add(arrays, "h_0", CLRNN_DTYPE_F32, SHAPE(1, 2, 32), 0, 1);
-    add(arrays, "c_0", CLRNN_DTYPE_F32, SHAPE(1, 2, 32), 0, 1);
-    save(arrays, "TMP/hc.npz");
-    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
-    add(arrays, "a", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 0, 1);
-    add(arrays, "b", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 0, 1);
-    save(arrays, "TMP/two.npz");
+    save_names("TMP/hc.npz", NAMES("h_0", "c_0"), SHAPE(1, 2, 32));
+    save_names("TMP/two.npz", NAMES("a", "b"), SHAPE(3, 2, 12));
     ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
     add(arrays, "weight_ih_l0", CLRNN_DTYPE_F32, SHAPE(32, 12), 0, 1);
     add(arrays, "weight_hh_l0", CLRNN_DTYPE_F32, SHAPE(32, 8), 0, 1);
@@ -103,11 +125,13 @@ static void make_files(void) {
         }
     }
     save(arrays, "TMP/off.npz");
-    char *path = program_expand("TMP/text.npy");
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    (void)fputs("this is no array", file);
-    (void)fclose(file);
+    write_text("TMP/text.npy", "this is no array");
+    write_text("TMP/m.pt", "PK\3\4archive/data.pkl");
+    char *path = program_expand("TMP/link.npz");
+    ck_assert_int_eq(symlink("y.npz", path), 0);
+    free(path);
+    path = program_expand("TMP/link2.npz");
+    ck_assert_int_eq(symlink("./link.npz", path), 0);
     free(path);
 }
 
@@ -263,7 +287,7 @@ START_TEST(lost_output_is_no_success) {
     from.output = "";
     got = program_run_call(from);
     program_expect_code(got, 1, "help to a closed stream");
-    ck_assert_str_eq(got->err, "");
+    ck_assert_str_eq(got->err, "clrnn: help: writing standard output: Bad file descriptor\n");
     from.words = "run " SEED "-o TMP/y.npy";
     got = program_run_call(from);
     program_expect_code(got, 0, "nothing to say to a closed stream");
@@ -272,6 +296,36 @@ START_TEST(lost_output_is_no_success) {
     got = program_run("run " SEED "-o /dev/full");
     program_expect_code(got, 1, "-o /dev/full");
     ck_assert(program_exists("/dev/full"));
+}
+END_TEST
+
+/* A limit on file sizes is a write that fails, not the end by a signal. */
+START_TEST(size_limits_are_said) {
+    struct rlimit before;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit small = {.rlim_cur = 256, .rlim_max = before.rlim_max};
+    program_drop("TMP/y.npy");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const outcome *got = program_run("run " SEED TO_FILE);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    program_expect_code(got, 1, "a limit of 256 bytes");
+    program_expect_contains(got, got->err, "y.npy: cannot be written: File too large", "limit");
+    ck_assert(!program_exists("TMP/y.npy"));
+}
+END_TEST
+
+/* The final state of some rows starts the same rows again. */
+START_TEST(rows_go_on) {
+    program_expect_code(
+        program_run("run " SIMPLE "--rows 1:2 --final-state TMP/rows.npz -o TMP/r.npy"), 0, "rows");
+    program_expect_code(program_run("run " SIMPLE "--rows 1:2 --initial-state TMP/rows.npz"), 0,
+                        "rows again");
+    const outcome *got = program_run("check " SIMPLE "--rows 1:2 --json");
+    program_expect_code(got, 0, "check of row 1");
+    program_expect_contains(got, got->out, "\"row\": 1", "the user's row number");
+    ck_assert_str_eq(got->err, "");
+    got = program_run("check " SIMPLE "-v");
+    program_expect_contains(got, got->err, "they decide nothing", "the footer of -v");
 }
 END_TEST
 
@@ -329,7 +383,22 @@ START_TEST(no_driver_is_said) {
     program_expect_code(got, 3, "devices --json");
     ck_assert_str_eq(got->out, "[]\n");
     from.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy -e opencl -o TMP/y.npy";
-    program_expect_code(program_run_call(from), 3, from.words);
+    got = program_run_call(from);
+    program_expect_code(got, 3, from.words);
+    program_expect_contains(got, got->err,
+                            "opening a device: there is no OpenCL driver\nhint: ", from.words);
+    from.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy -d nvidia";
+    got = program_run_call(from);
+    program_expect_code(got, 3, from.words);
+    program_expect_contains(got, got->err, "there is no OpenCL driver\nhint: ", from.words);
+    from.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy";
+    got = program_run_call(from);
+    program_expect_code(got, 0, from.words);
+    ck_assert_str_eq(got->err, "clrnn: run: no OpenCL device, running on the cpu engine\n");
+    from.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy -q";
+    got = program_run_call(from);
+    program_expect_code(got, 0, from.words);
+    ck_assert_str_eq(got->err, "");
     from.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy -v";
     got = program_run_call(from);
     program_expect_code(got, 0, from.words);
@@ -337,14 +406,29 @@ START_TEST(no_driver_is_said) {
     from.words = "check cell=rnn,T=3,H=4";
     got = program_run_call(from);
     program_expect_code(got, 0, from.words);
-    program_expect_contains(got, got->err, "the cpu engine alone is checked", from.words);
+    program_expect_contains(got, got->err, "alone is checked: there is no OpenCL driver\n",
+                            from.words);
+}
+END_TEST
+
+START_TEST(blanks_and_closed_streams_are_said) {
+    call from = {.words = "run " SEED "-o -", .output = ""};
+    const outcome *got = program_run_call(from);
+    program_expect_code(got, 1, "-o - to a closed stream");
+    program_expect_contains(got, got->err, "writing standard output: ", "-o - when closed");
+    got = program_run("check T=5,\tN=2");
+    program_expect_code(got, 2, "a blank");
+    program_expect_contains(got, got->err, "blanks are not allowed", "a blank");
 }
 END_TEST
 
 START_TEST(environment_names_the_device) {
     call from = {.words = "run DATA/seed_numpy.npz -i DATA/seed_x.npy",
                  .variable = "CLRNN_DEVICE=no-device-is-called-so"};
-    program_expect_code(program_run_call(from), 3, "CLRNN_DEVICE");
+    const outcome *got = program_run_call(from);
+    program_expect_code(got, 3, "CLRNN_DEVICE");
+    program_expect_contains(got, got->err,
+                            "opening a device that CLRNN_DEVICE names: ", "CLRNN_DEVICE");
     from.words = "run " SEED;
     program_expect_code(program_run_call(from), 0, "CLRNN_DEVICE with -e cpu");
 }
@@ -355,6 +439,11 @@ START_TEST(names_are_escaped) {
     program_expect_code(got, 4, "a name with control characters");
     program_expect_contains(got, got->err, "a\\nb\\x1b[31m.npz", "a name with control characters");
     ck_assert_ptr_eq(strchr(got->err, '\n'), got->err + strlen(got->err) - 1);
+    got = program_run("summary no\xff\tfile.npz");
+    program_expect_code(got, 4, "a name that is no UTF-8");
+    program_expect_contains(got, got->err, "clrnn: summary: reading no\\xff", "no UTF-8");
+    ck_assert_ptr_nonnull(strstr(got->err, "file.npz: cannot"));
+    ck_assert_ptr_eq(strstr(got->err, "file.npz"), strstr(got->err, "file.npz: cannot"));
 }
 END_TEST
 
@@ -373,9 +462,12 @@ Suite *cli_suite(void) {
     tcase_add_test(behaviour, sums_are_of_the_bytes);
     tcase_add_test(behaviour, streams_are_standard);
     tcase_add_test(behaviour, lost_output_is_no_success);
+    tcase_add_test(behaviour, size_limits_are_said);
+    tcase_add_test(behaviour, rows_go_on);
     tcase_add_test(behaviour, broken_pipes_are_quiet);
     tcase_add_test(behaviour, interrupts_leave_nothing);
     tcase_add_test(behaviour, no_driver_is_said);
+    tcase_add_test(behaviour, blanks_and_closed_streams_are_said);
     tcase_add_test(behaviour, environment_names_the_device);
     tcase_add_test(behaviour, names_are_escaped);
     suite_add_tcase(suite, tables);

@@ -159,9 +159,9 @@ START_TEST(refuses_files) {
     expect_failure(clrnn_model_load(&model, "/nonexistent.npz", tanh), CLRNN_STATUS_IO,
                    "No such file");
     expect_failure(clrnn_model_load(&model, "tests/data/seed_x.npy", tanh), CLRNN_STATUS_FORMAT,
-                   "expected .npz, got .npy");
+                   "is one .npy array; this version reads .npz");
     expect_failure(clrnn_model_load(&model, "/dev/null", tanh), CLRNN_STATUS_FORMAT,
-                   "got an empty file");
+                   "is an empty file; this version reads .npz");
     expect_failure(clrnn_model_load(&model, "tests/data/expected_simple_rnn.npz", tanh),
                    CLRNN_STATUS_FORMAT, "output: is no weight this version knows");
     expect_failure(clrnn_model_load(&model, NULL, tanh), CLRNN_STATUS_ARGUMENT, "NULL");
@@ -171,6 +171,40 @@ START_TEST(refuses_files) {
     clrnn_model_free(NULL);
     ck_assert_ptr_null(clrnn_model_net(NULL));
     ck_assert_uint_eq(clrnn_model_layer_count(NULL), 0);
+}
+END_TEST
+
+/* Files of others are named by their beginning, or by what stands in their archive. */
+static const struct {
+    const char *name, *bytes;
+    size_t size;
+    const char *error;
+} foreign[] = {
+    {"m.pt", "PK\3\4m/data.pkl", 14, "m.pt: is a PyTorch checkpoint; this version reads .npz"},
+    {"m.keras", "PK\3\4model.weights.h5", 20, "is a Keras model; this version reads .npz"},
+    {"m.keras", "PK\3\4metadata.json config.json", 29, "is a Keras model"},
+    {"m.keras", "PK\3\4config.json", 15, "is not a whole zip file"},
+    {"m.h5", "\x89HDF\r\n\x1a\n", 8, "is an HDF5 file"},
+    {"m.onnx", "\x08\x07\x12\x07pytorch", 11, "is an ONNX model"},
+    {"m.bin", "\x08\x07\x12\x07pytorch", 11, "is no model file, starts with byte 0x08"},
+    {"m.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "is a safetensors file"},
+    {"m.pkl", "\x80\x04\x95\0\0\0\0\0", 8, "is a Python pickle"},
+    {"m.txt", "{\"a\": 1}\n", 9, "is a text; this version reads .npz"},
+};
+
+START_TEST(names_foreign_files) {
+    clrnn_model *model = NULL;
+    make_folder();
+    char path[TEXT];
+    snprintf(path, sizeof path, "%s", temporary(foreign[_i].name));
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(foreign[_i].bytes, 1, foreign[_i].size, file), foreign[_i].size);
+    fclose(file);
+    expect_failure(clrnn_model_load(&model, path, CLRNN_NONLINEARITY_TANH), CLRNN_STATUS_FORMAT,
+                   foreign[_i].error);
+    unlink(path);
+    remove_folder();
 }
 END_TEST
 
@@ -222,7 +256,7 @@ static const struct {
     {{{"rnn/kernel", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: rnn/kernel: is no weight"},
     {{{"config", 0, 0, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: config: is no weight"},
     {{RNN_WEIGHTS, {"config", 0, 0, F32}}, TANH, CLRNN_STATUS_FORMAT,
-      "m: config: is a config, which is not read yet" ONLY},
+      "m: config: is a config, which is not read yet"},
     {{RNN_WEIGHTS, {"fc.weight", 9, 3, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: fc.weight: is a further layer" ONLY},
     {{RNN_WEIGHTS, {"x", 9, 3, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: x: is not a name"},
@@ -235,11 +269,11 @@ static const struct {
     {{RNN_WEIGHTS, {"weight_ih_l0_reverse", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: weight_ih_l0_reverse: is of the second direction" ONLY},
     {{RNN_WEIGHTS, {"weight_hr_l0", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT,
-      "m: weight_hr_l0: is a projection, which is not read" ONLY},
+      "m: weight_hr_l0: is a projection, which is not read"},
     {{RNN_WEIGHTS, {"a.bias_ih_l0", 3, 0, F32}}, TANH, CLRNN_STATUS_FORMAT,
-      "m: a.bias_ih_l0: has another prefix than ''" ONLY},
+      "m: a.bias_ih_l0: has another prefix than ''"},
     {{{"a.weight_ih_l0", 3, 2, F32}, {"b.weight_hh_l0", 3, 3, F32}}, TANH, CLRNN_STATUS_FORMAT,
-      "m: b.weight_hh_l0: has another prefix than 'a.'" ONLY},
+      "m: b.weight_hh_l0: has another prefix than 'a.'"},
     {{{"weight_ih_l0", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: weight_hh_l0: is missing"},
     {{{"a.weight_hh_l0_reverse", 3, 3, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: a.weight_ih_l0_reverse: is missing"},
@@ -269,9 +303,11 @@ static const struct {
     {{{"weight_ih_l0", 4, 2, F32}, {"weight_hh_l0", 4, 1, F32}}, RELU, CLRNN_STATUS_ARGUMENT,
       "relu is for rnn, the file holds lstm"},
     {{{"Wx", 3, 2, F32}, {"Wh", 3, 3, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: b: is missing"},
+    {{RNN_WEIGHTS, {"Wx", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT,
+      "m: mixes two naming schemes, Wx Wh b and PyTorch's weight_ih_l0 ..."},
     {{{"Wx", 3, 2, F32}, {"b", 3, 0, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: Wh: is missing"},
     {{{"Wx", 3, 2, F32}, {"Wh", 3, 3, F32}, {"b", 3, 0, F32}, {"x", 3, 0, F32}}, TANH,
-      CLRNN_STATUS_FORMAT, "m: x: is not known beside Wx, Wh, b" ONLY},
+      CLRNN_STATUS_FORMAT, "m: x: is not known beside Wx, Wh, b"},
     {{{"Wx", 2, 3, F32}, {"Wh", 3, 3, F32}, {"b", 3, 0, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: Wx: expected [3][I], got float32 [2][3]"},
     {{{"Wx", 3, 2, F32}, {"Wh", 4, 3, F32}, {"b", 3, 0, F32}}, TANH, CLRNN_STATUS_FORMAT,
@@ -382,6 +418,7 @@ Suite *model_suite(void) {
     tcase_add_test(files, reads_the_lesson);
     tcase_add_test(files, saves_what_it_loaded);
     tcase_add_test(files, refuses_files);
+    tcase_add_loop_test(files, names_foreign_files, 0, COUNT(foreign));
     tcase_add_loop_test(files, reads_models, 0, COUNT(good));
     tcase_add_loop_test(files, refuses_models, 0, COUNT(bad));
     tcase_add_test(files, survives_hostile_models);

@@ -257,6 +257,7 @@ clrnn_status cl_device_select(struct cl_found *out, const char *which) {
             unusable->info.name, unusable->info.reason);
     REQUIRE(found != NULL || which == NULL || devices == 0, NO_DEVICE,
             "device: none of %zu devices matches %s", devices, which);
+    REQUIRE(count > 0, NO_DEVICE, "device: there is no OpenCL driver");
     REQUIRE(found != NULL, NO_DEVICE, "device: no OpenCL device found (%zu platforms without one)",
             count);
     *out = *found;

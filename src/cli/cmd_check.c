@@ -71,6 +71,12 @@ static int fail_problem(const problem_error *error, const char *where) {
 static int read_problem(problem *out, const options *opts) {
     problem_error error;
     problem_init(out);
+    if (opts->num_arguments > 0 && strpbrk(opts->arguments[0], " \t\n") != NULL) {
+        (void)report_fail(REPORT_USAGE, "problem: '%s': blanks are not allowed",
+                          opts->arguments[0]);
+        report_hint("a problem looks like cell=lstm,T=50,N=3,I=40,H=128");
+        return REPORT_USAGE;
+    }
     if (opts->num_arguments > 0 && !problem_apply(out, opts->arguments[0], &error)) {
         return fail_problem(&error, "problem");
     }
@@ -127,8 +133,22 @@ out:
 }
 
 static int make_workload(check_job *job) {
+    const char *argument = job->opts.arguments[0];
     if (is_problem(&job->opts)) {
         return make_problem(job);
+    }
+    if (access(argument, F_OK) != 0 && strcmp(argument, "-") != 0 &&
+        !job->opts.given[OPTION_INPUT]) {
+        (void)report_fail(REPORT_USAGE, "%s: is neither a file nor a problem, which is key=value",
+                          argument);
+        report_hint("clrnn check cell=%s", strstr(argument, "gru") != NULL   ? "gru"
+                                           : strstr(argument, "rnn") != NULL ? "rnn"
+                                                                             : "lstm");
+        return REPORT_USAGE;
+    }
+    int code = options_seed(&job->opts);
+    if (code != REPORT_FINE) {
+        return code;
     }
     for (size_t i = 0; i < NUM_KEY_OPTIONS; i++) {
         if (key_options[i].is_problem_only && job->opts.given[key_options[i].id]) {
@@ -146,6 +166,7 @@ static int judge(check_job *job, const char *name, const clrnn_forward_args *arg
     one->name = name;
     one->algorithm = "";
     one->device = "";
+    one->first_row = job->load.first_row;
     report_progress("judging %s...", name);
     clrnn_status status = clrnn_judge(&one->judgement, job->load.net, job->load.batch_first, args);
     report_progress_end();
@@ -198,11 +219,15 @@ static int run_engine(check_job *job, compute_setup setup, int is_both) {
     clrnn_status status = compute_open(&context, &setup, &job->load);
     if (status == CLRNN_STATUS_NO_DEVICE && is_both && setup.device == NULL &&
         setup.engine == CLRNN_ENGINE_OPENCL) {
-        report_note("the cpu engine alone is checked: %s", clrnn_last_error()->message);
+        report_note("the cpu engine alone is checked: %s", compute_open_reason());
         goto out;
     }
     if (status != CLRNN_STATUS_OK) {
-        code = report_fail_library(0, "opening the %s engine", clrnn_engine_name(setup.engine));
+        char doing[64];
+        (void)snprintf(doing, sizeof doing, "opening the %s engine%s",
+                       clrnn_engine_name(setup.engine),
+                       setup.from_environment ? " on the device" : "");
+        code = compute_fail_open(&setup, doing);
         goto out;
     }
     if (is_list) {
@@ -350,6 +375,9 @@ static int conclude(const check_job *job) {
         TRY(print_json(job, is_fine && !bits_differ));
     } else {
         print_text(job);
+        report_detail("ratio is residual / bound at the worst value and decides: at most 1 is ok");
+        report_detail("max abs and max ulp are against a run in double precision, ulp of near-zero "
+                      "values can be large; they decide nothing");
     }
     for (int i = 0; i < job->num_verdicts; i++) {
         int one = verdict_report(&job->verdicts[i]);

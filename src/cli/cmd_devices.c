@@ -82,7 +82,7 @@ int cmd_devices(const options *opts) {
     }
     if (count == 0) {
         code = report_fail(REPORT_NO_DEVICE, "there is no OpenCL driver");
-        report_hint("install one, such as pocl-opencl-icd; -e cpu runs without");
+        report_hint(REPORT_NO_DRIVER_HINT);
     } else if (usable == 0) {
         code = report_fail(REPORT_NO_DEVICE, "none of %zu listed is a usable device", count);
     }

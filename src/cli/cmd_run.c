@@ -109,12 +109,17 @@ int cmd_run(const options *opts) {
         opts->value[OPTION_ALGORITHM] != NULL && strcmp(opts->value[OPTION_ALGORITHM], "list") == 0;
     TRY(compute_configure(&setup, opts));
     TRY(check_standard_output(opts));
+    TRY(options_seed(opts));
     TRY(deliver_check(files, 2, -1));
+    TRY(deliver_check_model(files, 2, opts->arguments[0]));
     TRY(workload_load(&load, opts->arguments[0], opts));
     TRY(deliver_check(files, 2, load.is_lstm ? 1 : -1));
     if (compute_open(&context, &setup, &load) != CLRNN_STATUS_OK) {
-        code = report_fail_library(0, "opening a device");
+        code = compute_fail_open(&setup, "opening a device");
         goto out;
+    }
+    if (setup.engine == CLRNN_ENGINE_AUTO && !compute_has_device()) {
+        report_note("no OpenCL device, running on the cpu engine");
     }
     if (is_list) {
         code = compute_list(context, &load, &setup, as_json);

@@ -98,7 +98,7 @@ int cmd_summary(const options *opts) {
     const char *path = opts->arguments[0];
     clrnn_model *model = NULL;
     if (clrnn_model_load(&model, path, CLRNN_NONLINEARITY_TANH) != CLRNN_STATUS_OK) {
-        return report_fail_file(1, "reading", path);
+        return report_fail_model(path);
     }
     int code = opts->given[OPTION_JSON] ? print_json(path, model) : print_text(path, model);
     clrnn_model_free(model);

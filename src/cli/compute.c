@@ -34,6 +34,7 @@ int compute_configure(compute_setup *out, const options *opts) {
     out->device = opts->value[OPTION_DEVICE];
     if (out->device == NULL && environment != NULL && environment[0] != 0 && !is_cpu) {
         out->device = environment;
+        out->from_environment = 1;
     }
     out->engine = is_cpu                                            ? CLRNN_ENGINE_CPU
                   : engine != NULL && strcmp(engine, "opencl") == 0 ? CLRNN_ENGINE_OPENCL
@@ -60,6 +61,29 @@ clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const
         .timeout_ms = (uint64_t)(TIMEOUT_MS + flops / SLOWEST_FLOPS_A_MS),
     };
     return clrnn_context_create(out, &desc);
+}
+
+int compute_has_device(void) {
+    clrnn_device_info best = {0}; /* usable ones come first */
+    size_t count = 0;
+    return clrnn_devices(&count, &best, 1) == CLRNN_STATUS_OK && count > 0 && best.usable;
+}
+
+const char *compute_open_reason(void) {
+    const char *message = clrnn_last_error()->message;
+    return message + (strncmp(message, "device: ", 8) == 0 ? 8 : 0);
+}
+
+int compute_fail_open(const compute_setup *setup, const char *doing) {
+    const char *said = setup->from_environment ? " that CLRNN_DEVICE names" : "";
+    if (clrnn_last_error()->status != CLRNN_STATUS_NO_DEVICE) {
+        return report_fail_library(0, "%s%s", doing, said);
+    }
+    (void)report_fail(REPORT_NO_DEVICE, "%s%s: %s", doing, said, compute_open_reason());
+    size_t count = 0;
+    int has_driver = clrnn_devices(&count, NULL, 0) == CLRNN_STATUS_OK && count > 0;
+    report_hint("%s", has_driver ? "clrnn devices lists them" : REPORT_NO_DRIVER_HINT);
+    return REPORT_NO_DEVICE;
 }
 
 static clrnn_plan_desc describe_plan(const workload *load, const compute_setup *setup) {

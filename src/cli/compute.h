@@ -10,6 +10,7 @@
 typedef struct compute_setup {
     clrnn_engine engine;
     const char *device;    /* NULL: the best */
+    int from_environment;  /* CLRNN_DEVICE named it */
     const char *algorithm; /* NULL: the library's choice */
     int strict;
     int64_t chunk;  /* 0: whole */
@@ -36,6 +37,12 @@ typedef struct compute_result {
 int compute_configure(compute_setup *out, const options *opts);
 /* Reports nothing: clrnn_last_error has the reason. */
 clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load);
+/* Why it found no device, in a few words. */
+const char *compute_open_reason(void);
+/* Reports that compute_open failed while `doing`; gives the exit code. */
+int compute_fail_open(const compute_setup *setup, const char *doing);
+/* 1 if the opencl engine has a device to run on. */
+int compute_has_device(void);
 /* Fills *out with every algorithm (free it). Reports failures. */
 int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_context *context,
                        const workload *load, const compute_setup *setup);

@@ -4,20 +4,27 @@
  * Interrupts: nothing is on disk while the program computes, so the handler may end it at once.
  * While files are written the signals wait, unless the file is a pipe, which may take for ever.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* realpath */
+#endif
+
 #include "cli/deliver.h"
 
 #include "cli/report.h"
 
+#include <limits.h>
 #include <math.h>
 #include <sha2.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PREVIEW_VALUES 6
 #define MAX_FILES 2
+#define MAX_LINKS 40
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
 
@@ -31,6 +38,7 @@ void deliver_catch_interrupts(void) {
     struct sigaction action = {.sa_handler = SIG_IGN};
     struct sigaction before;
     (void)sigaction(SIGPIPE, &action, NULL);
+    (void)sigaction(SIGXFSZ, &action, NULL); /* the write fails, and is reported */
     /* a shell's background jobs start with SIGINT ignored, and it stays so */
     if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
         action.sa_handler = end_at_once;
@@ -45,14 +53,62 @@ static int ends_with(const char *text, const char *end) {
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
+/* The folder, resolved, and the name of a file that need not exist; symbolic links to nowhere are
+ * followed. 0 where the folder does not exist. */
+static int find_place(char out[2 * PATH_MAX], const char *path) {
+    char now[PATH_MAX];
+    char folder[PATH_MAX];
+    (void)snprintf(now, sizeof now, "%s", path);
+    for (int links = 0; links < MAX_LINKS; links++) {
+        char target[PATH_MAX];
+        char *slash = strrchr(now, '/');
+        const char *name = slash != NULL ? slash + 1 : now;
+        ssize_t length = readlink(now, target, sizeof target - 1);
+        int directory = slash != NULL ? (int)(slash - now) + 1 : 0;
+        if (length < 0) {
+            char resolved[PATH_MAX];
+            (void)snprintf(folder, sizeof folder, "%.*s", directory, now);
+            if (realpath(directory > 0 ? folder : ".", resolved) == NULL) {
+                return 0;
+            }
+            (void)snprintf(out, 2 * PATH_MAX, "%s/%s", resolved, name);
+            return 1;
+        }
+        target[length] = 0;
+        (void)snprintf(folder, sizeof folder, "%.*s", target[0] == '/' ? 0 : directory, now);
+        (void)snprintf(now, sizeof now, "%s%s", folder, target);
+    }
+    return 0;
+}
+
+/* 1 if both name one file, or would once it is written. */
 static int is_same_place(const char *a, const char *b) {
+    char a_place[2 * PATH_MAX];
+    char b_place[2 * PATH_MAX];
     struct stat a_stat;
     struct stat b_stat;
     if (strcmp(a, b) == 0) {
         return 1;
     }
-    return stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0 && S_ISREG(a_stat.st_mode) &&
-           a_stat.st_dev == b_stat.st_dev && a_stat.st_ino == b_stat.st_ino;
+    if (strcmp(a, "-") == 0 || strcmp(b, "-") == 0) {
+        return 0;
+    }
+    if (stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0) {
+        return S_ISREG(a_stat.st_mode) && a_stat.st_dev == b_stat.st_dev &&
+               a_stat.st_ino == b_stat.st_ino;
+    }
+    return find_place(a_place, a) && find_place(b_place, b) && strcmp(a_place, b_place) == 0;
+}
+
+int deliver_check_model(const deliver_file *files, int count, const char *model) {
+    for (int i = 0; i < count; i++) {
+        if (files[i].path != NULL && strcmp(model, "-") != 0 &&
+            is_same_place(files[i].path, model)) {
+            return report_fail(REPORT_USAGE, "%s %s: is the MODEL, which would be overwritten",
+                               files[i].option, files[i].path);
+        }
+    }
+    return REPORT_FINE;
 }
 
 int deliver_check(const deliver_file *files, int count, int must_be_npz) {

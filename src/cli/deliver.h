@@ -19,6 +19,8 @@ typedef struct deliver_file {
 
 /* What can be said before anything is computed: kinds of files, places named twice. */
 int deliver_check(const deliver_file *files, int count, int must_be_npz);
+/* Refuses a file that is the model's. */
+int deliver_check_model(const deliver_file *files, int count, const char *model);
 /* Writes all of them; after a failure or an interrupt none of them is left. */
 int deliver_save(const deliver_file *files, int count);
 

@@ -113,6 +113,7 @@ out:
 int expect_load(expectation *out, const workload *load, const options *opts) {
     const char *path = opts->value[OPTION_EXPECT];
     const char *state_path = opts->value[OPTION_EXPECT_STATE];
+    char names[256];
     clrnn_arrays *file = NULL;
     int code = REPORT_FINE;
     memset(out, 0, sizeof *out);
@@ -129,6 +130,14 @@ int expect_load(expectation *out, const workload *load, const options *opts) {
     }
     TRY(workload_read(&file, path, "--expect"));
     const clrnn_tensor *found = clrnn_arrays_find(file, "output");
+    int has_state =
+        clrnn_arrays_find(file, "h_n") != NULL || clrnn_arrays_find(file, "c_n") != NULL;
+    if (found == NULL && has_state) {
+        code = report_fail(REPORT_INPUT, "%s: output is missing beside %s", path,
+                           workload_names(file, NULL, names, sizeof names));
+        report_hint("a state is judged by the steps that lead to it");
+        goto out;
+    }
     if (found == NULL && clrnn_arrays_count(file) == 1) {
         found = clrnn_arrays_at(file, 0);
     }

@@ -54,8 +54,7 @@ int main(int argc, char **argv) {
         code = report_fail(REPORT_USAGE, "a command is missing");
         report_hint("clrnn help lists the commands");
     } else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        cmd_help_print(NULL);
-        code = REPORT_FINE;
+        code = run_command(&commands[COMMAND_HELP], argc - 2, argv + 2);
     } else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         code = run_command(&commands[COMMAND_VERSION], 0, argv);
     } else if (name[0] == '-') {

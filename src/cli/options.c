@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define RUN (1u << COMMAND_RUN)
 #define SUMMARY (1u << COMMAND_SUMMARY)
@@ -67,7 +68,7 @@ static const option_row table[OPTION_COUNT] = {
                        "CLRNN_DEVICE"},
     [OPTION_ALGORITHM] = {'a', "algorithm", "NAME", KIND_TEXT, RUN | CHECK,
                           "force one; 'list' prints which this device and shape allow, and why "
-                          "not the others"},
+                          "not the others; one that is not allowed ends with exit status 1"},
     [OPTION_STRICT] = {0, "strict", NULL, KIND_FLAG, RUN | CHECK,
                        "the same bits on every engine, device and algorithm, or a refusal"},
     [OPTION_WEIGHTS] = {0, "weights", "fp32|fp16|bf16", KIND_LATER, RUN | CHECK, NULL},
@@ -107,6 +108,10 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_HELP] = {'h', "help", NULL, KIND_FLAG, ALL, "this text"},
 };
 
+const char *options_shown(const char *text) {
+    return text[0] != 0 ? text : "''";
+}
+
 /* ---- the parser ------------------------------------------------------------------------------ */
 
 static int takes(const command *which, option_id id) {
@@ -145,8 +150,11 @@ static int check_choice(const option_row *row, const char *value) {
         choices[count++] = choice;
     }
     const char *nearest = suggest_nearest(value, choices, count);
-    (void)report_fail(REPORT_USAGE, "--%s %s: must be one of %s", row->name, value, row->argument);
-    if (nearest != NULL) {
+    (void)report_fail(REPORT_USAGE, "--%s %s: must be one of %s", row->name, options_shown(value),
+                      row->argument);
+    if (row == &table[OPTION_ENGINE] && strcasecmp(value, "gpu") == 0) {
+        report_hint("-e opencl -d gpu");
+    } else if (nearest != NULL) {
         report_hint("did you mean %s?", nearest);
     }
     return REPORT_USAGE;
@@ -160,6 +168,13 @@ static int take(options *out, option_id id, const char *typed, const char *value
     }
     if (row->kind == KIND_LATER) {
         return report_fail(REPORT_USAGE, "--%s: this version does not have it yet", row->name);
+    }
+    if (row->kind == KIND_TEXT && value[0] == 0) {
+        return report_fail(REPORT_USAGE, "%s '': needs a value: %s", typed, row->argument);
+    }
+    if (row->kind == KIND_TEXT && out->repeated[id] > 0 && id != OPTION_INPUT) {
+        return report_fail(REPORT_USAGE, "%s is given twice: %s and %s", typed, out->value[id],
+                           value);
     }
     if (row->kind == KIND_CHOICE && check_choice(row, value) != REPORT_FINE) {
         return REPORT_USAGE;
@@ -241,6 +256,9 @@ static int parse_argument(options *out, const char *argument) {
         report_hint("usage: clrnn %s %s", out->command->name, out->command->synopsis);
         return REPORT_USAGE;
     }
+    if (argument[0] == 0) {
+        return report_fail(REPORT_USAGE, "'': an argument is empty: %s", out->command->synopsis);
+    }
     out->arguments[out->num_arguments++] = argument;
     return REPORT_FINE;
 }
@@ -293,9 +311,23 @@ int options_integer(int64_t *out, const options *opts, option_id id, int64_t min
     int is_number = (text[0] >= '0' && text[0] <= '9') || text[0] == '-';
     if (!is_number || *end != 0 || errno != 0 || value < min || value > max) {
         return report_fail(REPORT_USAGE, "--%s %s: needs a whole number from %lld to %lld",
-                           table[id].name, text, (long long)min, (long long)max);
+                           table[id].name, options_shown(text), (long long)min, (long long)max);
     }
     *out = value;
+    return REPORT_FINE;
+}
+
+int options_seed(const options *opts) {
+    const char *text = opts->value[OPTION_SEED];
+    if (text == NULL) {
+        return REPORT_FINE;
+    }
+    errno = 0;
+    (void)strtoull(text, NULL, 10);
+    if (text[0] == 0 || strspn(text, "0123456789") != strlen(text) || errno != 0) {
+        return report_fail(REPORT_USAGE, "--seed %s: needs a whole number from 0 to %llu",
+                           options_shown(text), (unsigned long long)UINT64_MAX);
+    }
     return REPORT_FINE;
 }
 

@@ -71,9 +71,14 @@ void options_print(const struct command *command);
 /* "-i", "--chunk": as it is called in messages. */
 const char *options_name(option_id id);
 
+/* A value for messages: '' where it is empty. */
+const char *options_shown(const char *text);
+
 /* A value as a whole number; `fallback` where the option was not given. */
 int options_integer(int64_t *out, const options *opts, option_id id, int64_t min, int64_t max,
                     int64_t fallback);
+/* Refuses a --seed that is no whole number; what it means is the problem's business. */
+int options_seed(const options *opts);
 /* 1 where --batch-first holds. */
 int options_batch_first(const options *opts);
 

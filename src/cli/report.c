@@ -189,22 +189,40 @@ int report_fail_library(int input, const char *format, ...) {
     return report_fail_after(input, doing, ": ");
 }
 
+/* As the library escapes: control characters alone. */
+static void escape_controls(char *out, size_t size, const char *text) {
+    size_t at = 0;
+    for (; *text != 0 && at + 5 < size; text++) {
+        const unsigned char c = (unsigned char)*text;
+        const char *format = c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\x%02x";
+        if (c >= 0x20 && c != 0x7f) {
+            out[at++] = *text;
+        } else {
+            at += (size_t)snprintf(out + at, size - at, format, c);
+        }
+    }
+    out[at] = 0;
+}
+
 /* 1 if the message begins with the path, of which the library shows the end alone if it is long. */
 static int names_path(const char *message, const char *path) {
     char escaped[LINE_SIZE];
     if (strcmp(path, "-") == 0) {
         return strncmp(message, "standard ", 9) == 0;
     }
-    if (strncmp(message, "...", 3) == 0) {
-        const char *end = strstr(message, ": ");
-        report_escape(escaped, sizeof escaped, path);
-        size_t shown = end != NULL ? (size_t)(end - message) - 3 : 0;
-        size_t whole = strlen(escaped);
-        return shown > 0 && shown < whole &&
-               strncmp(message + 3, escaped + whole - shown, shown) == 0;
+    escape_controls(escaped, sizeof escaped, path);
+    size_t whole = strlen(escaped);
+    if (strncmp(message, escaped, whole) == 0) {
+        return 1;
     }
-    report_escape(escaped, sizeof escaped, path);
-    return strncmp(message, escaped, strlen(escaped)) == 0;
+    message += strncmp(message, "...", 3) == 0 ? 3 : strlen(message);
+    for (const char *end = strstr(message, ": "); end != NULL; end = strstr(end + 1, ": ")) {
+        size_t shown = (size_t)(end - message);
+        if (shown > 0 && shown < whole && strncmp(message, escaped + whole - shown, shown) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int report_fail_file(int input, const char *doing, const char *path) {
@@ -215,6 +233,25 @@ int report_fail_file(int input, const char *doing, const char *path) {
                                strcmp(path, "-") != 0 ? path
                                : input                ? "standard input"
                                                       : "standard output");
+}
+
+int report_fail_model(const char *path) {
+    static const struct {
+        const char *format; /* as the library calls it */
+        const char *hint;
+    } hints[] = {
+        {"PyTorch checkpoint",
+         "numpy.savez('m.npz', **{k: v.numpy() for k, v in net.state_dict().items()})"},
+        {"a safetensors file",
+         "numpy.savez('m.npz', **safetensors.numpy.load_file('m.safetensors'))"},
+    };
+    int code = report_fail_file(1, "reading", path);
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        if (strstr(clrnn_last_error()->message, hints[i].format) != NULL) {
+            report_hint("%s", hints[i].hint);
+        }
+    }
+    return code;
 }
 
 void report_hint(const char *format, ...) {
@@ -318,7 +355,7 @@ int report_finish_output(void) {
     if (!is_lost) {
         return REPORT_FINE;
     }
-    if (is_reported++ || reason == EPIPE || reason == EBADF || report_output_is_gone()) {
+    if (is_reported++ || reason == EPIPE || report_output_is_gone()) {
         return REPORT_FAILED;
     }
     return report_fail(REPORT_FAILED, "writing standard output: %s",

@@ -39,6 +39,9 @@ typedef enum report_when { REPORT_AUTO = 0, REPORT_ALWAYS, REPORT_NEVER } report
         }                                                                                          \
     } while (0)
 
+/* Where there is nothing to run OpenCL on. */
+#define REPORT_NO_DRIVER_HINT "install one, such as pocl-opencl-icd; -e cpu runs without"
+
 /* The command's name leads every message; NULL: none yet. */
 void report_set_command(const char *name);
 /* verbosity: -1 quiet, 0, 1 details */
@@ -52,6 +55,8 @@ int report_fail(int code, const char *format, ...) REPORT_PRINTF(2, 3);
 int report_fail_library(int input, const char *format, ...) REPORT_PRINTF(2, 3);
 /* The same for a file: "reading PATH: ...", whether the library's message names it or not. */
 int report_fail_file(int input, const char *doing, const char *path);
+/* The same for a model, with a hint how to make an .npz of what it is. */
+int report_fail_model(const char *path);
 void report_hint(const char *format, ...) REPORT_PRINTF(1, 2);
 void report_note(const char *format, ...) REPORT_PRINTF(1, 2);   /* not with -q */
 void report_detail(const char *format, ...) REPORT_PRINTF(1, 2); /* only with -v */

@@ -44,14 +44,16 @@ void verdict_print(const verdict *one) {
     (void)printf("%-9s %-16s %10.3e %10.4g %9.4g  %-23s %s step %lld row %lld unit %lld  %s%s%s\n",
                  one->name, one->algorithm[0] != 0 ? one->algorithm : "-", j->max_abs, j->max_ulp,
                  j->ratio, pair, j->what[0] != 0 ? j->what : "-", (long long)j->step,
-                 (long long)j->row, (long long)j->unit, is_fine ? report_green() : report_red(),
-                 is_fine ? "ok" : "MISMATCH", report_plain());
+                 (long long)(j->row + one->first_row), (long long)j->unit,
+                 is_fine ? report_green() : report_red(), is_fine ? "ok" : "MISMATCH",
+                 report_plain());
 }
 
 json_t *verdict_json(const verdict *one) {
     const clrnn_judgement *j = &one->judgement;
-    json_t *worst = json_pack("{s:s,s:I,s:I,s:I}", "what", j->what, "step", (json_int_t)j->step,
-                              "row", (json_int_t)j->row, "unit", (json_int_t)j->unit);
+    json_t *worst =
+        json_pack("{s:s,s:I,s:I,s:I}", "what", j->what, "step", (json_int_t)j->step, "row",
+                  (json_int_t)(j->row + one->first_row), "unit", (json_int_t)j->unit);
     json_t *object = json_pack(
         "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "result", one->name, "algorithm",
         report_json_text(one->algorithm), "device", report_json_text(one->device), "max_abs",
@@ -75,7 +77,7 @@ int verdict_report(const verdict *one) {
     return report_fail(REPORT_MISMATCH,
                        "mismatch: %s: %s of step %lld, row %lld, unit %lld is off by %.3e, the "
                        "bound is %.3e; %lld of %lld values are bad",
-                       one->name, j->what, (long long)j->step, (long long)j->row,
+                       one->name, j->what, (long long)j->step, (long long)(j->row + one->first_row),
                        (long long)j->unit, j->residual, j->bound, (long long)j->bad,
                        (long long)j->checked);
 }

@@ -9,6 +9,7 @@ typedef struct verdict {
     const char *name;      /* "opencl", "cpu", "expected" */
     const char *algorithm; /* of its engine, or "" */
     const char *device;
+    int64_t first_row; /* of --rows: what the judgement's rows count from */
     clrnn_judgement judgement;
     int last_differs; /* y of last_only is not h_n */
 } verdict;

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "cli/start.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -73,10 +74,32 @@ int workload_output_shape(const workload *load, int64_t shape[3]) {
     return rank;
 }
 
+const char *workload_names(const clrnn_arrays *file, int (*is_known)(const char *name), char *text,
+                           size_t size) {
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < clrnn_arrays_count(file); i++) {
+        const char *name = clrnn_arrays_name(file, i);
+        if (is_known != NULL && is_known(name)) {
+            continue;
+        }
+        if (used + 48 > size) {
+            (void)snprintf(text + used, size - used, ", ...");
+            break;
+        }
+        int length = snprintf(text + used, size - used, "%s%.40s", used > 0 ? ", " : "", name);
+        used += length > 0 ? (size_t)length : 0;
+    }
+    return text;
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 int workload_read(clrnn_arrays **out, const char *path, const char *what) {
     static const char *reader; /* who took standard input */
+    if (path[0] == 0) {
+        return report_fail(REPORT_USAGE, "%s: the name of the file is ''", what);
+    }
     if (strcmp(path, "-") == 0) {
         if (reader != NULL) {
             return report_fail(REPORT_USAGE, "%s: standard input is read by %s already", what,
@@ -145,7 +168,9 @@ static int pick_input(const clrnn_tensor **out, const clrnn_arrays *file, const 
         report_hint("one array alone may have any name");
         return REPORT_USAGE;
     }
-    return REPORT_FINE;
+    char names[256];
+    return report_fail(REPORT_USAGE, "%s: holds %s beside the model's one input", path,
+                       workload_names(file, is_input_name, names, sizeof names));
 }
 
 static int load_input(workload *load, const char *value, const char *model) {
@@ -220,6 +245,7 @@ static int load_lengths(workload *load, const char *path) {
     if (found->dtype != CLRNN_DTYPE_I32 && found->dtype != CLRNN_DTYPE_I64) {
         code = report_fail(REPORT_INPUT, "%s: lengths are %s, need int32 or int64", path,
                            clrnn_dtype_name(found->dtype));
+        report_hint("numpy.save('lengths.npy', lengths.astype('int32'))");
         goto out;
     }
     if (found->rank != 1 || found->shape[0] != load->batch) {
@@ -249,71 +275,6 @@ out:
     return code;
 }
 
-/* h or c: [1][N][H]; for a single sequence also [1][H]. */
-static int keep_state(clrnn_tensor *out, workload *load, const char *name,
-                      const clrnn_tensor *found, const char *path) {
-    char shape[256];
-    clrnn_tensor copy;
-    int is_right = found->rank == 3 && found->shape[0] == 1 && found->shape[1] == load->batch &&
-                   found->shape[2] == load->hidden;
-    int is_flat = load->is_flat && found->rank == 2 && found->shape[0] == 1 &&
-                  found->shape[1] == load->hidden;
-    if (!is_right && !is_flat) {
-        return report_fail(REPORT_INPUT, "%s: %s is %s, needs [1][%lld][%lld]", path, name,
-                           workload_shape(found, shape, sizeof shape), (long long)load->batch,
-                           (long long)load->hidden);
-    }
-    int code = keep(&copy, load, name, found, path);
-    *out = workload_state_view(load, &copy);
-    return code;
-}
-
-static int load_state(workload *load, const char *path) {
-    clrnn_arrays *file = NULL;
-    int code = REPORT_FINE;
-    int is_reverse = clrnn_net_get_desc(load->net)->direction == CLRNN_DIRECTION_REVERSE;
-    TRY(workload_read(&file, path, "--initial-state"));
-    const clrnn_tensor *h = clrnn_arrays_find(file, "h_0");
-    const clrnn_tensor *c = clrnn_arrays_find(file, "c_0");
-    const clrnn_tensor *h_end = clrnn_arrays_find(file, "h_n");
-    const clrnn_tensor *c_end = clrnn_arrays_find(file, "c_n");
-    int is_bare = clrnn_arrays_count(file) == 1 && clrnn_arrays_name(file, 0)[0] == 0;
-    if ((h != NULL && h_end != NULL) || (c != NULL && c_end != NULL)) {
-        code = report_fail(REPORT_INPUT, "%s: holds %s, one of the two is needed", path,
-                           h != NULL && h_end != NULL ? "h_0 and h_n" : "c_0 and c_n");
-        goto out;
-    }
-    if (is_bare) {
-        h = clrnn_arrays_at(file, 0);
-    } else if (h_end != NULL && is_reverse) {
-        code = report_fail(REPORT_USAGE,
-                           "--initial-state %s: h_n is the end of a piece, and a reverse layer "
-                           "cannot go on from there",
-                           path);
-        report_hint("a start state of its own is called h_0; --chunk cuts a sequence for you");
-        goto out;
-    }
-    h = h != NULL ? h : h_end;
-    c = c != NULL ? c : c_end;
-    if (h == NULL) {
-        code = report_fail(REPORT_INPUT, "%s: holds neither h_0 nor h_n", path);
-        goto out;
-    }
-    if (c != NULL && !load->is_lstm) {
-        code = report_fail(REPORT_INPUT, "%s: holds %s, a %s has no cell state", path,
-                           c == c_end ? "c_n" : "c_0",
-                           clrnn_cell_name(clrnn_net_get_desc(load->net)->cell));
-        goto out;
-    }
-    TRY(keep_state(&load->h_0, load, "h_0", h, path));
-    if (c != NULL) {
-        TRY(keep_state(&load->c_0, load, "c_0", c, path));
-    }
-out:
-    clrnn_arrays_free(file);
-    return code;
-}
-
 int workload_load(workload *load, const char *model, const options *opts) {
     int code = REPORT_FINE;
     memset(load, 0, sizeof *load);
@@ -336,7 +297,7 @@ int workload_load(workload *load, const char *model, const options *opts) {
     }
     clrnn_status status = clrnn_model_load(&load->model, model, nonlinearity);
     if (status != CLRNN_STATUS_OK) {
-        code = report_fail_file(1, "reading", model);
+        code = report_fail_model(model);
         return status == CLRNN_STATUS_ARGUMENT ? REPORT_USAGE : code; /* --nonlinearity */
     }
     load->net = clrnn_model_net(load->model);
@@ -353,10 +314,10 @@ int workload_load(workload *load, const char *model, const options *opts) {
     if (opts->value[OPTION_LENGTHS] != NULL) {
         TRY(load_lengths(load, opts->value[OPTION_LENGTHS]));
     }
-    if (opts->value[OPTION_INITIAL_STATE] != NULL) {
-        TRY(load_state(load, opts->value[OPTION_INITIAL_STATE]));
-    }
     TRY(workload_select(load, opts));
+    if (opts->value[OPTION_INITIAL_STATE] != NULL) {
+        TRY(start_load(load, opts->value[OPTION_INITIAL_STATE]));
+    }
 out:
     return code;
 }

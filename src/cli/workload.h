@@ -45,6 +45,9 @@ void workload_free(workload *load);
 int workload_read(clrnn_arrays **out, const char *path, const char *what);
 /* The shape as "[2][3]"; returns text. */
 const char *workload_shape(const clrnn_tensor *tensor, char *text, size_t size);
+/* The names of the arrays that are not known, separated by commas; NULL: all; returns text. */
+const char *workload_names(const clrnn_arrays *file, int (*is_known)(const char *name), char *text,
+                           size_t size);
 /* A view of h, c or y of this workload on a dense float32 array of any rank: [1][N][H], or the
  * layout of x with H features. */
 clrnn_tensor workload_state_view(const workload *load, const clrnn_tensor *array);

@@ -13,12 +13,14 @@
 
 #include "core/tensor.h"
 #include "io/arrays.h"
+#include "io/foreign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ONLY "this version reads one layer and one direction"
+#define READS "this version reads .npz"
 
 enum { MAX_FEATURES = 1 << 20, MAX_SHAPE_TEXT = 64 };
 
@@ -130,7 +132,7 @@ static clrnn_status lesson_read(clrnn_model *model, const struct source *source)
         const clrnn_tensor *tensor = clrnn_arrays_at(source->arrays, i);
         arrays_label(label, source->path, clrnn_arrays_name(source->arrays, i));
         REQUIRE(tensor == weights[W_IH] || tensor == weights[W_HH] || tensor == weights[B_IH],
-                FORMAT, "%s: is not known beside Wx, Wh, b; " ONLY, label);
+                FORMAT, "%s: is not known beside Wx, Wh, b", label);
     }
     char file[ARRAYS_LABEL];
     char got[128];
@@ -203,11 +205,11 @@ static int torch_probe(const clrnn_arrays *arrays) {
 static clrnn_status refuse_name(const char *label, const struct torch_name *name) {
     const char *what = "is not a name of PyTorch's RNN, LSTM or GRU";
     if (strcmp(name->stem, "weight") == 0 || strcmp(name->stem, "bias") == 0) {
-        what = "is a further layer";
+        what = "is a further layer; " ONLY;
     } else if (strcmp(name->stem, "config") == 0) {
         what = "is a config, which is not read yet";
     }
-    return status_fail(CLRNN_STATUS_FORMAT, 0, "%s: %s; " ONLY, label, what);
+    return status_fail(CLRNN_STATUS_FORMAT, 0, "%s: %s", label, what);
 }
 
 /* Sorts the arrays into `weights`; all must be of one layer, one direction and one prefix. */
@@ -223,7 +225,7 @@ static clrnn_status torch_collect(const clrnn_tensor *weights[ROLES], clrnn_dire
         if (!torch_parse(&name, full)) {
             TRY(refuse_name(label, &name));
         }
-        REQUIRE(name.role != ROLES, FORMAT, "%s: is a projection, which is not read; " ONLY, label);
+        REQUIRE(name.role != ROLES, FORMAT, "%s: is a projection, which is not read", label);
         REQUIRE(name.layer_digits == 1 && name.layer[0] == '0', FORMAT,
                 "%s: is of layer %.*s; " ONLY, label, (int)name.layer_digits, name.layer);
         const size_t length = (size_t)(name.stem - full);
@@ -233,7 +235,7 @@ static clrnn_status torch_collect(const clrnn_tensor *weights[ROLES], clrnn_dire
             reverse = name.reverse;
         }
         REQUIRE(strlen(model->prefix) == length && strncmp(model->prefix, full, length) == 0,
-                FORMAT, "%s: has another prefix than '%.60s'; " ONLY, label, model->prefix);
+                FORMAT, "%s: has another prefix than '%.60s'", label, model->prefix);
         REQUIRE(name.reverse == reverse, FORMAT, "%s: is of the second direction; " ONLY, label);
         weights[name.role] = clrnn_arrays_at(source->arrays, i);
     }
@@ -313,7 +315,7 @@ out:
 
 static const struct model_format formats[] = {
     {"Wx Wh b", lesson_probe, lesson_read, lesson_write},
-    {"PyTorch names", torch_probe, torch_read, torch_write},
+    {"PyTorch's weight_ih_l0 ...", torch_probe, torch_read, torch_write},
 };
 
 clrnn_status model_read(clrnn_model **out, const clrnn_arrays *arrays, const char *path,
@@ -328,15 +330,16 @@ clrnn_status model_read(clrnn_model **out, const clrnn_arrays *arrays, const cha
             ARGUMENT, "model: unknown nonlinearity %d", (int)nonlinearity);
     REQUIRE(clrnn_arrays_count(arrays) > 0, FORMAT, "%s: holds no arrays, expected a model's",
             label);
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0] && model->format == NULL; i++) {
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (formats[i].probe(arrays)) {
+            REQUIRE(model->format == NULL, FORMAT, "%s: mixes two naming schemes, %s and %s", label,
+                    model->format->name, formats[i].name);
             model->format = &formats[i];
         }
     }
     arrays_label(label, path, clrnn_arrays_name(arrays, 0));
     REQUIRE(model->format != NULL, FORMAT,
-            "%s: is no weight this version knows, expected Wx Wh b or PyTorch's weight_ih_l0 "
-            "...; " ONLY,
+            "%s: is no weight this version knows, expected Wx Wh b or PyTorch's weight_ih_l0 ...",
             label);
     TRY(model->format->read(model, &source));
     *out = model;
@@ -358,12 +361,17 @@ clrnn_status clrnn_model_load(clrnn_model **out, const char *path,
     REQUIRE(path != NULL, ARGUMENT, "model: load needs a path, got NULL");
     TRY(arrays_read_file(&bytes, &size, path));
     arrays_label(label, path, NULL);
-    REQUIRE(arrays_probe(bytes, size) == ARRAYS_ZIP, FORMAT,
-            "%s: is not a model file this version reads: expected .npz, got %s", label,
-            size == 0                                 ? "an empty file"
-            : arrays_probe(bytes, size) == ARRAYS_NPY ? ".npy"
-                                                      : "neither");
-    TRY(arrays_parse(&arrays, bytes, size, path));
+    REQUIRE(size > 0, FORMAT, "%s: is an empty file; " READS, label);
+    if (arrays_probe(bytes, size) == ARRAYS_ZIP) {
+        status = arrays_parse(&arrays, bytes, size, path);
+    } else {
+        status =
+            status_fail(CLRNN_STATUS_FORMAT, 0,
+                        "%s: is no model file, starts with byte 0x%02x; " READS, label, bytes[0]);
+    }
+    const char *foreign = status == CLRNN_STATUS_FORMAT ? foreign_name(bytes, size, path) : NULL;
+    REQUIRE(foreign == NULL, FORMAT, "%s: is %s; " READS, label, foreign);
+    TRY(status);
     TRY(model_read(out, arrays, path, nonlinearity));
 out:
     clrnn_arrays_free(arrays);

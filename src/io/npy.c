@@ -369,8 +369,8 @@ clrnn_status npy_parse(clrnn_arrays *into, const char *name, const unsigned char
     }
     REQUIRE(length <= MAX_HEADER, FORMAT, "%s: the header must be at most %d bytes, got %zu", label,
             MAX_HEADER, length);
-    REQUIRE(length <= size - text_at, FORMAT, "%s: the header needs %zu bytes, the file has %zu",
-            label, length, size - text_at);
+    REQUIRE(length <= size - text_at, FORMAT,
+            "%s: the header needs %zu bytes, the file has %zu left", label, length, size - text_at);
     struct parser parser = {.text = (const char *)bytes + text_at, .size = length, .label = label};
     TRY(parse_header(&header, &parser));
 
