@@ -15,7 +15,8 @@
  *   - Sizes: T time steps, N rows of the batch, I input features, H hidden features,
  *     G gates (rnn 1, gru 3, lstm 4). The out parameter comes first. free(NULL) does nothing.
  *   - A function that can fail returns clrnn_status; clrnn_last_error() has the message with the
- *     numbers. After a failure nothing was changed and everything can still be freed.
+ *     numbers. After ARGUMENT, SHAPE and UNSUPPORTED nothing was changed; after a failure of the
+ *     device a state may be. Everything can still be freed.
  *   - An object is used by one thread at a time; a net whose weights are all set may be shared by
  *     plans in several threads. After fork() the child gets CLRNN_STATUS_LOST from its parent's
  *     contexts, not a hang.
@@ -242,11 +243,11 @@ typedef struct clrnn_plan_desc {
     int batch;             /* the most rows N of a call, 1 .. 2^30 */
     int batch_first;       /* 1: x is [N][T][I] and y [N][T][H]; 0: [T][N][I] and [T][N][H] */
     int last_only;         /* 1: y is [N][H], the final state of each row */
-    clrnn_projection projection;
+    clrnn_projection projection; /* CLBLAST, on GPUs AUTO too, takes an x in a buffer only dense */
     cl_mem workspace; /* your own device memory for work space, or NULL; OpenCL only; retained */
 } clrnn_plan_desc;
 
-/* The net must outlive the plan and not change while it is used. Builds programs, packs weights
+/* Net and context must outlive the plan and the net not change while it is used. Builds programs, packs weights
  * and reserves work space: a later forward allocates and builds nothing.
  * Errors: UNSUPPORTED (with the reason), BUILD, MEMORY, SHAPE (workspace too small). */
 CLRNN_API clrnn_status clrnn_plan_create(clrnn_plan **out, clrnn_context *context,

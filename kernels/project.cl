@@ -35,12 +35,15 @@ static inline void phase_finish_0(const struct params *p, const pass *a, wide m,
     VSTORE(gh[0], a->work + row->g + m / p->batch * row->g_stride + unit);
 }
 
-/* Where a library's product adds to what is there: b_ih into row GROUP_ID(0) of x_proj. */
+#ifdef __OPENCL_C_VERSION__
+/* Where a library's product adds to what is there: b_ih into every row of x_proj. */
 KERNEL GROUP_SHAPE void project_bias(KERNEL_ARRAYS, const int step, const int phase GROUP_PARAMS) {
-    const wide m = GROUP_ID(0);
-    GLOBAL const struct row *row = rows + m % p.batch;
-    GLOBAL float *to = work + row->g + m / p.batch * row->g_stride;
-    for (int column = LOCAL_ID; column < p.columns; column += GROUP_ITEMS) {
-        to[column] = b[column];
+    for (wide m = GROUP_ID(0); m < STEP_ROWS; m += get_num_groups(0)) {
+        GLOBAL const struct row *row = rows + m % p.batch;
+        GLOBAL float *to = work + row->g + m / p.batch * row->g_stride;
+        for (int column = LOCAL_ID; column < p.columns; column += GROUP_ITEMS) {
+            to[column] = b[column];
+        }
     }
 }
+#endif

@@ -76,7 +76,12 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
         const int read = inside && !p->from_zero;
         const int clear = inside && p->from_zero && row->length == 0; /* ends where it starts */
         const float h_0 = read ? h[unit] : 0.0f;
+        /* every vector that a product may read, so that rows which do not take part are defined */
         h_work[unit] = h_0;
+        h_work[p->work_vector + unit] = h_0;
+#if PHASES > 1
+        work_row(p, a, WORK_PUBLISHED, n)[unit] = 0.0f;
+#endif
         if (clear) {
             h[unit] = 0.0f;
         }

@@ -18,14 +18,15 @@ KERNEL GROUP_SHAPE void step_begin(KERNEL_ARRAYS, const int step, const int phas
 
 #define STEP_RUN(P)                                                                                \
     if (phase == P) {                                                                              \
-        CAT(tile_run_, P)(&p, &a, GROUP_ID(0), n, count);                                          \
+        CAT(tile_run_, P)(&p, &a, GROUP_ID(1), n, count);                                          \
     }
 
-/* Groups: blocks of units x tiles of `batch` rows (the projection: steps x batch rows). */
+/* Groups: tiles of rows (of the batch; the projection: of all steps) x blocks of units. Rows come
+ * first, since some drivers take no more than 65,535 groups in the second dimension. */
 KERNEL GROUP_SHAPE void step_forward(KERNEL_ARRAYS, const int step, const int phase GROUP_PARAMS) {
     LOCAL float scratch[SCRATCH_FLOATS];
     const pass a = PASS_OF(step, scratch);
-    const wide n = (wide)GROUP_ID(1) * ROWS;
+    const wide n = (wide)GROUP_ID(0) * ROWS;
     const wide rest = STEP_ROWS - n;
     const int count = rest < ROWS ? (int)rest : ROWS;
     FOR_PHASES(STEP_RUN)

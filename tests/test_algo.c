@@ -148,7 +148,7 @@ START_TEST(memory_is_counted) {
     struct problem problem = problem_of(cell_at(1), 128, 1000);
     problem.steps = 1000;
     fails(algo_configure(&config, &devices[3].desc, &problem, NULL), MEMORY,
-          "2048000000 bytes (T 1000 x N 1000 x 512 floats)");
+          "(projected input: T 1000 x N 1000 x 512 floats)");
 }
 END_TEST
 

@@ -124,13 +124,10 @@ out:
     return status;
 }
 
-int64_t algo_tile_rounds(const struct algo_config *config, int phase) {
-    const struct params *p = &config->params;
-    const struct algo_tile *tile = &config->tile;
+int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices) {
     const int64_t staging = (int64_t)tile->rows * 2; /* per column, items of the group share it */
     const int64_t finish = (int64_t)tile->rows * (tile->vector_width + 16);
-    (void)phase;
-    return (int64_t)p->hidden * (tile->items > 1 ? 1 + staging : 1) + p->slices + finish + 64;
+    return (int64_t)columns * (tile->items > 1 ? 1 + staging : 1) + slices + finish + 64;
 }
 
 /* Lays out the recurrence for a pair; or says why not. */
@@ -217,6 +214,11 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
     TRY(choose_projection(config, device, problem));
     pair->tile->shape(&config->projection_tile, &config->projection_program, device, &projection,
                       params->columns, 1, (int64_t)problem->steps * problem->batch);
+    const int64_t rounds = algo_tile_rounds(&config->projection_tile, params->inputs, 1);
+    REQUIRE(device->loop_limit == 0 || rounds <= device->loop_limit, UNSUPPORTED,
+            "plan: a tile of the projection takes up to %lld rounds of loops (I=%d), the driver "
+            "stops after %lld",
+            (long long)rounds, params->inputs, (long long)device->loop_limit);
     projection_text(&config->projection_program, pair->tile);
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
         config->projection_tile.block[0] = 1; /* CLBlast reads plain rows */
@@ -250,10 +252,10 @@ clrnn_status algo_configure(struct algo_config *out, const struct device_desc *d
             problem->steps, problem->batch, config.params.columns);
     config.x_proj_bytes = sizeof(float) * floats * (size_t)config.params.columns;
     config.work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)config.params.stride;
-    REQUIRE(device->max_alloc == 0 || config.x_proj_bytes <= device->max_alloc, MEMORY,
-            "plan: the projected input needs %zu bytes (T %d x N %d x %d floats), the device "
-            "allows %zu in one piece",
-            config.x_proj_bytes, problem->steps, problem->batch, config.params.columns,
+    REQUIRE(device->max_alloc == 0 || algo_workspace_bytes(&config) <= device->max_alloc, MEMORY,
+            "plan: the work space needs %zu bytes (projected input: T %d x N %d x %d floats), the "
+            "device allows %zu in one piece",
+            algo_workspace_bytes(&config), problem->steps, problem->batch, config.params.columns,
             device->max_alloc);
     *out = config;
 out:
@@ -285,14 +287,16 @@ void algo_launch_groups(size_t groups[2], const struct algo_config *config,
                         const struct algo_launch *launch, const struct algo_tile *tile, int steps,
                         int batch) {
     const size_t rows = (size_t)tile->rows;
-    groups[0] = (size_t)launch->blocks;
+    groups[0] = 1;
     groups[1] = 1;
     switch (launch->groups) {
     case ALGO_GROUPS_TILES:
-        groups[1] = ((size_t)batch + rows - 1) / rows;
+        groups[0] = ((size_t)batch + rows - 1) / rows;
+        groups[1] = (size_t)launch->blocks;
         break;
     case ALGO_GROUPS_STEPS:
-        groups[1] = ((size_t)steps * (size_t)batch + rows - 1) / rows;
+        groups[0] = ((size_t)steps * (size_t)batch + rows - 1) / rows;
+        groups[1] = (size_t)launch->blocks;
         break;
     case ALGO_GROUPS_ROWS:
         groups[0] = (size_t)batch;

@@ -145,9 +145,8 @@ struct schedule {
                      const struct problem *problem);
 };
 
-/* Rounds of loops that a group needs at most for one tile of `phase`: see device_desc.loop_limit.
- */
-int64_t algo_tile_rounds(const struct algo_config *config, int phase);
+/* Rounds of loops that one tile takes at most, k being `columns`: see device_desc.loop_limit. */
+int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices);
 extern const struct schedule sched_single, sched_step;
 
 #endif

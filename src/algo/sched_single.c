@@ -16,7 +16,8 @@ static int64_t step_rounds(const struct algo_config *config, const struct proble
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
         const int64_t blocks =
             (config->params.stride + config->tile.block[phase] - 1) / config->tile.block[phase];
-        rounds += blocks * (1 + tiles * (1 + algo_tile_rounds(config, phase)));
+        rounds += blocks * (1 + tiles * (1 + algo_tile_rounds(&config->tile, config->params.hidden,
+                                                              config->params.slices)));
     }
     return rounds;
 }

@@ -5,10 +5,14 @@
 
 static int refuse(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size) {
-    const int64_t rounds = algo_tile_rounds(config, 0);
-    (void)problem;
+    const int64_t units = (config->params.stride + config->tile.items - 1) / config->tile.items;
+    const int64_t begin = units * (2 * (int64_t)problem->steps + 1);
+    const int64_t tile =
+        algo_tile_rounds(&config->tile, config->params.hidden, config->params.slices);
+    const int64_t rounds = begin > tile ? begin : tile;
     if (device->loop_limit > 0 && rounds > device->loop_limit) {
-        snprintf(reason, size, "a tile takes %lld rounds of loops, the driver stops after %lld",
+        snprintf(reason, size,
+                 "a kernel takes up to %lld rounds of loops, the driver stops after %lld",
                  (long long)rounds, (long long)device->loop_limit);
         return 1;
     }

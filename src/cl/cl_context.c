@@ -177,6 +177,17 @@ out:
     return status;
 }
 
+int cl_settle(struct cl_engine_context *context, clrnn_status *status) {
+    if (*status == CLRNN_STATUS_OK) {
+        *status = cl_wait(context, "plan");
+    } else if (!context->poisoned) {
+        const clrnn_error error = *clrnn_last_error();
+        cl_wait(context, "plan");
+        status_fail(error.status, error.cl_code, "%s", error.message);
+    }
+    return !context->poisoned;
+}
+
 const struct engine engine_opencl = {
     .id = CLRNN_ENGINE_OPENCL,
     .context_open = context_open,

@@ -56,6 +56,9 @@ clrnn_status cl_program_text(char **out, const struct algo_program *program);
 
 /* Waits until what was enqueued is done, at most timeout_ms. */
 clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
+/* On a way out: after a failure waits for what was enqueued, keeping the first error. 0: the device
+ * hangs, and may yet touch memory that it was given; 1: it is done with all of it. */
+int cl_settle(struct cl_engine_context *context, clrnn_status *status);
 clrnn_status cl_check_alive(const struct cl_engine_context *context);
 
 /* UNSUPPORTED unless the device's arithmetic is IEEE's, denormals included. */

@@ -28,6 +28,10 @@ enum {
     ARG_SECOND
 };
 
+/* Groups that set the biases for CLBlast, each for many rows: enough for any device, and far from
+ * the 2^31 work-items that some drivers count wrong. */
+enum { BIAS_GROUPS = 4096 };
+
 /* Launches between two flushes: the device starts early, the queue is not pushed at every step. */
 enum { FLUSH_EVERY = 32 };
 
@@ -61,9 +65,9 @@ void cl_plan_close(void *engine_plan) {
     release(plan->work);
     release(plan->workspace);
     release(plan->rows);
-    cl_stage_free(&plan->x);
-    cl_stage_free(&plan->y);
-    cl_stage_free(&plan->cells);
+    cl_stage_free(&plan->x, plan->context);
+    cl_stage_free(&plan->y, plan->context);
+    cl_stage_free(&plan->cells, plan->context);
     free(plan);
 }
 
@@ -84,9 +88,9 @@ static clrnn_status upload_weights(struct cl_plan *plan, const struct clrnn_net 
                            config->projection_floats * sizeof(float), weights.projection,
                            "weight_ih"));
     }
-    TRY(cl_wait(plan->context, "plan")); /* the packed copies have been read */
 out:
-    if (!plan->context->poisoned) { /* else the device may read them yet */
+    /* The packed copies must live until the device has read them: for ever, if it hangs. */
+    if (cl_settle(plan->context, &status)) {
         engine_unpack(&weights);
     }
     return status;
@@ -202,7 +206,8 @@ static clrnn_status project(struct cl_plan *plan, const struct engine_call *call
         const clrnn_tensor *tensor = call->x.tensor;
         TRY(bind(plan->projection_bias, call, state->buffer, plan->work, plan->work));
         TRY_CL("forward", clSetKernelArg(plan->projection_bias, ARG_X, sizeof x, &x));
-        TRY(enqueue(plan, plan->projection_bias, (const size_t[2]){m, 1}, items, 0, 0));
+        TRY(enqueue(plan, plan->projection_bias,
+                    (const size_t[2]){m < BIAS_GROUPS ? m : BIAS_GROUPS, 1}, items, 0, 0));
         TRY(cl_gemm(plan->context->queue, m, (size_t)config->params.columns,
                     (size_t)config->params.inputs, x,
                     tensor->buffer != NULL ? tensor->offset / sizeof(float) : 0, plan->w_ih,
@@ -336,6 +341,9 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     struct cl_engine_context *context = plan->context;
     cl_mem x = NULL, y = NULL, cells = NULL;
     int enqueued = 0;
+    if (call->done != NULL) {
+        *call->done = NULL;
+    }
     TRY(cl_check_alive(context));
     TRY(cl_check_call(plan, call));
     memset(&plan->profile, 0, sizeof plan->profile);
@@ -379,11 +387,12 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     TRY(lap(plan, &since, &plan->profile.transfer_us));
     plan->profile.total_us = now_us() - start;
 out:
-    if (enqueued && status != CLRNN_STATUS_OK && !context->poisoned) {
-        /* What was enqueued may still read the caller's arrays. */
-        const clrnn_error error = *clrnn_last_error();
-        cl_wait(context, "forward");
-        status_fail(error.status, error.cl_code, "%s", error.message);
+    if (enqueued && status != CLRNN_STATUS_OK) {
+        cl_settle(context, &status); /* what was enqueued may still read the caller's arrays */
+        if (call->done != NULL && *call->done != NULL) {
+            clReleaseEvent(*call->done);
+            *call->done = NULL;
+        }
     }
     return status;
 }

@@ -33,7 +33,7 @@ struct cl_plan {
 /* cl_transfer.c */
 clrnn_status cl_buffer_make(cl_mem *out, const struct cl_engine_context *context,
                             cl_mem_flags flags, size_t bytes, const void *from, const char *what);
-void cl_stage_free(struct stage *stage);
+void cl_stage_free(struct stage *stage, const struct cl_engine_context *context);
 clrnn_status cl_send_x(struct cl_plan *plan, const struct engine_call *call, cl_mem *out);
 clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *call);
 clrnn_status cl_send_rows(struct cl_plan *plan, const struct engine_call *call);

@@ -23,11 +23,13 @@ out:
     return status;
 }
 
-void cl_stage_free(struct stage *stage) {
+void cl_stage_free(struct stage *stage, const struct cl_engine_context *context) {
     if (stage->buffer != NULL) {
         clReleaseMemObject(stage->buffer);
     }
-    free(stage->gathered);
+    if (!context->poisoned) { /* else the device may touch it yet */
+        free(stage->gathered);
+    }
 }
 
 static clrnn_status stage_reserve(struct stage *stage, struct cl_plan *plan, size_t bytes,
@@ -194,7 +196,7 @@ clrnn_status cl_send_rows(struct cl_plan *plan, const struct engine_call *call) 
         if (clSetEventCallback(event, CL_COMPLETE, free_rows, copy) == CL_SUCCESS) {
             copy = NULL; /* the callback's now */
         } else {
-            TRY_CL("forward", clWaitForEvents(1, &event));
+            TRY(cl_wait(plan->context, "forward"));
         }
     }
 out:
@@ -238,11 +240,12 @@ static clrnn_status check_buffer(const clrnn_tensor *tensor, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     size_t size = 0;
     if (tensor != NULL && tensor->buffer != NULL) {
-        const size_t needed = tensor->offset + (size_t)tensor_span(tensor) * sizeof(float);
+        const size_t span = (size_t)tensor_span(tensor);
         TRY_CL("forward",
                clGetMemObjectInfo(tensor->buffer, CL_MEM_SIZE, sizeof size, &size, NULL));
-        REQUIRE(size >= needed, SHAPE, "forward: the buffer of %s needs %zu bytes, got %zu", what,
-                needed, size);
+        REQUIRE(tensor->offset <= size && span <= (size - tensor->offset) / sizeof(float), SHAPE,
+                "forward: the buffer of %s needs %zu floats behind %zu bytes, it has %zu bytes",
+                what, span, tensor->offset, size);
     }
 out:
     return status;

@@ -338,11 +338,11 @@ static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
     if (args->state == NULL) {
         TRY(prepare_scratch(plan, call));
     }
-    status = engine->plan_run(plan->engine_plan, call);
+    TRY(engine->plan_run(plan->engine_plan, call));
+out:
     if (status != CLRNN_STATUS_OK) {
         plan->last_batch = 0; /* nobody knows whether the engine has this row table */
     }
-out:
     return status;
 }
 

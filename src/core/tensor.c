@@ -115,9 +115,11 @@ clrnn_status tensor_check(const clrnn_tensor *tensor, const char *name) {
         REQUIRE(tensor->strides[last] == 1 || tensor->shape[last] <= 1, SHAPE,
                 "%s: the last stride must be 1, got %lld", name, (long long)tensor->strides[last]);
         for (int axis = 0; axis < last; axis++) {
-            REQUIRE(tensor->strides[axis] >= 0 && tensor->strides[axis] <= (INT64_MAX >> 24), SHAPE,
-                    "%s: stride of axis %d must not be negative, got %lld", name, axis,
-                    (long long)tensor->strides[axis]);
+            const int64_t stride = tensor->strides[axis];
+            REQUIRE(stride >= 0 && (tensor->shape[axis] <= 1 ||
+                                    stride <= (INT64_MAX >> 8) / tensor->shape[axis]),
+                    SHAPE, "%s: stride of axis %d must be 0 or more and stay in memory, got %lld",
+                    name, axis, (long long)stride);
         }
     }
     REQUIRE(tensor->offset % clrnn_dtype_size(tensor->dtype) == 0, ARGUMENT,

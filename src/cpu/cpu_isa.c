@@ -2,23 +2,39 @@
 #include "cpu/cpu_kernels.h"
 
 #include <stddef.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <string.h>
 
 #include "cpu_kernels_table.h" /* generated: every object of cpu_kernels.c, as table[] */
 
 enum { TABLE_COUNT = sizeof table / sizeof table[0] };
 
+#if defined(__x86_64__)
+/* lzcnt, movbe and f16c, which x86-64-v3 uses too and __builtin_cpu_supports cannot name everywhere:
+ * cpuid leaf 1 ecx bits 22 (movbe) and 29 (f16c), leaf 0x80000001 ecx bit 5 (lzcnt). */
+static int has_move_extensions(void) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 22 & 1) || !(c >> 29 & 1)) {
+        return 0;
+    }
+    return __get_cpuid(0x80000001u, &a, &b, &c, &d) && (c >> 5 & 1);
+}
+#endif
+
 /* Best first. __builtin_cpu_supports asks the operating system's support too. */
 static int is_supported(const char *isa) {
 #if defined(__x86_64__)
     if (strcmp(isa, "v4") == 0) {
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512cd");
+        return is_supported("v3") && __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
     }
     if (strcmp(isa, "v3") == 0) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-               __builtin_cpu_supports("bmi2");
+               __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("bmi") &&
+               has_move_extensions();
     }
 #endif
     return strcmp(isa, "base") == 0;

@@ -70,7 +70,7 @@ static inline real cpu_pick(whole condition, real yes, real no) {
 
 #define VLOAD(p) cpu_load(p)
 #define VSTORE(x, p) cpu_store(x, p)
-#define SPLAT(x) ((real){0} + (x))
+#define SPLAT(x) ((x) - (real){0}) /* x - 0 is x, -0 too; compilers see a broadcast */
 #define SPLAT_WHOLE(x) ((whole){0} + (x))
 #define AS_WHOLE(x) ((whole)(x))
 #define AS_REAL(i) ((real)(i))
