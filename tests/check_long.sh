@@ -1,0 +1,183 @@
+#!/bin/sh
+# check_long.sh BUILD: the forward suite on every driver that can be had, every kernel under
+# Oclgrind, and the test program under sanitizers. It says what ran; fails if anything failed.
+set -u
+build=${1:-build}
+cd "$(dirname "$0")/.." || exit 1
+root=$PWD
+given=$build # as make knows it
+case $build in /*) ;; *) build=$root/$build ;; esac
+jobs=$(nproc 2>/dev/null || echo 2)
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+failed=0
+ran=
+skipped=
+
+# verdict NAME STATUS START
+verdict() {
+    if [ "$2" -eq 0 ]; then
+        printf 'check-long: %-28s fine, %d s\n' "$1" $(($(date +%s) - $3))
+        ran="$ran, $1"
+    else
+        printf 'check-long: %-28s FAILED, %d s\n' "$1" $(($(date +%s) - $3))
+        failed=$((failed + 1))
+    fi
+}
+
+skip() {
+    printf 'check-long: %-28s skipped: %s\n' "$1" "$2"
+    skipped="$skipped, $1"
+}
+
+# forward NAME [VARIABLE=VALUE ...]: the forward suite with these drivers.
+forward() {
+    name=$1
+    shift
+    start=$(date +%s)
+    env CK_FORK=no CK_RUN_SUITE=forward "$@" timeout 1800 "$build/check_clrnn" >"$work/out" 2>&1
+    status=$?
+    grep -q '^100%: Checks: [1-9]' "$work/out" || status=1
+    [ "$status" -eq 0 ] || tail -n 12 "$work/out"
+    verdict "$name" "$status" "$start"
+}
+
+pocl() {
+    icd=$(grep -l -s pocl /etc/OpenCL/vendors/*.icd | head -n 1)
+    if [ -z "$icd" ]; then
+        skip PoCL 'no pocl in /etc/OpenCL/vendors'
+        return
+    fi
+    mkdir "$work/pocl" "$work/pocl.icd" && cp "$icd" "$work/pocl.icd"
+    for threads in 1 2 4; do
+        forward "PoCL, $threads threads" OCL_ICD_VENDORS="$work/pocl.icd" \
+            POCL_MAX_PTHREAD_COUNT=$threads POCL_CACHE_DIR="$work/pocl"
+    done
+}
+
+rusticl() {
+    library=$(find /usr/lib /usr/local/lib -name 'libRusticlOpenCL.so.1' 2>/dev/null | head -n 1)
+    if [ -z "$library" ]; then
+        skip 'rusticl on llvmpipe' 'no libRusticlOpenCL.so.1 (Debian: mesa-opencl-icd)'
+        return
+    fi
+    # Its compiler takes minutes over one lstm program: the tools' cases of the vanilla cell alone.
+    start=$(date +%s)
+    status=0
+    for kind in cpu gpu; do
+        for cell in rnn rnn-relu; do
+            RUSTICL_ENABLE=llvmpipe OCL_ICD_VENDORS="$library" \
+                timeout 600 "$build/oclgrind_cases" llvmpipe "$kind" "$cell" >"$work/out" 2>&1 || {
+                status=1
+                tail -n 5 "$work/out"
+            }
+        done
+    done
+    verdict 'rusticl on llvmpipe, rnn' "$status" "$start"
+}
+
+# Intel's CPU runtime: $CLRNN_INTEL_VENDORS holds its .icd file, or it is installed into the build.
+intel() {
+    vendors=${CLRNN_INTEL_VENDORS:-}
+    libraries=${CLRNN_INTEL_LIBRARIES:-${LD_LIBRARY_PATH:-}}
+    if [ -z "$vendors" ]; then
+        venv=$build/intel-venv
+        vendors=$venv/vendors
+        libraries=$venv/lib
+        if [ ! -e "$venv/lib/libintelocl.so" ] && ! {
+            python3 -m venv "$venv" &&
+                timeout 900 "$venv/bin/pip" install -q intel-opencl-rt intel-cmplr-lib-rt
+        } >"$work/pip" 2>&1; then
+            skip 'Intel CPU runtime' "$(tail -n 1 "$work/pip")"
+            return
+        fi
+        mkdir -p "$vendors" && echo "$venv/lib/libintelocl.so" >"$vendors/intel.icd"
+    fi
+    forward 'Intel CPU runtime' OCL_ICD_VENDORS="$vendors" LD_LIBRARY_PATH="$libraries"
+}
+
+# Every kernel of every cell on the simulator, as a GPU and as a CPU driver: an empty log, the CPU
+# engine's bits, and as many launches as there must be. A log alone proves nothing.
+oclgrind() {
+    icd=$(find /usr/lib /usr/local/lib -name 'liboclgrind-rt-icd.so' 2>/dev/null | head -n 1)
+    if [ -z "$icd" ]; then
+        skip Oclgrind 'no liboclgrind-rt-icd.so (Debian: oclgrind)'
+        return
+    fi
+    start=$(date +%s)
+    mkdir "$work/oclgrind"
+    cat >"$work/case" <<END
+#!/bin/sh
+# The options are those of a GPU's limits; groups interleave only with several threads, and the
+# check for uninitialised values needs code as written.
+out=$work/oclgrind/\$1.\$2.\$3
+OCL_ICD_VENDORS=$icd OCLGRIND_CHECK_API=1 OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 \\
+OCLGRIND_MAX_WGSIZE=256 OCLGRIND_LOCAL_MEM_SIZE=32768 OCLGRIND_NUM_THREADS=2 \\
+OCLGRIND_BUILD_OPTIONS=-cl-opt-disable OCLGRIND_MAX_ERRORS=20 OCLGRIND_LOG="\$out.log" \\
+    timeout 900 "$build/oclgrind_cases" oclgrind "\$1" "\$2" "\$3" >"\$out.out" 2>&1 || echo failed >>"\$out.failed"
+exit 0
+END
+    chmod +x "$work/case"
+    for cell in lstm gru-before gru rnn rnn-relu; do
+        for shape in 0 1 2; do
+            echo "gpu $cell $shape"
+            echo "cpu $cell $shape"
+        done
+    done | xargs -P "$jobs" -L 1 "$work/case"
+    status=0
+    for out in "$work"/oclgrind/*.out; do
+        case=${out%.out}
+        if [ -e "$case.failed" ]; then
+            status=1
+            sed "s|^|$(basename "$case"): |" "$out" | head -n 5
+        fi
+        if [ -s "$case.log" ]; then
+            status=1
+            # each kind of message with its place, and how often
+            awk '/^[A-Z]/ { sub(/ ?(at|to|from)? [a-z]* ?memory address 0x.*/, ""); what = $0 }
+                 /Kernel:/ { kernel = $2 } /At line/ && what != "" { print what " in " kernel ", " $0; what = "" }' "$case.log" |
+                sed 's/\t//g' | sort | uniq -c | head -n 6 | sed "s|^|$(basename "$case"): |"
+        fi
+    done
+    cat "$work"/oclgrind/*.out | awk '/ launches of / { runs += $1; wrong += $3; launches += $5; expected += $8 }
+        END { printf "check-long: Oclgrind: %d runs, %d wrong, %d launches of %d expected\n", runs, wrong, launches, expected
+              exit !(runs > 0 && wrong == 0 && launches == expected) }' || status=1
+    verdict Oclgrind "$status" "$start"
+}
+
+# The address and undefined-behaviour sanitizers see the host code and the CPU engine's kernels.
+sanitizers() {
+    start=$(date +%s)
+    flags='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -Wno-error'
+    if ! make --no-print-directory -j "$jobs" BUILD="$given/asan" CFLAGS="$flags" LDFLAGS='-fsanitize=address,undefined' \
+        "$given/asan/check_clrnn" >"$work/make" 2>&1; then
+        grep -E 'error|\*\*\*' "$work/make" | head -n 5
+        verdict 'sanitizers' 1 "$start"
+        return
+    fi
+    for library in libpocl libLLVM libclang-cpp libhwloc libOpenCL; do
+        echo "leak:$library"
+    done >"$work/leaks"
+    mkdir -p "$work/pocl"
+    status=0
+    # A process that loaded LLVM and a forked child of it are no friends of the leak check.
+    env CK_FORK=no CK_DEFAULT_TIMEOUT=1200 CK_RUN_SUITE=forward POCL_CACHE_DIR="$work/pocl" \
+        OCL_ICD_VENDORS="$([ -d "$work/pocl.icd" ] && echo "$work/pocl.icd" || echo "$work")" \
+        ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0 UBSAN_OPTIONS=print_stacktrace=1 \
+        LSAN_OPTIONS="suppressions=$work/leaks:print_suppressions=0" \
+        timeout 1800 "$build/asan/check_clrnn" >"$work/out" 2>&1 || status=1
+    [ "$status" -eq 0 ] || grep -E '^100%|ERROR|runtime error|SUMMARY|#[0-3] |:[FE]:' "$work/out" | head -n 20
+    verdict 'sanitizers, cpu and PoCL' "$status" "$start"
+}
+
+make --no-print-directory BUILD="$given" "$given/oclgrind_cases" "$given/check_clrnn" || exit 1
+pocl
+rusticl
+intel
+oclgrind
+sanitizers
+echo "check-long: ran: ${ran#, }"
+[ -z "$skipped" ] || echo "check-long: skipped: ${skipped#, }"
+echo "check-long: $failed failed"
+[ "$failed" -eq 0 ]
