@@ -447,17 +447,17 @@ packed_at(&layout, 0, gate * units + unit, k)
 params.w_phase[phase] = (wide)config->weight_floats;
 =>
 params.w_phase[phase] = 0;
-@@ group of one row less | cpu | forward | src/algo/algo.c
-    const int share = (batch + config->workers - 1) / config->workers;
+@@ single: last group skipped | pocl | forward | src/algo/algo.c
+        groups[0] = ((size_t)batch + share - 1) / share;
 =>
-    const int share = batch > 1 ? (batch - 1) / config->workers : 1;
+        groups[0] = share < (size_t)batch ? (size_t)batch / share : 1;
 @@ stream: no barrier before staging | oclgrind gpu rnn 2 | forward | kernels/tile_stream.cl
             barrier(CLK_LOCAL_MEM_FENCE); /* what scratch held before has been read by everyone */
 =>
 @@ stream: no barrier after staging | pocl | forward | kernels/tile_stream.cl
             barrier(CLK_LOCAL_MEM_FENCE); /* the chunk is complete before it is read below */
 =>
-@@ stream: no barrier before the sums | pocl | forward | kernels/tile_stream.cl
+@@ stream: no barrier before the sums | oclgrind gpu rnn 2 | forward | kernels/tile_stream.cl
         barrier(CLK_LOCAL_MEM_FENCE); /* the last chunk has been read: scratch takes the sums */
 =>
 @@ stream: no barrier after the sums | pocl | forward | kernels/tile_stream.cl
@@ -478,7 +478,8 @@ params.w_phase[phase] = 0;
 @@ stream: tail of units skipped | pocl | forward | kernels/tile_stream.cl
         if (i % SPLIT == q && i < count && unit < PHASE_UNITS) {
 =>
-        if (i % SPLIT == q && i < count && (unit < PHASE_UNITS / BLOCK * BLOCK || PHASE_UNITS < BLOCK)) {
+        if (i % SPLIT == q && i < count && unit < PHASE_UNITS &&
+            (unit < PHASE_UNITS / BLOCK * BLOCK || PHASE_UNITS < BLOCK)) {
 @@ stream: rows that are not there | pocl | forward | kernels/tile_stream.cl
         if (i % SPLIT == q && i < count && unit < PHASE_UNITS) {
 =>

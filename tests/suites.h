@@ -4,12 +4,27 @@
 
 #include <check.h>
 
-#define SUITES(X)                                                                                  \
-    X(arrays)                                                                                      \
-    X(output)                                                                                      \
-    X(model)                                                                                       \
-    X(reference) X(judge) X(problem) X(algo) X(backward) X(projection) X(api) X(states) X(numbers) \
-        X(special) X(promises) X(invariance) X(samples) X(forward) X(cli)
+/* clang-format off */
+#define SUITES(X) \
+    X(arrays) \
+    X(output) \
+    X(model) \
+    X(reference) \
+    X(judge) \
+    X(problem) \
+    X(algo) \
+    X(backward) \
+    X(projection) \
+    X(api) \
+    X(states) \
+    X(numbers) \
+    X(special) \
+    X(promises) \
+    X(invariance) \
+    X(samples) \
+    X(forward) \
+    X(cli)
+/* clang-format on */
 
 #define SUITE_DECLARE(name) Suite *name##_suite(void);
 SUITES(SUITE_DECLARE)

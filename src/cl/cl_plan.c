@@ -283,7 +283,7 @@ static clrnn_status warm_up(struct cl_plan *plan) {
     struct engine_call call = {.params = config->params};
     call.params.batch = call.params.steps = call.params.rows_group = 1;
     call.params.work_vector = call.params.stride;
-    call.params.from_zero = 1; /* the work space stands in for the state, and holds nothing yet */
+    call.params.from_zero = 1;   /* the work space stands in for the state, and holds nothing yet */
     static const struct row row; /* no steps; it outlives the write */
     TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, sizeof row,
                                         &row, 0, NULL, NULL));
