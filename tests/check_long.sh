@@ -111,11 +111,11 @@ oclgrind() {
 #!/bin/sh
 # The options are those of a GPU's limits; groups interleave only with several threads, and the
 # check for uninitialised values needs code as written.
-out=$work/oclgrind/\$1.\$2.\$3
+out=$work/oclgrind/\$1.\$2.\$3\$4
 OCL_ICD_VENDORS=$icd OCLGRIND_CHECK_API=1 OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 \\
 OCLGRIND_MAX_WGSIZE=256 OCLGRIND_LOCAL_MEM_SIZE=32768 OCLGRIND_NUM_THREADS=2 \\
 OCLGRIND_BUILD_OPTIONS=-cl-opt-disable OCLGRIND_MAX_ERRORS=20 OCLGRIND_LOG="\$out.log" \\
-    timeout 900 "$build/oclgrind_cases" oclgrind "\$1" "\$2" "\$3" >"\$out.out" 2>&1 || echo failed >>"\$out.failed"
+    timeout 900 "$build/oclgrind_cases" oclgrind "\$1" "\$2" "\$3" \$4 >"\$out.out" 2>&1 || echo failed >>"\$out.failed"
 exit 0
 END
     chmod +x "$work/case"
@@ -124,6 +124,8 @@ END
             echo "gpu $cell $shape"
             echo "cpu $cell $shape"
         done
+        # WITH_CLBLAST=0 has none
+        ! "$build/clrnn" version | grep -q 'clblast: *yes' || echo "gpu $cell 0 clblast"
     done | xargs -P "$jobs" -L 1 "$work/case"
     status=0
     for out in "$work"/oclgrind/*.out; do

@@ -156,6 +156,16 @@ static size_t all_floats(const struct shape *shape) {
     return (size_t)shape->steps * state_floats(shape);
 }
 
+/* Our own, so that nothing of a library is judged; or CLBlast, to see the kernel that sets its biases.
+ * With so few inputs its sums are ours to the bit. */
+static int by_clblast;
+
+static clrnn_projection projection_on(const clrnn_context *context) {
+    return by_clblast && clrnn_context_engine(context) == CLRNN_ENGINE_OPENCL
+               ? CLRNN_PROJECTION_CLBLAST
+               : CLRNN_PROJECTION_OWN;
+}
+
 /* One for the projection, then one for all steps, or one that begins and one a step and phase. */
 static unsigned long long launches_of(const clrnn_net *net, const struct shape *shape,
                                       const char *algorithm) {
@@ -177,7 +187,7 @@ static struct result run(clrnn_context *context, const clrnn_net *net, const str
                                   .steps = shape->steps,
                                   .batch = shape->batch,
                                   .last_only = shape->last_only,
-                                  .projection = CLRNN_PROJECTION_OWN};
+                                  .projection = projection_on(context)};
     clrnn_forward_args args = {.x = tensor(x, 3, steps, batch, shape->inputs)};
     clrnn_plan *plan = NULL;
     clrnn_profile profile = {0};
@@ -279,8 +289,13 @@ static cl_device_type kind_of(const char *name) {
 int main(int argc, char **argv) {
     clrnn_context *device = NULL, *cpu = NULL;
     const clrnn_context_desc on_device = {.engine = CLRNN_ENGINE_OPENCL,
-                                          .device = argc > 1 ? argv[1] : "oclgrind"};
+                                          .device = argc > 1 ? argv[1] : "oclgrind",
+                                          /* the known answers of probe.cl run there too; llvmpipe
+                                           * flushes denormals and would be refused */
+                                          .strict = argc < 6 &&
+                                                    (argc < 2 || strcmp(argv[1], "oclgrind") == 0)};
     const clrnn_context_desc on_cpu = {.engine = CLRNN_ENGINE_CPU};
+    by_clblast = argc > 5 && strcmp(argv[5], "clblast") == 0;
     pretended = argc > 2 ? kind_of(argv[2]) : 0;
     require(clrnn_context_create(&device, &on_device), "device");
     require(clrnn_context_create(&cpu, &on_cpu), "cpu");
