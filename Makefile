@@ -4,6 +4,7 @@
 #   make demo         sets up what is missing, builds, runs a trained network on real data
 #   make check        sets up what is missing, builds, runs the tests
 #   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers
+#   make bench        times of whole forward passes, as a table
 #   make mutants      breaks the code on purpose and sees the tests fail
 #   make lint         format, layers, kernels by a second compiler
 #   make install      PREFIX, DESTDIR as in every GNU project
@@ -71,7 +72,7 @@ CLI_OBJECTS := $(call object,$(CLI_SOURCES))
 TEST_OBJECTS := $(call object,$(TEST_SOURCES))
 
 .DEFAULT_GOAL := all
-.PHONY: all check check-long demo deps lint mutants install uninstall clean dist format FORCE
+.PHONY: all bench check check-long demo deps lint mutants install uninstall clean dist format FORCE
 .SECONDARY:
 
 all: $(BUILD)/clrnn $(BUILD)/libclrnn.a $(BUILD)/libclrnn.so.$(SOVERSION) $(BUILD)/clrnn.pc
@@ -145,6 +146,10 @@ $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) -o $@
 
+$(BUILD)/forward_times: bench/forward_times.c $(BUILD)/libclrnn.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c11 -O2 -D_XOPEN_SOURCE=700 $(WARNINGS) -Iinclude $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
+
 # Samples see what users see: the public header and the library.
 $(BUILD)/numpy_lesson: tests/samples/numpy_lesson.c $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
@@ -193,6 +198,10 @@ check-long: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
 	$(Q)tests/check_long.sh $(BUILD)
 
+bench: set-up-demo
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/forward_times
+	$(Q)$(BUILD)/forward_times
+
 mutants: set-up-check
 	$(Q)tests/mutants.sh
 
@@ -200,7 +209,7 @@ lint: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
 	$(Q)tests/lint.sh $(BUILD)
 
-FORMATTED := $(wildcard include/*.h src/*.c src/*/*.c src/*/*.h kernels/*.cl tests/*.c tests/*.h tests/tools/*.c tests/samples/*.c)
+FORMATTED := $(wildcard include/*.h bench/*.c src/*.c src/*/*.c src/*/*.h kernels/*.cl tests/*.c tests/*.h tests/tools/*.c tests/samples/*.c)
 format:
 	$(Q)clang-format -i $(FORMATTED)
 
