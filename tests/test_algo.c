@@ -62,8 +62,7 @@ static struct problem problem_of(const struct cell *cell, int hidden, int batch)
                             .hidden = hidden,
                             .steps = 50,
                             .batch = batch,
-                            .has_projection = cell->words == cell->gates,
-                            .dense_rows = 1};
+                            .has_projection = cell->words == cell->gates};
 }
 
 START_TEST(refusals_are_the_committed_ones) {

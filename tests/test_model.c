@@ -6,6 +6,9 @@
 #define _GNU_SOURCE
 #endif
 
+#include "files.h"
+#include "suites.h"
+
 #include "clrnn.h"
 #include "io/arrays.h"
 #include "io/model.h"
@@ -16,39 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
-Suite *model_suite(void);
+enum { MAX_ARRAYS = 8 };
 
-enum { TEXT = 512, MAX_ARRAYS = 8 };
-
-static void expect_failure(clrnn_status got, clrnn_status status, const char *part) {
-    const clrnn_error *error = clrnn_last_error();
-    ck_assert_msg(got == status, "expected %s with \"%s\", got %s: %s", clrnn_status_name(status),
-                  part, clrnn_status_name(got), error->message);
-    ck_assert_msg(strstr(error->message, part) != NULL, "expected \"%s\" in \"%s\"", part,
-                  error->message);
-}
-
-#define EXPECT_OK(call)                                                                            \
-    ck_assert_msg((call) == CLRNN_STATUS_OK, "%s: %s", #call, clrnn_last_error()->message)
-
-#define COUNT(table) (int)(sizeof(table) / sizeof((table)[0]))
-
-static char folder[64];
-
-static const char *temporary(const char *name) {
-    static char path[TEXT];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static void make_folder(void) {
-    strcpy(folder, "/tmp/clrnn-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void remove_folder(void) {
-    unlink(temporary("m.npz"));
-    ck_assert_int_eq(rmdir(folder), 0);
+/* A test leaves nothing in its folder but the model that it saved. */
+static void close_folder(void) {
+    unlink(in_folder("m.npz"));
+    ck_assert_int_eq(count_files(), 0);
+    remove_folder();
 }
 
 static void expect_same_file(const char *a, const char *b) {
@@ -142,14 +119,14 @@ START_TEST(saves_what_it_loaded) {
     for (int i = 0; i < COUNT(files); i++) {
         clrnn_model *model;
         EXPECT_OK(clrnn_model_load(&model, files[i], CLRNN_NONLINEARITY_TANH));
-        EXPECT_OK(clrnn_model_save(model, temporary("m.npz")));
-        expect_same_file(files[i], temporary("m.npz"));
+        EXPECT_OK(clrnn_model_save(model, in_folder("m.npz")));
+        expect_same_file(files[i], in_folder("m.npz"));
         expect_failure(clrnn_model_save(model, "m.onnx"), CLRNN_STATUS_ARGUMENT,
                        "m.onnx: models are written as .npz, got .onnx");
         expect_failure(clrnn_model_save(model, "/dev/full"), CLRNN_STATUS_IO, "No space left");
         clrnn_model_free(model);
     }
-    remove_folder();
+    close_folder();
 }
 END_TEST
 
@@ -196,7 +173,7 @@ START_TEST(names_foreign_files) {
     clrnn_model *model = NULL;
     make_folder();
     char path[TEXT];
-    snprintf(path, sizeof path, "%s", temporary(foreign[_i].name));
+    snprintf(path, sizeof path, "%s", in_folder(foreign[_i].name));
     FILE *file = fopen(path, "wb");
     ck_assert_ptr_nonnull(file);
     ck_assert_uint_eq(fwrite(foreign[_i].bytes, 1, foreign[_i].size, file), foreign[_i].size);
@@ -204,7 +181,7 @@ START_TEST(names_foreign_files) {
     expect_failure(clrnn_model_load(&model, path, CLRNN_NONLINEARITY_TANH), CLRNN_STATUS_FORMAT,
                    foreign[_i].error);
     unlink(path);
-    remove_folder();
+    close_folder();
 }
 END_TEST
 
@@ -364,16 +341,16 @@ START_TEST(reads_models) {
     clrnn_model *model;
     clrnn_model *again;
     make_folder();
-    EXPECT_OK(clrnn_arrays_save(arrays, temporary("m.npz")));
-    EXPECT_OK(clrnn_model_load(&model, temporary("m.npz"), good[_i].nonlinearity));
+    EXPECT_OK(clrnn_arrays_save(arrays, in_folder("m.npz")));
+    EXPECT_OK(clrnn_model_load(&model, in_folder("m.npz"), good[_i].nonlinearity));
     check_good(model, _i);
-    EXPECT_OK(clrnn_model_save(model, temporary("m.npz")));
-    EXPECT_OK(clrnn_model_load(&again, temporary("m.npz"), good[_i].nonlinearity));
+    EXPECT_OK(clrnn_model_save(model, in_folder("m.npz")));
+    EXPECT_OK(clrnn_model_load(&again, in_folder("m.npz"), good[_i].nonlinearity));
     check_good(again, _i);
     clrnn_model_free(again);
     clrnn_model_free(model);
     clrnn_arrays_free(arrays);
-    remove_folder();
+    close_folder();
 }
 END_TEST
 

@@ -6,7 +6,6 @@
  */
 #include "algo/algo.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,12 +113,9 @@ static clrnn_status choose_projection(struct algo_config *config, const struct d
             "plan: projection clblast is not in this build (WITH_CLBLAST=0)");
     REQUIRE(!wanted || !device->strict, UNSUPPORTED,
             "plan: projection clblast cannot keep strict's promise of equal bits");
-    REQUIRE(!wanted || problem->dense_rows, UNSUPPORTED,
-            "plan: projection clblast needs x as one dense matrix");
     const int gpu = device->kind == DEVICE_GPU && device->has_clblast && !device->strict;
     const int automatic = problem->projection == CLRNN_PROJECTION_AUTO && gpu;
-    config->projection = wanted || (automatic && problem->dense_rows) ? CLRNN_PROJECTION_CLBLAST
-                                                                      : CLRNN_PROJECTION_OWN;
+    config->projection = wanted || automatic ? CLRNN_PROJECTION_CLBLAST : CLRNN_PROJECTION_OWN;
 out:
     return status;
 }
@@ -142,6 +138,7 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
     }
     config->algorithm = pair->name;
     config->cell = *cell;
+    config->batch = problem->batch;
     config->workers = device->kind == DEVICE_HOST ? 1 : device->compute_units;
     config->chunk_steps = CHUNK_STEPS;
     pair->tile->shape(&config->tile, &config->program, device, cell, problem->hidden, slices,
@@ -234,29 +231,38 @@ out:
     return status;
 }
 
+/* Weights, projection and memory of a pair that was laid out. */
+static clrnn_status complete(struct algo_config *config, const struct pair *pair,
+                             const struct device_desc *device, const struct problem *problem) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    pack_recurrence(config, problem);
+    if (problem->has_projection) {
+        TRY(lay_out_projection(config, pair, device, problem));
+    }
+    /* x_proj [T N][columns]; work: 5 vectors [N][stride], rows.cl has their list. T and N are at
+     * most 2^30 and a row 2^25 floats, so that only x_proj can pass what a size holds. */
+    const size_t floats = (size_t)problem->steps * (size_t)problem->batch;
+    REQUIRE(floats <= (SIZE_MAX >> 3) / (size_t)config->params.columns, MEMORY,
+            "plan: the projected input (T %d x N %d x %d floats) is more than memory can hold",
+            problem->steps, problem->batch, config->params.columns);
+    config->x_proj_bytes = sizeof(float) * floats * (size_t)config->params.columns;
+    config->work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)config->params.stride;
+    REQUIRE(device->max_alloc == 0 || algo_workspace_bytes(config) <= device->max_alloc, MEMORY,
+            "plan: the work space needs %zu bytes (projected input: T %d x N %d x %d floats), the "
+            "device allows %zu in one piece",
+            algo_workspace_bytes(config), problem->steps, problem->batch, config->params.columns,
+            device->max_alloc);
+out:
+    return status;
+}
+
 clrnn_status algo_configure(struct algo_config *out, const struct device_desc *device,
                             const struct problem *problem, const char *name) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct pair *pair = NULL;
     struct algo_config config;
     TRY(choose_pair(&config, &pair, device, problem, name));
-    pack_recurrence(&config, problem);
-    if (problem->has_projection) {
-        TRY(lay_out_projection(&config, pair, device, problem));
-    }
-    /* x_proj [T N][columns]; work: 5 vectors [N][stride], rows.cl has their list. T and N are at
-     * most 2^30 and a row 2^25 floats, so that only x_proj can pass what a size holds. */
-    size_t floats = (size_t)problem->steps * (size_t)problem->batch;
-    REQUIRE(floats <= (SIZE_MAX >> 3) / (size_t)config.params.columns, MEMORY,
-            "plan: the projected input (T %d x N %d x %d floats) is more than memory can hold",
-            problem->steps, problem->batch, config.params.columns);
-    config.x_proj_bytes = sizeof(float) * floats * (size_t)config.params.columns;
-    config.work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)config.params.stride;
-    REQUIRE(device->max_alloc == 0 || algo_workspace_bytes(&config) <= device->max_alloc, MEMORY,
-            "plan: the work space needs %zu bytes (projected input: T %d x N %d x %d floats), the "
-            "device allows %zu in one piece",
-            algo_workspace_bytes(&config), problem->steps, problem->batch, config.params.columns,
-            device->max_alloc);
+    TRY(complete(&config, pair, device, problem));
     *out = config;
 out:
     return status;
@@ -270,7 +276,7 @@ void algo_explain(clrnn_algorithm_info *out, size_t index, const struct device_d
     if (!lay_out(&config, &pairs[index], device, problem, out->reason, sizeof out->reason)) {
         return;
     }
-    if (algo_configure(&config, device, problem, out->name) == CLRNN_STATUS_OK) {
+    if (complete(&config, &pairs[index], device, problem) == CLRNN_STATUS_OK) {
         out->allowed = 1;
         snprintf(out->reason, sizeof out->reason, "%s", config.reason);
     } else {

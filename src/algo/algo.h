@@ -35,7 +35,6 @@ struct problem {
     int reverse;
     int has_projection; /* 0: x_proj is given (backward recurrences) */
     int transposed;     /* 1: W_hh is packed transposed */
-    int dense_rows;     /* 1: x is one dense matrix of T N rows in its own order */
     clrnn_projection projection;
 };
 
@@ -77,6 +76,7 @@ struct algo_tile {
 
 struct algo_config {
     const char *algorithm; /* "single/panel" */
+    int batch;             /* rows of a call at most */
     char reason[192];
     struct cell cell;
     struct algo_tile tile, projection_tile;

@@ -1,6 +1,7 @@
 /* cl_context.c: opening a device, and waiting for it. */
 #include "cl/cl_internal.h"
 #include "cl/cl_plan.h"
+#include "core/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,17 +123,11 @@ out:
     return status;
 }
 
-static uint64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Polls, with sleeps that grow from 20 us to 1 ms. */
 static clrnn_status wait_until(struct cl_engine_context *context, cl_event event,
                                const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const uint64_t start = now_ms();
+    const double deadline = clock_us() + 1e3 * (double)context->timeout_ms;
     long pause_ns = 20000;
     for (;;) {
         cl_int state = CL_COMPLETE;
@@ -146,7 +141,7 @@ static clrnn_status wait_until(struct cl_engine_context *context, cl_event event
         if (state == CL_COMPLETE) {
             break;
         }
-        if (now_ms() - start > context->timeout_ms) {
+        if (clock_us() > deadline) {
             context->poisoned = 1;
         }
         REQUIRE(!context->poisoned, TIMEOUT, "%s: %s did not finish within %llu ms", what,

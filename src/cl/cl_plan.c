@@ -7,11 +7,11 @@
  * comes back to the host.
  */
 #include "cl/cl_plan.h"
+#include "core/clock.h"
 #include "core/tensor.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Arguments of every kernel: see KERNEL_ARRAYS in kernels/rows.cl. */
 enum {
@@ -195,29 +195,35 @@ out:
     return status;
 }
 
+/* One of the kernels that make x_proj. */
+static clrnn_status run_projection(struct cl_plan *plan, cl_kernel kernel,
+                                   const struct engine_call *call, cl_mem x,
+                                   const size_t groups[2]) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    TRY(bind(kernel, call, plan->work, plan->work, plan->work)); /* it has no use for them */
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
+    TRY(enqueue(plan, kernel, groups, plan->config.projection_tile.items, 0, 0));
+out:
+    return status;
+}
+
 static clrnn_status project(struct cl_plan *plan, const struct engine_call *call, cl_mem x) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->config;
-    const struct cl_state *state = call->state;
-    const int items = config->projection_tile.items;
-    size_t groups[2];
+    size_t groups[2] = {BIAS_GROUPS, 1};
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
         const size_t m = (size_t)call->steps * (size_t)call->batch;
         const clrnn_tensor *tensor = call->x.tensor;
-        TRY(bind(plan->projection_bias, call, state->buffer, plan->work, plan->work));
-        TRY_CL("forward", clSetKernelArg(plan->projection_bias, ARG_X, sizeof x, &x));
-        TRY(enqueue(plan, plan->projection_bias,
-                    (const size_t[2]){m < BIAS_GROUPS ? m : BIAS_GROUPS, 1}, items, 0, 0));
+        groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
+        TRY(run_projection(plan, plan->projection_bias, call, x, groups));
         TRY(cl_gemm(plan->context->queue, m, (size_t)config->params.columns,
                     (size_t)config->params.inputs, x,
                     tensor->buffer != NULL ? tensor->offset / sizeof(float) : 0, plan->w_ih,
                     plan->x_proj));
     } else {
-        TRY(bind(plan->projection, call, state->buffer, plan->work, plan->work));
-        TRY_CL("forward", clSetKernelArg(plan->projection, ARG_X, sizeof x, &x));
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
                            call->steps, call->batch);
-        TRY(enqueue(plan, plan->projection, groups, items, 0, 0));
+        TRY(run_projection(plan, plan->projection, call, x, groups));
     }
 out:
     return status;
@@ -255,18 +261,12 @@ out:
     return status;
 }
 
-static double now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
 /* With profiling on: waits, and gives the time since *since. */
 static clrnn_status lap(struct cl_plan *plan, double *since, double *out) {
     clrnn_status status = CLRNN_STATUS_OK;
     if (plan->context->profile) {
         TRY(cl_wait(plan->context, "forward"));
-        const double now = now_us();
+        const double now = clock_us();
         *out += now - *since;
         *since = now;
     }
@@ -292,15 +292,10 @@ static clrnn_status warm_up(struct cl_plan *plan) {
         TRY(enqueue(plan, plan->launches[i], groups, config->tile.items, 0, 0));
     }
     if (plan->projection != NULL) {
-        TRY(bind(plan->projection, &call, plan->work, plan->work, plan->work));
-        TRY_CL("plan", clSetKernelArg(plan->projection, ARG_X, sizeof plan->work, &plan->work));
-        TRY(enqueue(plan, plan->projection, groups, config->projection_tile.items, 0, 0));
+        TRY(run_projection(plan, plan->projection, &call, plan->work, groups));
     }
     if (plan->projection_bias != NULL) {
-        TRY(bind(plan->projection_bias, &call, plan->work, plan->work, plan->work));
-        TRY_CL("plan",
-               clSetKernelArg(plan->projection_bias, ARG_X, sizeof plan->work, &plan->work));
-        TRY(enqueue(plan, plan->projection_bias, groups, config->projection_tile.items, 0, 0));
+        TRY(run_projection(plan, plan->projection_bias, &call, plan->work, groups));
         /* its own weights stand in for x: one row of as many floats is there */
         TRY(cl_gemm(plan->context->queue, 1, (size_t)config->params.columns,
                     (size_t)config->params.inputs, plan->w_ih, 0, plan->w_ih, plan->x_proj));
@@ -317,13 +312,12 @@ clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *c
     REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
     plan->context = context;
     plan->config = *config;
-    plan->batch = (int)(config->work_bytes / sizeof(float) / 5 / (size_t)config->params.stride);
     TRY(cl_check_alive(plan->context));
     if (plan->context->strict && !plan->context->probed) {
         TRY(cl_probe(plan->context));
         plan->context->probed = 1;
     }
-    const size_t table = (size_t)plan->batch * sizeof(struct row);
+    const size_t table = (size_t)config->batch * sizeof(struct row);
     TRY(cl_buffer_make(&plan->rows, plan->context, CL_MEM_READ_ONLY, table, NULL, "the row table"));
     TRY(upload_weights(plan, net));
     TRY(make_workspace(plan, workspace));
@@ -348,7 +342,7 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     TRY(cl_check_alive(context));
     TRY(cl_check_call(plan, call));
     memset(&plan->profile, 0, sizeof plan->profile);
-    const double start = now_us();
+    const double start = clock_us();
     double since = start;
     if (call->num_wait > 0) {
         TRY_CL("forward",
@@ -386,7 +380,7 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
         TRY_CL("forward", clFlush(context->queue));
     }
     TRY(lap(plan, &since, &plan->profile.transfer_us));
-    plan->profile.total_us = now_us() - start;
+    plan->profile.total_us = clock_us() - start;
 out:
     if (enqueued && status != CLRNN_STATUS_OK) {
         cl_settle(context, &status); /* what was enqueued may still read the caller's arrays */

@@ -20,7 +20,6 @@ struct stage {
 struct cl_plan {
     struct cl_engine_context *context;
     struct algo_config config;
-    int batch; /* at most */
     cl_kernel launches[ALGO_LAUNCHES];
     cl_kernel projection, projection_bias;
     cl_mem w_hh, w_ih, b_ih, b_hh;

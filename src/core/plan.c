@@ -18,7 +18,6 @@ struct problem plan_problem(const clrnn_net *net, const clrnn_plan_desc *desc) {
                             .batch = desc->batch,
                             .reverse = net->desc.direction == CLRNN_DIRECTION_REVERSE,
                             .has_projection = 1,
-                            .dense_rows = 1,
                             .projection = desc->projection};
 }
 

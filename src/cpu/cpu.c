@@ -4,6 +4,7 @@
  * Host arrays are used where they lie. What a plan needs is reserved when it is opened: a forward
  * allocates nothing.
  */
+#include "core/clock.h"
 #include "core/engine.h"
 #include "core/tensor.h"
 #include "cpu/cpu_kernels.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct cpu_context {
     const char *isa;
@@ -26,7 +26,6 @@ struct cpu_plan {
     const struct cpu_kernels *kernels, *projection;
     struct engine_weights weights;
     float *x_proj, *work;
-    size_t x_proj_floats;
     clrnn_profile profile;
 };
 
@@ -96,8 +95,7 @@ static clrnn_status plan_open(void **out, void *device, const struct algo_config
                 config->projection_tile.variant);
     }
     TRY(engine_pack(&plan->weights, config, net));
-    plan->x_proj_floats = config->x_proj_bytes / sizeof(float);
-    plan->x_proj = cpu_state_floats(plan->x_proj_floats);
+    plan->x_proj = cpu_state_floats(config->x_proj_bytes / sizeof(float));
     plan->work = cpu_state_floats(config->work_bytes / sizeof(float));
     REQUIRE(plan->x_proj && plan->work, MEMORY, "plan: out of memory for %zu bytes of work space",
             config->x_proj_bytes + config->work_bytes);
@@ -106,12 +104,6 @@ static clrnn_status plan_open(void **out, void *device, const struct algo_config
 out:
     plan_close(plan);
     return status;
-}
-
-static double now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
 static void launch(const struct cpu_plan *plan, const struct engine_call *call, cpu_kernel *kernel,
@@ -127,10 +119,11 @@ static void launch(const struct cpu_plan *plan, const struct engine_call *call, 
     float *y = call->y.tensor != NULL ? tensor_host(call->y.tensor) : NULL;
     float *cells = call->cells.tensor != NULL ? tensor_host(call->cells.tensor) : NULL;
     algo_launch_groups(groups, &plan->config, what, tile, call->steps, call->batch);
-    for (size_t block = 0; block < groups[0]; block++) {
-        for (size_t rows = 0; rows < groups[1]; rows++) {
+    /* blocks outside: the weights of one are used for all rows while they are in the cache */
+    for (size_t block = 0; block < groups[1]; block++) {
+        for (size_t rows = 0; rows < groups[0]; rows++) {
             kernel(call->params, call->rows, x, w, b, state->values, work, y, cells, first, second,
-                   (int)block, (int)rows);
+                   (int)rows, (int)block);
         }
     }
 }
@@ -156,7 +149,7 @@ static clrnn_status plan_run(void *engine_plan, const struct engine_call *call) 
     const struct algo_config *config = &plan->config;
     struct cpu_state *state = call->state;
     const int timed = plan->context->profile;
-    const double start = timed ? now_us() : 0;
+    const double start = timed ? clock_us() : 0;
     TRY(cpu_state_check_call(call, "cpu"));
     cpu_state_load(state, call, call->h_0, 0);
     cpu_state_load(state, call, call->c_0, call->state_words);
@@ -166,7 +159,7 @@ static clrnn_status plan_run(void *engine_plan, const struct engine_call *call) 
     } else {
         copy_projected(plan, call);
     }
-    const double projected = timed ? now_us() : 0;
+    const double projected = timed ? clock_us() : 0;
     for (int first = 0; first < call->steps; first += config->chunk_steps) {
         const int rest = call->steps - first;
         const int count = rest < config->chunk_steps ? rest : config->chunk_steps;
@@ -178,7 +171,7 @@ static clrnn_status plan_run(void *engine_plan, const struct engine_call *call) 
     cpu_state_store(state, call, call->h_n, 0);
     cpu_state_store(state, call, call->c_n, call->state_words);
     if (timed) {
-        const double end = now_us();
+        const double end = clock_us();
         plan->profile = (clrnn_profile){.projection_us = projected - start,
                                         .recurrence_us = end - projected,
                                         .total_us = end - start};

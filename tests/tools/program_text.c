@@ -102,8 +102,7 @@ static void write_cell(const struct cell *cell) {
                                                              .steps = 3,
                                                              .batch = batches[n],
                                                              .has_projection = !backward,
-                                                             .transposed = backward,
-                                                             .dense_rows = 1});
+                                                             .transposed = backward});
             }
         }
     }
