@@ -23,7 +23,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 WITH_CLBLAST ?= 1
 BUILD ?= build
-VERSION := 0.1.0
+VERSION := 0.2.0
 SOVERSION := 0
 COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
@@ -34,7 +34,7 @@ PKG_CONFIG ?= pkg-config
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror -Wno-unknown-warning-option -Wno-format-truncation
 CLRNN_CFLAGS := -std=c11 -O2 -g -D_XOPEN_SOURCE=700 -ffp-contract=off $(WARNINGS) -Iinclude -Isrc \
 	-Ikernels -I$(BUILD)/gen -fPIC -fvisibility=hidden -DCLRNN_BUILD -pthread
-CLRNN_LIBS := -lOpenCL -lzip -lm -pthread
+CLRNN_LIBS := -lOpenCL -lzip -ljansson -lm -pthread
 ifneq ($(WITH_CLBLAST),0)
 CLRNN_CFLAGS += -DWITH_CLBLAST
 CLRNN_LIBS += -lclblast
@@ -63,7 +63,12 @@ ISA_FLAGS_base :=
 ISA_FLAGS_v3 := -march=x86-64-v3
 ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
 VARIANTS := 0 1 2
-CELLS := $(patsubst kernels/cell_%.cl,%,$(wildcard kernels/cell_*.cl)) project
+# Not a user's own cells, which are OpenCL C; one file may be two cells.
+CELLS := $(filter-out custom custom_end,$(patsubst kernels/cell_%.cl,%,$(wildcard kernels/cell_*.cl))) \
+	lstm_projected project
+CELL_FILE_lstm_projected := lstm
+CELL_FLAGS_lstm_projected := -DLSTM_PROJECTED
+CELL_FLAGS_project := -DCELL_IS_PROJECTION
 CPU_NAMES := $(foreach c,$(CELLS),$(foreach i,$(ISAS),$(foreach v,$(VARIANTS),$(c).$(i).$(v))))
 CPU_OBJECTS := $(CPU_NAMES:%=$(BUILD)/obj/kernels/%.o)
 
@@ -118,8 +123,8 @@ $(BUILD)/obj/kernels/%.o: src/cpu/cpu_kernels.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CLRNN_CFLAGS) -Wno-unused-parameter -Wno-unused-function $(CPPFLAGS) $(CFLAGS) \
 	$(ISA_FLAGS_$(call part,$*,2)) -DCELL_NAME=$(call part,$*,1) -DISA=$(call part,$*,2) \
-	-DPANEL_VARIANT=$(call part,$*,3) $(if $(filter project,$(call part,$*,1)),-DCELL_IS_PROJECTION) \
-	-DCELL_FILE='"cell_$(call part,$*,1).cl"' -MMD -MP -c $< -o $@
+	-DPANEL_VARIANT=$(call part,$*,3) $(CELL_FLAGS_$(call part,$*,1)) \
+	-DCELL_FILE='"cell_$(or $(CELL_FILE_$(call part,$*,1)),$(call part,$*,1)).cl"' -MMD -MP -c $< -o $@
 
 # ---- linking ----
 $(BUILD)/libclrnn.a: $(LIB_OBJECTS)
@@ -133,9 +138,9 @@ $(BUILD)/libclrnn.so.$(SOVERSION): $(LIB_OBJECTS)
 
 $(BUILD)/clrnn: $(CLI_OBJECTS) $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -ljansson -lmd -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -lmd -o $@
 
-$(BUILD)/check_clrnn: $(TEST_OBJECTS) $(BUILD)/obj/src/cli/problem.o $(BUILD)/obj/src/cli/suggest.o $(BUILD)/libclrnn.a
+$(BUILD)/check_clrnn: $(TEST_OBJECTS) $(patsubst %,$(BUILD)/obj/src/cli/%.o,problem problem_acts problem_values generate suggest) $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
 
@@ -157,7 +162,7 @@ $(BUILD)/numpy_lesson: tests/samples/numpy_lesson.c $(BUILD)/libclrnn.a
 
 $(BUILD)/clrnn.pc: FORCE
 	$(Q)mkdir -p $(@D)
-	$(Q)printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: clrnn\nDescription: recurrent networks on any OpenCL device\nVersion: %s\nRequires: OpenCL\nRequires.private: libzip\nLibs: -L$${libdir} -lclrnn\nLibs.private: %s\nCflags: -I$${includedir}\n' \
+	$(Q)printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: clrnn\nDescription: recurrent networks on any OpenCL device\nVersion: %s\nRequires: OpenCL\nRequires.private: libzip, jansson\nLibs: -L$${libdir} -lclrnn\nLibs.private: %s\nCflags: -I$${includedir}\n' \
 	'$(PREFIX)' '$(VERSION)' '$(CLRNN_LIBS)' > $@
 
 # ---- setting up ----

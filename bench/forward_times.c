@@ -61,11 +61,12 @@ static float *values(size_t count, float limit) {
 
 static clrnn_net *net_of(const struct shape *s) {
     clrnn_net *net = NULL;
-    const int64_t rows = (int64_t)clrnn_cell_gates(s->cell) * s->hidden;
+    const clrnn_net_desc desc = {.inputs = s->inputs,
+                                 .layer = {.cell = s->cell, .hidden = s->hidden}};
+    const int64_t rows = (int64_t)clrnn_layer_gates(&desc.layer) * s->hidden;
     const float limit = 1.0f / sqrtf((float)s->hidden);
     float *ih = values((size_t)(rows * s->inputs), limit);
     float *hh = values((size_t)(rows * s->hidden), limit);
-    const clrnn_net_desc desc = {.cell = s->cell, .inputs = s->inputs, .hidden = s->hidden};
     const clrnn_tensor w_ih = {.data = ih, .rank = 2, .shape = {rows, s->inputs}};
     const clrnn_tensor w_hh = {.data = hh, .rank = 2, .shape = {rows, s->hidden}};
     must(clrnn_net_create(&net, &desc));

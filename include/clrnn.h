@@ -2,7 +2,7 @@
  * clrnn.h: recurrent networks (RNN, LSTM, GRU) on any OpenCL device, and on the CPU.
  *
  *     context   a device and its queue, or the CPU            clrnn_context_create
- *     net       shapes and weights of one recurrent layer     clrnn_net_create, clrnn_net_set_weight
+ *     net       shapes and weights of a stack of layers       clrnn_net_create, clrnn_net_set_weight
  *     plan      one way to run a net at up to T x N           clrnn_plan_create
  *     state     h and c of many streams, kept on the device   clrnn_state_create
  *     forward   x (and a state) in, y (and the state) out     clrnn_forward
@@ -12,8 +12,9 @@
  *
  * Rules that hold everywhere:
  *   - A zeroed field of a struct means its default; `clrnn_net_desc desc = {0};` is always valid.
- *   - Sizes: T time steps, N rows of the batch, I input features, H hidden features,
- *     G gates (rnn 1, gru 3, lstm 4). The out parameter comes first. free(NULL) does nothing.
+ *   - Sizes: T time steps, N rows of the batch, I input features, H hidden features, P projected
+ *     features, F output features, L layers, D directions, G gates (rnn 1, gru 3, lstm 4). The out
+ *     parameter comes first. free(NULL) does nothing.
  *   - A function that can fail returns clrnn_status; clrnn_last_error() has the message with the
  *     numbers. After ARGUMENT, SHAPE and UNSUPPORTED nothing was changed; after a failure of the
  *     device a state may be. Everything can still be freed.
@@ -23,7 +24,7 @@
  *   - The library never prints, never exits, reads no environment variable, installs no signal
  *     handler and never finishes a queue that you gave it.
  *
- * What it does not do: training, stacks of layers and whole models (embedding, dense) are not here.
+ * What it does not do: training and whole models (embedding, dense) are not here.
  */
 #ifndef CLRNN_H
 #define CLRNN_H
@@ -47,7 +48,7 @@ extern "C" {
 #endif
 
 #define CLRNN_VERSION_MAJOR 0
-#define CLRNN_VERSION_MINOR 1
+#define CLRNN_VERSION_MINOR 2
 #define CLRNN_VERSION_PATCH 0
 
 /* ---- status ---------------------------------------------------------------------------------- */
@@ -84,7 +85,7 @@ CLRNN_API const clrnn_error *clrnn_last_error(void);
 CLRNN_API const char *clrnn_status_name(clrnn_status status); /* "OK", "ARGUMENT", ... */
 CLRNN_API const char *clrnn_status_text(clrnn_status status);
 
-/* "0.1.0" and what is built in, one "key: value" line each, in static memory. */
+/* "0.2.0" and what is built in, one "key: value" line each, in static memory. */
 CLRNN_API const char *clrnn_version(void);
 CLRNN_API const char *clrnn_build_info(void);
 
@@ -181,7 +182,8 @@ CLRNN_API const clrnn_device_info *clrnn_context_device(const clrnn_context *con
 typedef enum clrnn_cell {
     CLRNN_CELL_RNN = 0, /* h = act(W_ih x + b_ih + W_hh h + b_hh) */
     CLRNN_CELL_LSTM,    /* gates i, f, g, o */
-    CLRNN_CELL_GRU      /* gates r, z, n */
+    CLRNN_CELL_GRU,     /* gates r, z, n */
+    CLRNN_CELL_CUSTOM   /* your own, in OpenCL C: see clrnn_layer_desc.source */
 } clrnn_cell;
 
 typedef enum clrnn_reset {
@@ -189,43 +191,145 @@ typedef enum clrnn_reset {
     CLRNN_RESET_BEFORE     /* n = tanh(gx_n + W_hn (r h) + b_hn): ONNX's default */
 } clrnn_reset;
 
-typedef enum clrnn_nonlinearity {
-    CLRNN_NONLINEARITY_TANH = 0,
-    CLRNN_NONLINEARITY_RELU
-} clrnn_nonlinearity;
-
 typedef enum clrnn_direction {
     CLRNN_DIRECTION_FORWARD = 0,
-    CLRNN_DIRECTION_REVERSE /* each row from its last valid step to its first */
+    CLRNN_DIRECTION_REVERSE, /* each row from its last valid step to its first */
+    CLRNN_DIRECTION_BIDIRECTIONAL
 } clrnn_direction;
 
-CLRNN_API const char *clrnn_cell_name(clrnn_cell cell); /* "rnn", "lstm", "gru" */
-CLRNN_API int clrnn_cell_gates(clrnn_cell cell);        /* G: 1, 4, 3 */
+/* How a bidirectional layer joins its forward f and its reverse r. */
+typedef enum clrnn_merge {
+    CLRNN_MERGE_CONCAT = 0, /* [f, r]: features 2 x */
+    CLRNN_MERGE_SUM,        /* f + r */
+    CLRNN_MERGE_MUL,        /* f r */
+    CLRNN_MERGE_AVE         /* (f + r) / 2 */
+} clrnn_merge;
 
-typedef struct clrnn_net clrnn_net;
+typedef enum clrnn_bias {
+    CLRNN_BIAS_DOUBLE = 0, /* bias_ih and bias_hh */
+    CLRNN_BIAS_SINGLE,     /* bias_ih */
+    CLRNN_BIAS_NONE
+} clrnn_bias;
+
+/* An lstm with one gate less: the weights of the coupled gate are there and not used. */
+typedef enum clrnn_couple {
+    CLRNN_COUPLE_NONE = 0,
+    CLRNN_COUPLE_FORGET, /* f = 1 - i: ONNX's input_forget */
+    CLRNN_COUPLE_INPUT   /* i = 1 - f: CIFG as in TensorFlow and TFLite */
+} clrnn_couple;
+
+/* X(NAME, value, name, parameters, alpha, beta): how many parameters it takes, and their defaults.
+ * Formulas: kernels/activation.cl. */
+#define CLRNN_ACT_LIST(X)                                                                          \
+    X(TANH, 1, "tanh", 0, 0.0f, 0.0f)                                                              \
+    X(SIGMOID, 2, "sigmoid", 0, 0.0f, 0.0f)                                                        \
+    X(RELU, 3, "relu", 0, 0.0f, 0.0f)                                                              \
+    X(LINEAR, 4, "linear", 0, 0.0f, 0.0f)                                                          \
+    X(HARD_SIGMOID, 5, "hard_sigmoid", 2, 0.2f, 0.5f) /* max(0, min(1, alpha x + beta)) */         \
+    X(ELU, 6, "elu", 1, 1.0f, 0.0f)                   /* x; below 0 alpha (e^x - 1) */             \
+    X(SELU, 7, "selu", 2, 1.67326319217681884765625f, 1.05070102214813232421875f)                  \
+    X(SOFTSIGN, 8, "softsign", 0, 0.0f, 0.0f)                  /* x / (1 + |x|) */                 \
+    X(SOFTPLUS, 9, "softplus", 0, 0.0f, 0.0f)                  /* log(1 + e^x) */                  \
+    X(LEAKY_RELU, 10, "leaky_relu", 1, 0.01f, 0.0f)            /* x; below 0 alpha x */            \
+    X(THRESHOLDED_RELU, 11, "thresholded_relu", 1, 1.0f, 0.0f) /* x above alpha, else 0 */         \
+    X(AFFINE, 12, "affine", 2, 1.0f, 0.0f)                     /* alpha x + beta */                \
+    X(SCALED_TANH, 13, "scaled_tanh", 2, 1.0f, 1.0f)           /* alpha tanh(beta x) */            \
+    X(GELU, 14, "gelu", 0, 0.0f, 0.0f)                         /* x (1 + erf(x / sqrt 2)) / 2 */   \
+    X(GELU_TANH, 15, "gelu_tanh", 0, 0.0f, 0.0f)               /* its approximation by tanh */     \
+    X(SWISH, 16, "swish", 1, 1.0f, 0.0f)                       /* x sigmoid(alpha x) */            \
+    X(EXPONENTIAL, 17, "exponential", 0, 0.0f, 0.0f)                                               \
+    X(RELU6, 18, "relu6", 0, 0.0f, 0.0f)             /* max(0, min(6, x)) */                       \
+    X(CELU, 19, "celu", 1, 1.0f, 0.0f)               /* x; below 0 alpha (e^(x / alpha) - 1) */    \
+    X(HARD_TANH, 20, "hard_tanh", 0, 0.0f, 0.0f)     /* max(-1, min(1, x)) */                      \
+    X(LOG_SIGMOID, 21, "log_sigmoid", 0, 0.0f, 0.0f) /* -log(1 + e^-x) */                          \
+    X(MISH, 22, "mish", 0, 0.0f, 0.0f)               /* x tanh(softplus(x)) */
+
+typedef enum clrnn_act {
+    CLRNN_ACT_DEFAULT = 0, /* the cell's own; in the reverse direction: as forward */
+#define CLRNN_ACT_ENUM(name, value, text, parameters, alpha, beta) CLRNN_ACT_##name = value,
+    CLRNN_ACT_LIST(CLRNN_ACT_ENUM)
+#undef CLRNN_ACT_ENUM
+        CLRNN_ACT_CUSTOM = 1000 /* your own, in OpenCL C */
+} clrnn_act;
+
+CLRNN_API const char *clrnn_act_name(clrnn_act act);  /* "tanh", "default", "custom" */
+CLRNN_API clrnn_act clrnn_act_find(const char *name); /* DEFAULT if there is none ("silu": SWISH) */
+
+typedef struct clrnn_activation {
+    clrnn_act kind;
+    int parameters; /* how many of alpha, beta are given: 0 .. 2; the others have their defaults */
+    float alpha, beta;
+    /* CUSTOM: statements in OpenCL C 1.2 that change the vector `real x`, from `float alpha, beta`
+     * and the functions of kernels/activation.cl: "x = x * act_sigmoid(x, 0.0f, 0.0f);" */
+    const char *source;
+} clrnn_activation;
+
+enum {
+    CLRNN_MAX_ACTS = 5,
+    CLRNN_MAX_GATES = 4 /* of a custom cell */
+};
+
+typedef struct clrnn_layer_desc {
+    clrnn_cell cell;
+    clrnn_reset reset; /* gru */
+    clrnn_direction direction;
+    clrnn_merge merge; /* bidirectional */
+    clrnn_bias bias;
+    int hidden;          /* H, 1 .. 2^20 */
+    int projection;      /* lstm: P < H, h = W_hr m with m = o act(c); 0: none */
+    int peepholes;       /* lstm: 1: i and f see the old c, o the new one */
+    clrnn_couple couple; /* lstm */
+    float forget_bias;   /* lstm: added to what f's activation takes */
+    float gate_clip;     /* > 0: holds what gates' activations take in +-gate_clip (ONNX's clip) */
+    float cell_clip;     /* lstm: > 0: holds c in +-cell_clip (cuDNN's and TFLite's clip) */
+    int zero_masked; /* 1: a masked step gives 0, not the output before (zero_output_for_mask) */
+    /* [forward, reverse][slot]; slots: rnn h; lstm i, f, g, o, h (of c); gru r, z, n */
+    clrnn_activation acts[2][CLRNN_MAX_ACTS];
+    /* CUSTOM: gates G and arrays of state (1: h, 2: h and c), and statements in OpenCL C 1.2 that
+     * change `real h` (and `real c`) from gx[G] = W_ih x + b_ih and gh[G] = W_hh h + b_hh. They run on
+     * an OpenCL device alone, within the same kernels as other cells:
+     *     "real f = act_sigmoid(gx[0] + gh[0], 0.0f, 0.0f);
+     *      h = FMA(f, h, (R(1.0f) - f) * act_tanh(FMA(f, gh[1], gx[1]), 0.0f, 0.0f));" */
+    int gates, states;
+    const char *source;
+} clrnn_layer_desc;
 
 typedef struct clrnn_net_desc {
-    clrnn_cell cell;
-    clrnn_reset reset;               /* gru */
-    clrnn_nonlinearity nonlinearity; /* rnn */
-    clrnn_direction direction;
-    int inputs; /* I, 1 .. 2^20 */
-    int hidden; /* H, 1 .. 2^20 */
+    int inputs;                     /* I, 1 .. 2^20 */
+    int num_layers;                 /* L; 0: 1 */
+    clrnn_layer_desc layer;         /* every layer, where `layers` is NULL */
+    const clrnn_layer_desc *layers; /* [num_layers], from the input to the output; copied */
 } clrnn_net_desc;
 
-/* A net of one layer and one direction. It needs no context. */
+CLRNN_API const char *clrnn_cell_name(clrnn_cell cell);         /* "rnn", "lstm", "gru", "custom" */
+CLRNN_API int clrnn_layer_gates(const clrnn_layer_desc *layer); /* G: 1, 4, 3, or its own */
+CLRNN_API int clrnn_layer_directions(const clrnn_layer_desc *layer); /* D: 1 or 2 */
+CLRNN_API int clrnn_layer_states(const clrnn_layer_desc *layer);     /* 1: h; 2: h and c */
+/* Features of one direction's h: P or H. Features of the layer's output: of both, merged. */
+CLRNN_API int clrnn_layer_width(const clrnn_layer_desc *layer);
+CLRNN_API int clrnn_layer_outputs(const clrnn_layer_desc *layer);
+
+/* A stack of layers: each takes the output of the one below, all steps of it. It needs no context. */
+typedef struct clrnn_net clrnn_net;
+/* Errors: ARGUMENT, SHAPE. */
 CLRNN_API clrnn_status clrnn_net_create(clrnn_net **out, const clrnn_net_desc *desc);
 CLRNN_API void clrnn_net_free(clrnn_net *net);
+/* num_layers and layers are always set in it. */
 CLRNN_API const clrnn_net_desc *clrnn_net_get_desc(const clrnn_net *net);
-/* Names and shapes are PyTorch's: weight_ih_l0 [G H][I], weight_hh_l0 [G H][H], bias_ih_l0 [G H],
- * bias_hh_l0 [G H] (of a reverse layer with _reverse behind). Gate order i,f,g,o and r,z,n.
- * float32 or float64 in host memory; copied. A bias that is never set is 0; both weights must be
- * set before the first plan. Errors: ARGUMENT (name), SHAPE. */
+/* Names and shapes are PyTorch's, for layer k of a forward direction:
+ *     weight_ih_lk [G H][features below]   weight_hh_lk [G H][P or H]   weight_hr_lk [P][H]
+ *     bias_ih_lk [G H]                     bias_hh_lk [G H]
+ *     weight_ci_lk, weight_cf_lk, weight_co_lk [H]: peepholes
+ * with _reverse behind for a reverse direction. Gate order i,f,g,o and r,z,n. float32 or float64 in
+ * host memory; copied. A bias that is never set is 0; all others must be set before the first plan.
+ * Errors: ARGUMENT (no such name in this net), SHAPE. */
 CLRNN_API clrnn_status clrnn_net_set_weight(clrnn_net *net, const char *name,
                                             const clrnn_tensor *value);
 /* A view of the net's own float32 copy, valid until the net is changed or freed. */
 CLRNN_API clrnn_status clrnn_net_get_weight(clrnn_tensor *out, const clrnn_net *net,
                                             const char *name);
+/* The names, in PyTorch's order: layer by layer, forward first. NULL past the last one. */
+CLRNN_API const char *clrnn_net_weight_name(const clrnn_net *net, size_t index);
 
 /* ---- plans ----------------------------------------------------------------------------------- */
 
@@ -241,20 +345,24 @@ typedef struct clrnn_plan_desc {
     const char *algorithm; /* NULL: chosen; else "single/panel", "single/stream", "step/stream" */
     int steps;             /* the most steps T of a call, 1 .. 2^30 */
     int batch;             /* the most rows N of a call, 1 .. 2^30 */
-    int batch_first;       /* 1: x is [N][T][I] and y [N][T][H]; 0: [T][N][I] and [T][N][H] */
-    int last_only;         /* 1: y is [N][H], the final state of each row */
+    int batch_first;       /* 1: x is [N][T][I] and y [N][T][F]; 0: [T][N][I] and [T][N][F] */
     clrnn_projection projection; /* CLBLAST, on GPUs AUTO too, takes an x in a buffer only dense */
+    /* Steps of a piece: each layer works through time piece by piece, a reverse direction from the
+     * end, with the same bits. 0: chosen, all at once where memory allows. */
+    int chunk;
+    uint64_t memory_limit; /* bytes on the device at most, all but weights and states; 0: none */
     cl_mem workspace; /* your own device memory for work space, or NULL; OpenCL only; retained */
 } clrnn_plan_desc;
 
-/* Net and context must outlive the plan and the net not change while it is used. Builds programs, packs weights
- * and reserves work space: a later forward allocates and builds nothing.
- * Errors: UNSUPPORTED (with the reason), BUILD, MEMORY, SHAPE (workspace too small). */
+/* Net and context must outlive the plan and the net not change while it is used. Builds programs,
+ * packs weights and reserves work space: a later forward allocates and builds nothing.
+ * Errors: UNSUPPORTED (with the reason), BUILD, MEMORY (a memory_limit that is too small), SHAPE
+ * (a workspace that is too small). */
 CLRNN_API clrnn_status clrnn_plan_create(clrnn_plan **out, clrnn_context *context,
                                          const clrnn_net *net, const clrnn_plan_desc *desc);
 CLRNN_API void clrnn_plan_free(clrnn_plan *plan);
-/* Bytes of work space that such a plan takes (all but weights and states): computed, nothing is
- * allocated. */
+/* Bytes of work space that such a plan takes (all but weights, states and copies of host arrays):
+ * computed, nothing is allocated. */
 CLRNN_API clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context,
                                                  const clrnn_net *net, const clrnn_plan_desc *desc);
 /* What was chosen and why, "key: value" lines; valid as long as the plan. */
@@ -273,47 +381,85 @@ CLRNN_API clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info
 
 /* ---- states ---------------------------------------------------------------------------------- */
 
-/* h (and c) of `slots` streams, all 0 at first, kept where the context computes. */
+/* h (and c) of every layer and direction, and for masks the last output, of `slots` streams, all 0
+ * at first, kept where the context computes. */
 typedef struct clrnn_state clrnn_state;
 CLRNN_API clrnn_status clrnn_state_create(clrnn_state **out, clrnn_context *context,
                                           const clrnn_net *net, int slots);
 CLRNN_API void clrnn_state_free(clrnn_state *state);
 CLRNN_API clrnn_status clrnn_state_reset(clrnn_state *state, int slot); /* -1: all slots */
-/* Host arrays [slots][H] or [1][slots][H] float32; either may be NULL. c only for lstm. */
-CLRNN_API clrnn_status clrnn_state_write(clrnn_state *state, const clrnn_tensor *h,
-                                         const clrnn_tensor *c);
-CLRNN_API clrnn_status clrnn_state_read(const clrnn_state *state, clrnn_tensor *h, clrnn_tensor *c);
+/* Dense float32 host arrays of a layer: h and last outputs o [D][slots][W], c [D][slots][H]; with
+ * D = 1 also without that axis. Layer -1: of all layers, [L D][slots][.], where they have one width.
+ * Each may be NULL. c only for lstm. */
+CLRNN_API clrnn_status clrnn_state_write(clrnn_state *state, int layer, const clrnn_tensor *h,
+                                         const clrnn_tensor *c, const clrnn_tensor *o);
+CLRNN_API clrnn_status clrnn_state_read(const clrnn_state *state, int layer, clrnn_tensor *h,
+                                        clrnn_tensor *c, clrnn_tensor *o);
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
+/* What one layer takes and gives; all may stay zeroed. W is P or H, F clrnn_layer_outputs. */
+typedef struct clrnn_layer_arrays {
+    clrnn_tensor h_0; /* [D][N][W], or [N][W] with D = 1: the state to start from */
+    clrnn_tensor h_n; /* alike: the state after each row's last valid step */
+    clrnn_tensor c_0; /* [D][N][H], or [N][H] with D = 1; lstm */
+    clrnn_tensor c_n;
+    clrnn_tensor o_0; /* as h_0: with a mask, the output before the first step */
+    clrnn_tensor o_n; /* and the one at the last step */
+    clrnn_tensor y;   /* all steps, [T][N][F] or [N][T][F] */
+    /* Every h_t before directions are merged, [T][N][D W]; every c_t, [T][N][D H]; every gate as the
+     * cell uses it, [T][N][D G H]; or batch first, as y. */
+    clrnn_tensor hiddens, cells, gates;
+} clrnn_layer_arrays;
+
 /* Tensors that are not wanted stay zeroed. Each may lie in host memory or in a buffer of the
- * context (OpenCL engine only); float32 but for lengths. T and N are taken from x. */
+ * context (OpenCL engine only); float32 but for lengths, batch_sizes and mask. T and N are taken
+ * from x. */
 typedef struct clrnn_forward_args {
     clrnn_state *state;   /* start and end state; NULL: start from h_0, c_0 or 0, end in h_n, c_n */
     const int32_t *slots; /* [N] state slot of each row, all different; NULL: row n has slot n */
-    clrnn_tensor x;       /* [T][N][I], or [N][T][I] if batch_first */
-    clrnn_tensor y;       /* [T][N][H], [N][T][H], or [N][H] if last_only */
+    clrnn_tensor x;       /* [T][N][I], or [N][T][I] if batch_first; packed: [sum][I] */
+    /* Of the last layer: all steps, [T][N][F], [N][T][F] or packed [sum][F]; or, [N][F], the last
+     * output of each row and direction. */
+    clrnn_tensor y;
     clrnn_tensor lengths; /* [N] int32 or int64 in host memory, 0 .. T: valid steps of each row */
-    clrnn_tensor h_0;     /* [N][H] or [1][N][H]: replaces the state before the first step */
-    clrnn_tensor c_0;     /* lstm */
-    clrnn_tensor h_n;     /* [N][H] or [1][N][H]: the state after each row's last valid step */
-    clrnn_tensor c_n;     /* lstm */
-    clrnn_tensor cells;   /* lstm: every c_t, shaped as y without last_only */
+    clrnn_tensor mask;    /* [N][T] bool in host memory, dense; 0: the step keeps the state */
+    /* [T] int32 or int64 in host memory, never rising, the first one N: x and y are packed as in
+     * PyTorch's PackedSequence, all rows of a step side by side. Instead of lengths. */
+    clrnn_tensor batch_sizes;
+    clrnn_tensor h_0; /* [L D][N][W] where all layers have one width, or [N][W] if L D = 1 */
+    clrnn_tensor c_0; /* lstm, alike: [L D][N][H] */
+    clrnn_tensor h_n;
+    clrnn_tensor c_n;
+    clrnn_tensor hiddens, cells, gates; /* as in clrnn_layer_arrays, where L = 1 */
+    const clrnn_layer_arrays *layers;   /* [L], or NULL */
 } clrnn_forward_args;
 
-/* Outputs past a row's length are 0; its final state is the state after its last valid step, the
- * initial state where the length is 0. With any host tensor among x, y, h_n, c_n, cells the call
- * returns when all results are there; with buffers only it enqueues, returns, and *done is an event
- * of yours to release. `wait` as in OpenCL; the cpu and reference engines take neither. After TIMEOUT
- * the device may still touch the arrays of the call: keep them.
+/* Outputs past a row's length are 0. Its final state is the state after its last valid step, the
+ * initial state where the length is 0; so is its last output.
+ *
+ * A step under a mask (within the length) keeps the state and gives the output of the step before,
+ * 0 (or o_0) if there was none, or always 0 with zero_masked; hiddens and cells give what is kept,
+ * gates 0. What x holds past a length or under a mask never matters.
+ *
+ * With any host tensor among x, y, states, hiddens, cells, gates the call returns when all results
+ * are there; with buffers only it enqueues, returns, and *done is an event of yours to release.
+ * `wait` as in OpenCL; the cpu and reference engines take neither. After TIMEOUT the device may
+ * still touch the arrays of the call: keep them.
+ *
+ * A state that went through a reverse direction has come to its end: to use its slot again is an
+ * ARGUMENT error until the slot is reset or written.
  * Errors: SHAPE and ARGUMENT (nothing was enqueued), OPENCL, TIMEOUT, LOST. */
 CLRNN_API clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args,
                                      cl_uint num_wait, const cl_event *wait, cl_event *done);
 
-/* Times of the last forward of this plan that ran with profiling on, in microseconds. */
+/* Times of the last forward of this plan that ran with profiling on, in microseconds; bytes. */
 typedef struct clrnn_profile {
     double projection_us, recurrence_us, transfer_us, total_us;
-    uint64_t launches, bytes_to_device, bytes_from_device, workspace_bytes;
+    uint64_t launches, bytes_to_device, bytes_from_device;
+    uint64_t workspace_bytes; /* as clrnn_plan_workspace_size */
+    uint64_t memory_bytes;    /* held on the device at most, all but weights and states */
+    uint64_t weight_bytes;
 } clrnn_profile;
 CLRNN_API clrnn_status clrnn_plan_profile(clrnn_profile *out, const clrnn_plan *plan);
 
@@ -329,14 +475,19 @@ typedef struct clrnn_judgement {
     double residual; /* the residual and the bound at the worst value */
     double bound;
     int64_t step, row, unit; /* where that is */
-    char what[16];           /* "y", "c", "h_n", "c_n", "padding" */
+    int layer, direction;
+    char what[16];  /* "y", "c", "h_n", "c_n", "o_n", "padding", "masked" */
     double max_abs; /* against the fp64 trajectory; informative: a chaotic net may differ */
     double max_ulp;
 } clrnn_judgement;
 
-/* args as of clrnn_forward with host tensors: x, y (all steps), lengths, h_0, c_0 are read; h_n,
- * c_n and cells are judged where given. Without cells an lstm's c is carried along in double
- * precision with its own bound. state and slots must be NULL. */
+/* args as of clrnn_forward with host tensors. x, lengths, mask, batch_sizes and the start states are
+ * read; y (all steps), layers[].y, hiddens, cells, h_n, c_n and o_n are judged where given, gates are
+ * not. The state of the step before is taken from hiddens, or from a y that is h (one direction or
+ * concat); where a layer has neither, it is carried along in double precision with the bound of
+ * float32 on its way, which grows with the steps. So is an lstm's c without cells. A layer below the
+ * last whose y is not given is carried so too. state and slots must be NULL.
+ * Errors: ARGUMENT, SHAPE, UNSUPPORTED (custom cells and activations; last outputs alone). */
 CLRNN_API clrnn_status clrnn_judge(clrnn_judgement *out, const clrnn_net *net, int batch_first,
                                    const clrnn_forward_args *args);
 
@@ -367,18 +518,47 @@ CLRNN_API clrnn_status clrnn_arrays_convert(clrnn_tensor *out, clrnn_arrays *arr
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* A file that holds a net. Now: .npz with `Wx Wh b` (the NumPy lesson: one tanh layer), or with
- * PyTorch's names of one layer and one direction under any one prefix. */
+/* A file that holds a net: .npz with `Wx Wh b` (the NumPy lesson: one tanh layer); .npz or
+ * .safetensors with PyTorch's names under any one prefix, layers and directions from the names; or
+ * either with a config (README, "The config"), which says everything. */
 typedef struct clrnn_model clrnn_model;
+
+/* Text of OpenCL C that a config's custom cell or activation asks for by name: a file never brings
+ * code of its own. */
+typedef struct clrnn_snippet {
+    const char *name, *source;
+} clrnn_snippet;
+
+typedef struct clrnn_model_options {
+    clrnn_act
+        nonlinearity; /* TANH or RELU, of rnn layers to which the file gives none; else DEFAULT */
+    size_t num_snippets;
+    const clrnn_snippet *snippets;
+} clrnn_model_options;
+
+/* options may be NULL. Errors: IO, FORMAT, MEMORY, ARGUMENT (options that the file has no use for). */
 CLRNN_API clrnn_status clrnn_model_load(clrnn_model **out, const char *path,
-                                        clrnn_nonlinearity nonlinearity);
+                                        const clrnn_model_options *options);
+/* A model of a net's weights, to be saved: a config and PyTorch's names. */
+CLRNN_API clrnn_status clrnn_model_create(clrnn_model **out, const clrnn_net *net, int batch_first);
+/* Writes what was read, in the format of the path's suffix: .npz or .safetensors. Files with a config
+ * keep it. */
 CLRNN_API clrnn_status clrnn_model_save(const clrnn_model *model, const char *path);
 CLRNN_API void clrnn_model_free(clrnn_model *model);
 CLRNN_API const clrnn_net *clrnn_model_net(const clrnn_model *model);
+/* What the file says of x and y. */
+typedef struct clrnn_model_info {
+    char format[32]; /* "lesson", "torch", "config" */
+    int has_layout;  /* the file says batch_first; else it is the caller's to choose */
+    int batch_first;
+    int last_only; /* y is the last output, [N][F] */
+} clrnn_model_info;
+CLRNN_API clrnn_model_info clrnn_model_get_info(const clrnn_model *model);
 
 typedef struct clrnn_layer_info {
-    char name[128]; /* "rnn", from the names' prefix, or the type in small letters */
-    char type[32];  /* "RNN", "LSTM", "GRU" */
+    char name
+        [128]; /* "rnn", from the names' prefix, from the config, or the type in small letters */
+    char type[32];  /* "RNN", "LSTM", "GRU", "Custom"; "Bidirectional LSTM" */
     int outputs;    /* features of its output */
     int64_t params; /* parameters stored in the file */
 } clrnn_layer_info;

@@ -10,13 +10,17 @@
 #define PHASES 1
 #define STATES 1
 #define CARRIES 0
+#define GATES 0 /* no values to give */
 #define PHASE_ROWS_0 1
 #define PHASE_GATE_0 0
 #define PHASE_WORDS_0 2
 
-static inline real cell_phase_0(const struct params *p, const real *gx, const real *gh, real *state,
-                                real *carry) {
+static inline real cell_phase_0(const struct params *p, GLOBAL const float *constants,
+                                const real *gx, const real *gh, real *state, real *carry,
+                                real *gates) {
     (void)p;
+    (void)constants;
+    (void)gates;
     (void)state;
     (void)carry;
     /* da = (dy + gh) (1 - h^2) */

@@ -22,6 +22,8 @@
 #define GLOBAL __global
 #define LOCAL __local
 #define KERNEL __kernel
+#define PARAMS_ARGUMENT const struct params params
+#define PARAMS (&params)
 #define GROUP_PARAMS /* the C build hands the group's number over as arguments */
 #define GROUP_ID(dim) ((int)get_group_id(dim))
 #define LOCAL_ID ((int)get_local_id(0))

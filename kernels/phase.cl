@@ -11,12 +11,13 @@
 #define PHASE_WORDS PHASE_NAME(PHASE_WORDS_)
 
 /* k of a product, S, and units including those that pad the last vector. */
-#define PHASE_K (p->hidden)
-#define PHASE_SLICES (p->slices)
-#define PHASE_SLICE (p->slice)
-#define PHASE_UNITS (p->stride)
+#define PHASE_K (p->k[PHASE])
+#define PHASE_SLICES (p->slices[PHASE])
+#define PHASE_SLICE (p->slice[PHASE])
+#define PHASE_UNITS (p->units[PHASE])
 #define PHASE_WEIGHTS (a->w + p->w_phase[PHASE])
 #define PHASE_BIASES (a->b + PHASE_GATE * p->stride)
+#define PHASE_BIAS_STRIDE (p->stride)
 
 /* Is any of `count` rows from n on still in its valid steps? */
 static inline int PHASE_NAME(phase_live_)(const struct params *p, const pass *a, wide n,
@@ -47,13 +48,24 @@ static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass 
     if (a->step >= row->length) {
         return;
     }
-    const wide time = time_of(row, a->step);
-    GLOBAL const float *g = a->x + row->g + time * row->g_stride + PHASE_GATE * p->stride + unit;
-    real gx[PHASE_WORDS], state[STATES], carry[1];
+    const wide time = time_of(p, row, a->step);
+    const int live = is_live(p, a, row, time);
+    /* the row's last step in this piece leaves its state behind */
+    const int piece_end = p->first + p->count;
+    const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 1;
+    real state[STATES], carry[1], gates[PHASE_ROWS];
+#if PHASE_WORDS > 0
+    const wide g_place = p->by_time ? place_packed(&p->g, a, p->x_packed, time, row)
+                                    : place_of(&p->g, a->step - p->first, row);
+    GLOBAL const float *g = a->x + g_place + PHASE_GATE * p->stride + unit;
+    real gx[PHASE_WORDS];
     UNROLL
     for (int word = 0; word < PHASE_WORDS; word++) {
         gx[word] = VLOAD(g + word * p->stride);
     }
+#else
+    const real *gx = gh; /* nothing of x: the cell does not look */
+#endif
     state[0] = VLOAD(work_row(p, a, WORK_H + (a->step & 1), n) + unit);
 #if STATES == 2
     state[1] = VLOAD(work_row(p, a, WORK_C, n) + unit);
@@ -61,32 +73,69 @@ static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass 
 #if CARRIES == 1 && PHASE > 0
     carry[0] = VLOAD(work_row(p, a, WORK_CARRY, n) + unit);
 #endif
-    const real published = PHASE_NAME(cell_phase_)(p, gx, gh, state, carry);
+    const real h_before = state[0];
+    const real published =
+        PHASE_NAME(cell_phase_)(p, a->b + p->constants + unit, gx, gh, state, carry, gates);
+
+#if PHASE_GATE < GATES
+    if (p->has_gates) {
+        GLOBAL float *to = a->gates + place_of(&p->gates, time, row) + PHASE_GATE * p->hidden;
+        UNROLL
+        for (int r = 0; r < PHASE_ROWS; r++) {
+            store_units(live ? one_nan(gates[r]) : R(0.0f), to + r * p->hidden, unit, p->hidden);
+        }
+    }
+#else
+    (void)gates;
+#endif
+#if STATES == 2 && PHASE == 0
+    real c = one_nan(state[1]);
+    if (live) {
+        VSTORE(c, work_row(p, a, WORK_C, n) + unit);
+    } else {
+        c = VLOAD(work_row(p, a, WORK_C, n) + unit);
+    }
+    if (p->has_cells) {
+        store_units(c, a->cells + place_of(&p->cells, time, row), unit, p->hidden);
+    }
+    if (is_last) {
+        store_units(c, a->state + p->state_c + (wide)row->slot * p->hidden, unit, p->hidden);
+    }
+#endif
 
 #if PHASE + 1 < PHASES
     VSTORE(published, work_row(p, a, WORK_PUBLISHED, n) + unit);
 #if CARRIES == 1
     VSTORE(carry[0], work_row(p, a, WORK_CARRY, n) + unit);
 #endif
+    (void)h_before;
+    (void)is_last;
 #else
-    const real h = one_nan(published);
+    real h = h_before;
+    if (live) {
+        h = one_nan(published);
+    }
+    real o = h;
     VSTORE(h, work_row(p, a, WORK_H + ((a->step + 1) & 1), n) + unit);
-#if STATES == 2
-    const real c = one_nan(state[1]);
-    VSTORE(c, work_row(p, a, WORK_C, n) + unit);
-    if (p->cells) {
-        store_units(c, a->cells + row->c + time * row->c_stride, unit, p->hidden);
+    if (p->masked) {
+        GLOBAL float *o_work = work_row(p, a, WORK_O, n) + unit;
+        if (!live) {
+            o = VLOAD(o_work);
+            if (p->zero_masked) {
+                o = R(0.0f);
+            }
+        }
+        VSTORE(o, o_work);
     }
-#endif
-    if (p->has_y) {
-        store_units(h, a->y + row->y + time * row->y_stride, unit, p->hidden);
+    if (p->has_hiddens) {
+        store_units(h, a->hiddens + place_of(&p->hiddens, time, row), unit, p->width);
     }
-    if (a->step == row->length - 1) {
-        GLOBAL float *final = a->state + (wide)row->slot * p->hidden;
-        store_units(h, final, unit, p->hidden);
-#if STATES == 2
-        store_units(c, final + p->state_words, unit, p->hidden);
-#endif
+    if (p->y_mode == Y_ALL || (p->y_mode == Y_LAST && a->step == row->length - 1)) {
+        put_output(p, a, o, time, row, unit);
+    }
+    if (is_last) {
+        store_units(h, a->state + p->state_h + (wide)row->slot * p->width, unit, p->width);
+        store_units(o, a->state + p->state_o + (wide)row->slot * p->width, unit, p->width);
     }
 #endif
 }

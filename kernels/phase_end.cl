@@ -9,4 +9,5 @@
 #undef PHASE_UNITS
 #undef PHASE_WEIGHTS
 #undef PHASE_BIASES
+#undef PHASE_BIAS_STRIDE
 #undef PHASE

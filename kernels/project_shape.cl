@@ -1,5 +1,5 @@
-/* project_shape.cl: what the files before project.cl must know: one phase, and rows of all steps.
- */
+/* project_shape.cl: what the files before project.cl must know: one phase, and rows of all steps. */
 #define PHASES 1
 #define STATES 1
-#define STEP_ROWS ((wide)p.steps * p.batch)
+#define GATES 0
+#define STEP_ROWS ((wide)p->count * p->batch)

@@ -1,48 +1,77 @@
 /*
- * rows.cl: the only reader of the row table, and the vectors of the work space.
+ * rows.cl: the only reader of the row table, the mask and the packed layout, and the vectors of the
+ * work space.
  *
  * Work space, each vector [N][stride]:
  *     0, 1   h of the step before and of this step, by the parity of the step
  *     2      what the first of two phases publishes
  *     3      c
  *     4      words that a phase leaves for the next phase of the same step
+ *     5      the last output, under a mask
  */
 #define WORK_H 0
 #define WORK_PUBLISHED 2
 #define WORK_C 3
 #define WORK_CARRY 4
+#define WORK_O 5
 
-/* The arguments of every kernel, in this order; the launch's own numbers follow. */
+/* The arguments of every kernel, in this order; the launch's own numbers follow. PARAMS points to the
+ * params, which OpenCL hands over as a value. */
 #define KERNEL_ARRAYS                                                                              \
-    const struct params p, GLOBAL const struct row *restrict rows, GLOBAL const float *restrict x, \
+    PARAMS_ARGUMENT, GLOBAL const struct row *restrict rows, GLOBAL const float *restrict x,       \
         GLOBAL const float *restrict w, GLOBAL const float *restrict b, GLOBAL float *state,       \
-        GLOBAL float *work, GLOBAL float *y, GLOBAL float *cells
+        GLOBAL float *work, GLOBAL float *y, GLOBAL float *hiddens, GLOBAL float *cells,           \
+        GLOBAL float *gates, GLOBAL const uchar *mask, GLOBAL const wide *starts
 #define PASS_OF(step, scratch)                                                                     \
-    { rows, x, w, b, state, work, y, cells, scratch, step }
+    { rows, x, w, b, state, work, y, hiddens, cells, gates, mask, starts, scratch, step }
 
 /* What every part of a kernel hands on: the arrays of the launch and the step it is in. */
 typedef struct {
     GLOBAL const struct row *rows; /* [N] */
-    GLOBAL const float *x;         /* x; or x_proj [T N][columns] in the recurrence */
+    GLOBAL const float *x;         /* x; or x_proj [steps N][columns] in the recurrence */
     GLOBAL const float *w;         /* packed weights */
-    GLOBAL const float *b;         /* biases [columns] */
-    GLOBAL float *state;           /* h [slots][H], then c */
+    GLOBAL const float *b;         /* biases [gates][stride], then constants [.][stride] */
+    GLOBAL float *state;           /* h, c, o of all slots */
     GLOBAL float *work;            /* the vectors above */
-    GLOBAL float *y;
-    GLOBAL float *cells;
-    LOCAL float *scratch; /* the tile's own */
-    int step;
+    GLOBAL float *y, *hiddens, *cells, *gates;
+    GLOBAL const uchar *mask;  /* [N][T], 0: masked */
+    GLOBAL const wide *starts; /* [T] rows before a step's first, in packed arrays */
+    LOCAL float *scratch;      /* the tile's own */
+    int step;                  /* of the way: 0 is the first one computed */
 } pass;
 
-static inline wide time_of(GLOBAL const struct row *row, int step) {
-    return row->reverse ? row->length - 1 - step : step;
+static inline wide time_of(const struct params *p, GLOBAL const struct row *row, int step) {
+    return p->reverse ? row->length - 1 - step : step;
+}
+
+/* Does the row take part in this step, or does it keep what it has? */
+static inline int is_live(const struct params *p, const pass *a, GLOBAL const struct row *row,
+                          wide time) {
+    return !p->masked || a->mask[row->at * p->mask_row + time];
+}
+
+/* Where an array has a row's step. */
+static inline wide place_of(const struct layout *array, wide time, GLOBAL const struct row *row) {
+    return array->at + time * array->step + row->at * array->row;
+}
+
+static inline wide place_packed(const struct layout *array, const pass *a, int packed, wide time,
+                                GLOBAL const struct row *row) {
+    return packed ? array->at + (a->starts[time] + row->at) * array->row
+                  : place_of(array, time, row);
 }
 
 static inline GLOBAL float *work_row(const struct params *p, const pass *a, int vector, wide n) {
-    return a->work + vector * p->work_vector + (wide)n * p->stride;
+    return a->work + vector * p->work_vector + n * p->stride;
 }
 
-/* Stores the lanes of a vector that stand for units below `end`. */
+/* Every NaN as the one pattern 0x7fc00000. */
+static inline real one_nan(real x) {
+    return PICK(x != x, AS_REAL(SPLAT_WHOLE(0x7fc00000)), x);
+}
+
+/* ---- units: VECTOR_WIDTH of them from `unit` on, those below `end` ---------------------------- */
+
 static inline void store_units(real value, GLOBAL float *to, int unit, int end) {
 #if VECTOR_WIDTH == 1
     if (unit < end) {
@@ -61,20 +90,68 @@ static inline void store_units(real value, GLOBAL float *to, int unit, int end) 
 #endif
 }
 
-/* Makes row n ready for its first step: its state into the work space, 0 into every output past its
- * length. The items of the group share the units. */
+/* 0 from `end` on. */
+static inline real load_units(GLOBAL const float *from, int unit, int end) {
+#if VECTOR_WIDTH == 1
+    return unit < end ? from[unit] : 0.0f;
+#else
+    float lanes[VECTOR_WIDTH];
+    if (unit + VECTOR_WIDTH <= end) {
+        return VLOAD(from + unit);
+    }
+    for (int lane = 0; lane < VECTOR_WIDTH; lane++) {
+        lanes[lane] = lane < end - unit ? from[unit + lane] : 0.0f;
+    }
+    return VLOAD(lanes);
+#endif
+}
+
+/* A direction's output r of one step; the second direction joins it with the first one's f. */
+static inline void put_output(const struct params *p, const pass *a, real r, wide time,
+                              GLOBAL const struct row *row, int unit) {
+    GLOBAL float *to = a->y + place_packed(&p->y, a, p->y_packed, time, row);
+    if (p->merge != MERGE_STORE) {
+        const real f = load_units(to, unit, p->width);
+        if (p->merge == MERGE_SUM) {
+            r = f + r;
+        } else if (p->merge == MERGE_MUL) {
+            r = f * r;
+        } else {
+            r = (f + r) * R(0.5f);
+        }
+        r = one_nan(r);
+    }
+    store_units(r, to, unit, p->width);
+}
+
+/* ---- the beginning of a piece ---------------------------------------------------------------- */
+
+/* 0 into `count` floats of every step of an array that is past the row's length, in this piece. The
+ * items of the group share the floats. */
+static inline void clear_past(const struct params *p, const pass *a, GLOBAL float *array,
+                              const struct layout *layout, int packed, int count,
+                              GLOBAL const struct row *row) {
+    const int from = row->length > p->first ? row->length : p->first;
+    (void)a;
+    for (int unit = LOCAL_ID; unit < count && !packed; unit += GROUP_ITEMS) {
+        for (int t = from; t < p->first + p->count; t++) {
+            array[place_of(layout, t, row) + unit] = 0.0f;
+        }
+    }
+}
+
+/* Makes row n ready for its first step of the piece: its state into the work space, 0 into every
+ * output past its length. The items of the group share the units. */
 static inline void rows_begin(const struct params *p, const pass *a, wide n) {
     GLOBAL const struct row *row = a->rows + n;
-    GLOBAL float *h = a->state + (wide)row->slot * p->hidden;
+    GLOBAL float *h = a->state + p->state_h + (wide)row->slot * p->width;
+    GLOBAL float *o = a->state + p->state_o + (wide)row->slot * p->width;
     GLOBAL float *h_work = work_row(p, a, WORK_H, n);
-#if STATES == 2
-    GLOBAL float *c = h + p->state_words;
-    GLOBAL float *c_work = work_row(p, a, WORK_C, n);
-#endif
+    GLOBAL float *o_work = work_row(p, a, WORK_O, n);
+    const int clear = p->from_zero && row->length == 0; /* ends where it starts */
     for (int unit = LOCAL_ID; unit < p->stride; unit += GROUP_ITEMS) {
-        const int inside = unit < p->hidden;
+        const int inside = unit < p->width;
         const int read = inside && !p->from_zero;
-        const int clear = inside && p->from_zero && row->length == 0; /* ends where it starts */
         const float h_0 = read ? h[unit] : 0.0f;
         /* every vector that a product may read, so that rows which do not take part are defined */
         h_work[unit] = h_0;
@@ -82,30 +159,39 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
 #if PHASES > 1
         work_row(p, a, WORK_PUBLISHED, n)[unit] = 0.0f;
 #endif
-        if (clear) {
+        if (p->masked) {
+            o_work[unit] = read ? o[unit] : 0.0f;
+        }
+        if (inside && clear) {
             h[unit] = 0.0f;
+            o[unit] = 0.0f;
         }
 #if STATES == 2
-        c_work[unit] = read ? c[unit] : 0.0f;
-        if (clear) {
+        GLOBAL float *c = a->state + p->state_c + (wide)row->slot * p->hidden;
+        work_row(p, a, WORK_C, n)[unit] = unit < p->hidden && !p->from_zero ? c[unit] : 0.0f;
+        if (unit < p->hidden && clear) {
             c[unit] = 0.0f;
         }
 #endif
-        if (inside && p->has_y) {
-            if (!p->last_only) {
-                for (int t = row->length; t < p->steps; t++) {
-                    a->y[row->y + t * row->y_stride + unit] = 0.0f;
-                }
-            } else if (row->length == 0) {
-                a->y[row->y + unit] = h_0;
-            }
+    }
+    if (p->y_mode == Y_ALL && p->merge == MERGE_STORE) {
+        clear_past(p, a, a->y, &p->y, p->y_packed, p->width, row);
+    }
+    if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0) {
+        for (int unit = LOCAL_ID * VECTOR_WIDTH; unit < p->width;
+             unit += GROUP_ITEMS * VECTOR_WIDTH) {
+            const real last =
+                p->from_zero ? R(0.0f) : load_units(p->masked ? o : h, unit, p->width);
+            put_output(p, a, last, 0, row, unit);
         }
-#if STATES == 2
-        if (inside && p->cells) {
-            for (int t = row->length; t < p->steps; t++) {
-                a->cells[row->c + t * row->c_stride + unit] = 0.0f;
-            }
-        }
-#endif
+    }
+    if (p->has_hiddens) {
+        clear_past(p, a, a->hiddens, &p->hiddens, 0, p->width, row);
+    }
+    if (p->has_cells) {
+        clear_past(p, a, a->cells, &p->cells, 0, p->hidden, row);
+    }
+    if (p->has_gates) {
+        clear_past(p, a, a->gates, &p->gates, 0, GATES * p->hidden, row);
     }
 }

@@ -7,9 +7,9 @@
  */
 
 #define SINGLE_RUN(P)                                                                              \
-    for (int block = 0; block < CAT(tile_blocks_, P)(&p); block++) {                               \
+    for (int block = 0; block < CAT(tile_blocks_, P)(p); block++) {                                \
         for (wide n = n_first; n < n_end; n += ROWS) {                                             \
-            CAT(tile_run_, P)(&p, &a, block, n, n_end - n < ROWS ? (int)(n_end - n) : ROWS);       \
+            CAT(tile_run_, P)(p, &a, block, n, n_end - n < ROWS ? (int)(n_end - n) : ROWS);        \
         }                                                                                          \
     }                                                                                              \
     GROUP_BARRIER; /* what this phase published is complete before the next phase reads it */
@@ -17,17 +17,18 @@
 /* Steps `step` .. `step_end` - 1 of the rows of group GROUP_ID(0). */
 KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
                                        const int step_end GROUP_PARAMS) {
+    const struct params *p = PARAMS;
     LOCAL float scratch[SCRATCH_FLOATS];
     pass a = PASS_OF(step, scratch);
-    const wide n_first = (wide)GROUP_ID(0) * p.rows_group;
-    const wide n_rest = p.batch - n_first;
-    const wide n_end = n_first + (n_rest < p.rows_group ? n_rest : p.rows_group);
+    const wide n_first = (wide)GROUP_ID(0) * p->rows_group;
+    const wide n_rest = p->batch - n_first;
+    const wide n_end = n_first + (n_rest < p->rows_group ? n_rest : p->rows_group);
 
     int last = 0;
     for (wide n = n_first; n < n_end; n++) {
         last = rows[n].length > last ? rows[n].length : last;
-        if (step == 0) {
-            rows_begin(&p, &a, n);
+        if (step == p->first) {
+            rows_begin(p, &a, n);
         }
     }
     last = last < step_end ? last : step_end;

@@ -55,7 +55,7 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
             const int at = unit + vector * VECTOR_WIDTH;
             const real bias =
-                at < PHASE_UNITS ? VLOAD(PHASE_BIASES + r * PHASE_UNITS + at) : SPLAT(0.0f);
+                at < PHASE_UNITS ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + at) : SPLAT(0.0f);
             UNROLL
             for (int i = 0; i < ROWS; i++) {
                 sums[i * COLS + r * TILE_VECTORS + vector] = bias;

@@ -41,7 +41,7 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     float sums[ROWS * PHASE_ROWS];
     UNROLL
     for (int r = 0; r < PHASE_ROWS; r++) {
-        const float bias = unit < PHASE_UNITS ? PHASE_BIASES[r * PHASE_UNITS + unit] : 0.0f;
+        const float bias = unit < PHASE_UNITS ? PHASE_BIASES[r * PHASE_BIAS_STRIDE + unit] : 0.0f;
         UNROLL
         for (int i = 0; i < ROWS; i++) {
             sums[i * PHASE_ROWS + r] = bias;

@@ -1,6 +1,6 @@
 /*
  * api.c: the public functions that create things: they check their arguments and call down. Forward
- * and states are in core/plan.c, arrays and models in io/.
+ * and states are in core/, arrays and models in io/.
  */
 #include "core/plan.h"
 #include "core/tensor.h"
@@ -28,7 +28,7 @@ const char *clrnn_build_info(void) {
 #else
            "clblast: no (WITH_CLBLAST=0)\n"
 #endif
-           "formats: npy npz\n";
+           "formats: npy npz safetensors\n";
 }
 
 clrnn_status context_check_process(const clrnn_context *context) {
@@ -111,8 +111,7 @@ clrnn_status clrnn_plan_create(clrnn_plan **out, clrnn_context *context, const c
     *out = NULL;
     TRY(plan_check_desc(context, net, desc));
     TRY(context_check_process(context));
-    const struct problem problem = plan_problem(net, desc);
-    TRY(plan_create(out, context, net, desc, &problem));
+    TRY(plan_create(out, context, net, desc, NULL));
 out:
     return status;
 }
@@ -120,14 +119,17 @@ out:
 clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context,
                                        const clrnn_net *net, const clrnn_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct algo_config config;
+    struct plan_memory memory;
+    struct algo_config *configs = NULL;
     REQUIRE(out != NULL, ARGUMENT, "plan: needs a place for the size, got NULL");
     *out = 0;
     TRY(plan_check_desc(context, net, desc));
-    const struct problem problem = plan_problem(net, desc);
-    TRY(algo_configure(&config, &context->desc, &problem, desc->algorithm));
-    *out = context->id == CLRNN_ENGINE_REFERENCE ? 0 : algo_workspace_bytes(&config);
+    configs = calloc((size_t)net->strand_count, sizeof *configs);
+    REQUIRE(configs != NULL, MEMORY, "plan: out of memory");
+    TRY(plan_configure(configs, &memory, context, net, desc, NULL));
+    *out = context->id == CLRNN_ENGINE_REFERENCE ? 0 : memory.space.bytes;
 out:
+    free(configs);
     return status;
 }
 
@@ -144,10 +146,9 @@ clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info *infos, s
     REQUIRE(infos != NULL || capacity == 0, ARGUMENT, "plan: needs a place for %zu infos, got NULL",
             capacity);
     TRY(plan_check_desc(context, net, desc));
-    const struct problem problem = plan_problem(net, desc);
     *count = algo_count();
     for (size_t i = 0; i < *count && i < capacity; i++) {
-        algo_explain(&infos[i], i, &context->desc, &problem);
+        plan_explain(&infos[i], i, context, net, desc);
     }
 out:
     return status;

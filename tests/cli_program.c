@@ -72,13 +72,16 @@ pid_t program_start(const call *from) {
              word = strtok_r(NULL, " ", &rest)) {
             words[count++] = program_expand(word);
         }
-        redirect(from->input != NULL ? from->input : "/dev/null", O_RDONLY, 0);
-        redirect("TMP/stderr", O_WRONLY | O_CREAT | O_TRUNC, 2);
-        if (from->output != NULL && from->output[0] == 0) {
-            (void)close(1);
-        } else {
+        const int is_closed = from->output != NULL && from->output[0] == 0;
+        /* a pipe for input waits last, so that a reader of the output may be gone by then */
+        if (!is_closed) {
             redirect(from->output != NULL ? from->output : "TMP/stdout",
                      O_WRONLY | O_CREAT | O_TRUNC, 1);
+        }
+        redirect("TMP/stderr", O_WRONLY | O_CREAT | O_TRUNC, 2);
+        redirect(from->input != NULL ? from->input : "/dev/null", O_RDONLY, 0);
+        if (is_closed) {
+            (void)close(1);
         }
         (void)unsetenv("CLRNN_DEVICE");
         if (from->variable != NULL) {

@@ -1,5 +1,6 @@
 /*
- * files.c: files of the tests: bytes parsed and read, and a folder that is gone when a test ends.
+ * files.c: files of the tests: bytes parsed and read, what was read compared, and a folder that is
+ * gone when a test ends.
  */
 #include "files.h"
 #include "io/arrays.h"
@@ -27,6 +28,33 @@ clrnn_status parse(clrnn_arrays **out, const unsigned char *bytes, size_t size) 
     const clrnn_status status = arrays_parse(out, exact, size, "x.npy");
     free(exact);
     return status;
+}
+
+int same_text(const char *a, const char *b) {
+    return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
+}
+
+static int same_real(float a, float b) {
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+static int same_act(const clrnn_activation *a, const clrnn_activation *b) {
+    return a->kind == b->kind && a->parameters == b->parameters && same_real(a->alpha, b->alpha) &&
+           same_real(a->beta, b->beta) && same_text(a->source, b->source);
+}
+
+int same_layer(const clrnn_layer_desc *a, const clrnn_layer_desc *b) {
+    int same = a->cell == b->cell && a->reset == b->reset && a->direction == b->direction &&
+               a->merge == b->merge && a->bias == b->bias && a->hidden == b->hidden &&
+               a->projection == b->projection && a->peepholes == b->peepholes &&
+               a->couple == b->couple && same_real(a->forget_bias, b->forget_bias) &&
+               same_real(a->gate_clip, b->gate_clip) && same_real(a->cell_clip, b->cell_clip) &&
+               a->zero_masked == b->zero_masked && a->gates == b->gates && a->states == b->states &&
+               same_text(a->source, b->source);
+    for (int i = 0; i < 2 * CLRNN_MAX_ACTS; i++) {
+        same &= same_act(&a->acts[0][0] + i, &b->acts[0][0] + i);
+    }
+    return same;
 }
 
 unsigned char *read_whole(const char *path, size_t *size) {

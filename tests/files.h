@@ -1,5 +1,6 @@
 /*
- * files.h: what the suites of files share: expected failures, bytes as a file, a test's own folder.
+ * files.h: what the suites of files share: expected failures, bytes as a file, layers compared, a
+ * test's own folder.
  *
  * The one idea: a test writes only into its own folder, counts what it left there, and removes it.
  */
@@ -24,6 +25,9 @@ void expect_failure(clrnn_status got, clrnn_status status, const char *part);
 
 /* On memory of exactly that size, so that a read past the end is seen. */
 clrnn_status parse(clrnn_arrays **out, const unsigned char *bytes, size_t size);
+/* Every field, sources by their text, numbers by their bits. */
+int same_layer(const clrnn_layer_desc *a, const clrnn_layer_desc *b);
+int same_text(const char *a, const char *b); /* either may be NULL */
 /* To be freed. */
 unsigned char *read_whole(const char *path, size_t *size);
 

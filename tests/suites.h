@@ -13,6 +13,9 @@
     X(judge) \
     X(problem) \
     X(algo) \
+    X(activation) \
+    X(safetensors) \
+    X(config) \
     X(backward) \
     X(projection) \
     X(api) \
@@ -21,8 +24,15 @@
     X(special) \
     X(promises) \
     X(invariance) \
+    X(chunks) \
+    X(golden) \
+    X(custom) \
+    X(pool) \
+    X(sizes) \
+    X(table) \
     X(samples) \
     X(forward) \
+    X(strict) \
     X(cli)
 /* clang-format on */
 

@@ -39,7 +39,7 @@ static const char *cell_text(const struct test_problem *p) {
     case CLRNN_CELL_GRU:
         return p->reset == CLRNN_RESET_BEFORE ? "gru-before" : "gru";
     default:
-        return p->nonlinearity == CLRNN_NONLINEARITY_RELU ? "rnn-relu" : "rnn";
+        return p->act == CLRNN_ACT_RELU ? "rnn-relu" : "rnn";
     }
 }
 
@@ -47,11 +47,25 @@ static void set_weight(clrnn_net *net, const char *name, int rank, int rows, int
                        uint64_t *state, double limit, int integers) {
     float *values = random_floats((size_t)rows * (size_t)columns, state, limit, integers);
     char full[64];
-    const int reverse = clrnn_net_get_desc(net)->direction == CLRNN_DIRECTION_REVERSE;
+    const int reverse = clrnn_net_get_desc(net)->layer.direction == CLRNN_DIRECTION_REVERSE;
     snprintf(full, sizeof full, "%s_l0%s", name, reverse ? "_reverse" : "");
     const clrnn_tensor tensor = test_tensor(values, CLRNN_DTYPE_F32, rank, rows, columns, 0);
     ok(clrnn_net_set_weight(net, full, &tensor));
     free(values);
+}
+
+void test_fill_net(clrnn_net *net, double limit, uint64_t *state) {
+    const char *found;
+    for (size_t i = 0; (found = clrnn_net_weight_name(net, i)) != NULL; i++) {
+        char name[64];
+        clrnn_tensor tensor;
+        snprintf(name, sizeof name, "%s", found);
+        ok(clrnn_net_get_weight(&tensor, net, name));
+        float *values = random_floats((size_t)clrnn_tensor_count(&tensor), state, limit, 0);
+        tensor.data = values;
+        ok(clrnn_net_set_weight(net, name, &tensor));
+        free(values);
+    }
 }
 
 static int32_t length_of(const struct test_problem *p, int row, uint64_t *state) {
@@ -75,7 +89,6 @@ struct test_case *test_case_make(const struct test_problem *problem) {
     test->problem = *problem;
     const struct test_problem *p = &test->problem;
     uint64_t state = p->seed * 7919 + 17;
-    const int gates = clrnn_cell_gates(p->cell);
     const size_t rows = (size_t)p->batch;
     snprintf(
         test->text, sizeof test->text,
@@ -83,12 +96,13 @@ struct test_case *test_case_make(const struct test_problem *problem) {
         cell_text(p), p->steps, p->batch, p->inputs, p->hidden,
         p->direction == CLRNN_DIRECTION_REVERSE ? "reverse" : "forward", lengths_text[p->lengths],
         p->batch_first, p->last_only, p->gain, (unsigned long long)p->seed);
-    const clrnn_net_desc desc = {.cell = p->cell,
-                                 .reset = p->reset,
-                                 .nonlinearity = p->nonlinearity,
-                                 .direction = p->direction,
-                                 .inputs = p->inputs,
-                                 .hidden = p->hidden};
+    const clrnn_net_desc desc = {.inputs = p->inputs,
+                                 .layer = {.cell = p->cell,
+                                           .reset = p->reset,
+                                           .direction = p->direction,
+                                           .hidden = p->hidden,
+                                           .acts[0][0].kind = p->act}};
+    const int gates = clrnn_layer_gates(&desc.layer);
     const double limit = p->gain / sqrt((double)p->hidden);
     ok(clrnn_net_create(&test->net, &desc));
     set_weight(test->net, "weight_ih", 2, gates * p->hidden, p->inputs, &state, 1.0, p->integers);
@@ -121,24 +135,51 @@ clrnn_tensor test_x(const struct test_case *test) {
                           : test_tensor(test->x, CLRNN_DTYPE_F32, 3, p->steps, p->batch, p->inputs);
 }
 
-clrnn_forward_args test_args(const struct test_case *test, const struct test_outcome *result) {
-    const struct test_problem *p = &test->problem;
+/* An array of all steps. */
+static clrnn_tensor step_tensor(const struct test_problem *p, float *values, int features) {
     const int64_t outer = p->batch_first ? p->batch : p->steps;
     const int64_t inner = p->batch_first ? p->steps : p->batch;
+    return test_tensor(values, CLRNN_DTYPE_F32, 3, outer, inner, features);
+}
+
+static clrnn_tensor state_tensor(const struct test_problem *p, float *values) {
+    return test_tensor(values, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
+}
+
+int test_gates(const struct test_case *test) {
+    return clrnn_layer_gates(&clrnn_net_get_desc(test->net)->layer);
+}
+
+clrnn_forward_args test_args(const struct test_case *test, const struct test_outcome *result) {
+    const struct test_problem *p = &test->problem;
     clrnn_forward_args args = {.x = test_x(test)};
     if (p->lengths != LENGTHS_NONE) {
         args.lengths = test_tensor(test->lengths, CLRNN_DTYPE_I32, 1, p->batch, 0, 0);
     }
-    args.h_0 = test_tensor(test->h_0, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
-    args.h_n = test_tensor(result->h_n, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
-    args.y = p->last_only ? test_tensor(result->y, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0)
-                          : test_tensor(result->y, CLRNN_DTYPE_F32, 3, outer, inner, p->hidden);
+    args.h_0 = state_tensor(p, test->h_0);
+    args.h_n = state_tensor(p, result->h_n);
+    args.y = p->last_only ? state_tensor(p, result->y) : step_tensor(p, result->y, p->hidden);
+    args.hiddens = step_tensor(p, result->hiddens, p->hidden);
+    args.gates = step_tensor(p, result->gates, test_gates(test) * p->hidden);
     if (p->cell == CLRNN_CELL_LSTM) {
-        args.c_0 = test_tensor(test->c_0, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
-        args.c_n = test_tensor(result->c_n, CLRNN_DTYPE_F32, 2, p->batch, p->hidden, 0);
-        args.cells = test_tensor(result->cells, CLRNN_DTYPE_F32, 3, outer, inner, p->hidden);
+        args.c_0 = state_tensor(p, test->c_0);
+        args.c_n = state_tensor(p, result->c_n);
+        args.cells = step_tensor(p, result->cells, p->hidden);
     }
     return args;
+}
+
+clrnn_tensor *test_tensor_at(clrnn_forward_args *args, int index) {
+    clrnn_tensor *const tensors[TEST_TENSORS] = {&args->x,       &args->h_0,   &args->c_0,
+                                                 &args->y,       &args->h_n,   &args->c_n,
+                                                 &args->hiddens, &args->cells, &args->gates};
+    return tensors[index];
+}
+
+const char *test_tensor_name(int index) {
+    static const char *const names[TEST_TENSORS] = {"x",   "h_0",     "c_0",   "y",    "h_n",
+                                                    "c_n", "hiddens", "cells", "gates"};
+    return names[index];
 }
 
 /* A value that no result holds, behind each array too: what was not written or overwritten shows.
@@ -159,18 +200,23 @@ void test_result_make(struct test_outcome *result, const struct test_case *test)
     const struct test_problem *p = &test->problem;
     result->state_count = (size_t)p->batch * (size_t)p->hidden;
     result->cells_count = (size_t)p->steps * result->state_count;
+    result->gates_count = (size_t)test_gates(test) * result->cells_count;
     result->y_count = p->last_only ? result->state_count : result->cells_count;
     result->y = poisoned(result->y_count);
     result->h_n = poisoned(result->state_count);
     result->c_n = poisoned(result->state_count);
+    result->hiddens = poisoned(result->cells_count);
     result->cells = poisoned(result->cells_count);
+    result->gates = poisoned(result->gates_count);
 }
 
 void test_result_free(struct test_outcome *result) {
     free(result->y);
     free(result->h_n);
     free(result->c_n);
+    free(result->hiddens);
     free(result->cells);
+    free(result->gates);
 }
 
 size_t test_places(struct test_place *places, size_t capacity) {
@@ -199,8 +245,8 @@ void test_places_free(struct test_place *places, size_t count) {
     }
 }
 
-static void check_written(const struct test_case *test, const float *values, size_t count,
-                          const char *what) {
+static void check_array(const struct test_case *test, const float *values, size_t count,
+                        const char *what) {
     for (size_t i = 0; i < count; i++) {
         ck_assert_msg(values[i] != poison, "%s: %s[%zu] was not written", test->text, what, i);
     }
@@ -209,39 +255,58 @@ static void check_written(const struct test_case *test, const float *values, siz
     }
 }
 
-static clrnn_plan_desc plan_desc(const struct test_case *test, const char *algorithm) {
+void test_check_written(const struct test_case *test, const struct test_outcome *result) {
+    check_array(test, result->y, result->y_count, "y");
+    check_array(test, result->h_n, result->state_count, "h_n");
+    check_array(test, result->hiddens, result->cells_count, "hiddens");
+    check_array(test, result->gates, result->gates_count, "gates");
+    if (test->problem.cell == CLRNN_CELL_LSTM) {
+        check_array(test, result->c_n, result->state_count, "c_n");
+        check_array(test, result->cells, result->cells_count, "cells");
+    }
+}
+
+clrnn_plan_desc test_plan_desc(const struct test_case *test, const char *algorithm) {
     const struct test_problem *p = &test->problem;
     return (clrnn_plan_desc){.algorithm = algorithm,
                              .steps = p->steps,
                              .batch = p->batch,
-                             .batch_first = p->batch_first,
-                             .last_only = p->last_only};
+                             .batch_first = p->batch_first};
+}
+
+clrnn_plan *test_plan(const struct test_case *test, clrnn_context *context,
+                      const clrnn_plan_desc *desc) {
+    clrnn_plan *plan = NULL;
+    const clrnn_status status = clrnn_plan_create(&plan, context, test->net, desc);
+    ck_assert_msg(status == CLRNN_STATUS_OK, "%s: plan: %s", test->text,
+                  clrnn_last_error()->message);
+    return plan;
+}
+
+void test_run_plan(struct test_outcome *result, const struct test_case *test, clrnn_plan *plan) {
+    test_result_make(result, test);
+    const clrnn_forward_args args = test_args(test, result);
+    const clrnn_status status = clrnn_forward(plan, &args, 0, NULL, NULL);
+    ck_assert_msg(status == CLRNN_STATUS_OK, "%s: forward: %s", test->text,
+                  clrnn_last_error()->message);
+    test_check_written(test, result);
 }
 
 void test_run(struct test_outcome *result, const struct test_case *test, clrnn_context *context,
               const char *algorithm) {
-    const clrnn_plan_desc desc = plan_desc(test, algorithm);
-    clrnn_plan *plan = NULL;
-    test_result_make(result, test);
-    const clrnn_forward_args args = test_args(test, result);
-    const clrnn_status made = clrnn_plan_create(&plan, context, test->net, &desc);
-    ck_assert_msg(made == CLRNN_STATUS_OK, "%s: plan: %s", test->text, clrnn_last_error()->message);
-    const clrnn_status ran = clrnn_forward(plan, &args, 0, NULL, NULL);
-    ck_assert_msg(ran == CLRNN_STATUS_OK, "%s: forward: %s", test->text,
-                  clrnn_last_error()->message);
+    const clrnn_plan_desc desc = test_plan_desc(test, algorithm);
+    clrnn_plan *plan = test_plan(test, context, &desc);
+    test_run_plan(result, test, plan);
     clrnn_plan_free(plan);
-    check_written(test, result->y, result->y_count, "y");
-    check_written(test, result->h_n, result->state_count, "h_n");
-    if (test->problem.cell == CLRNN_CELL_LSTM) {
-        check_written(test, result->c_n, result->state_count, "c_n");
-        check_written(test, result->cells, result->cells_count, "cells");
-    }
 }
 
 void test_judge(const struct test_case *test, const struct test_outcome *result,
                 const char *where) {
     clrnn_judgement judgement;
-    const clrnn_forward_args args = test_args(test, result);
+    clrnn_forward_args args = test_args(test, result);
+    if (test->problem.last_only) {
+        args.y = (clrnn_tensor){0}; /* hiddens are judged */
+    }
     ok(clrnn_judge(&judgement, test->net, test->problem.batch_first, &args));
     ck_assert_msg(judgement.bad == 0 && judgement.checked > 0,
                   "%s: on %s %s is off by %g (bound %g) at step %lld row %lld unit %lld, %lld bad",
@@ -260,21 +325,22 @@ int test_same_bits(const float *a, const float *b, size_t count, size_t *at) {
     return 1;
 }
 
+static void same_array(const struct test_case *test, const float *a, const float *b, size_t count,
+                       const char *what, const char *where) {
+    size_t at = 0;
+    ck_assert_msg(test_same_bits(a, b, count, &at), "%s: %s: %s[%zu] %.9g and %.9g", test->text,
+                  where, what, at, a[at], b[at]);
+}
+
 void test_same(const struct test_case *test, const struct test_outcome *a,
                const struct test_outcome *b, const char *where) {
-    size_t at = 0;
-    const int lstm = test->problem.cell == CLRNN_CELL_LSTM;
-    ck_assert_msg(test_same_bits(a->y, b->y, a->y_count, &at), "%s: %s: y[%zu] %.9g and %.9g",
-                  test->text, where, at, a->y[at], b->y[at]);
-    ck_assert_msg(test_same_bits(a->h_n, b->h_n, a->state_count, &at),
-                  "%s: %s: h_n[%zu] %.9g and %.9g", test->text, where, at, a->h_n[at], b->h_n[at]);
-    if (lstm) {
-        ck_assert_msg(test_same_bits(a->c_n, b->c_n, a->state_count, &at),
-                      "%s: %s: c_n[%zu] %.9g and %.9g", test->text, where, at, a->c_n[at],
-                      b->c_n[at]);
-        ck_assert_msg(test_same_bits(a->cells, b->cells, a->cells_count, &at),
-                      "%s: %s: cells[%zu] %.9g and %.9g", test->text, where, at, a->cells[at],
-                      b->cells[at]);
+    same_array(test, a->y, b->y, a->y_count, "y", where);
+    same_array(test, a->h_n, b->h_n, a->state_count, "h_n", where);
+    same_array(test, a->hiddens, b->hiddens, a->cells_count, "hiddens", where);
+    same_array(test, a->gates, b->gates, a->gates_count, "gates", where);
+    if (test->problem.cell == CLRNN_CELL_LSTM) {
+        same_array(test, a->c_n, b->c_n, a->state_count, "c_n", where);
+        same_array(test, a->cells, b->cells, a->cells_count, "cells", where);
     }
 }
 
@@ -282,7 +348,7 @@ size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn
                        const struct test_case *test) {
     clrnn_algorithm_info all[16];
     size_t count = 0, allowed = 0;
-    const clrnn_plan_desc desc = plan_desc(test, NULL);
+    const clrnn_plan_desc desc = test_plan_desc(test, NULL);
     ok(clrnn_plan_algorithms(&count, all, 16, context, test->net, &desc));
     for (size_t i = 0; i < count && allowed < capacity; i++) {
         if (all[i].allowed) {
@@ -354,16 +420,23 @@ void test_same_steps(const struct test_case *a, const struct test_outcome *ra, i
                      const struct test_case *b, const struct test_outcome *rb, int t_b, int n_b,
                      int count, const char *where) {
     const int hidden = a->problem.hidden;
-    for (int t = 0; t < count; t++) {
-        for (int array = 0; array < (a->problem.cell == CLRNN_CELL_LSTM ? 2 : 1); array++) {
+    const struct {
+        const char *name;
+        float *left, *right;
+        int width;
+    } arrays[] = {{"y", ra->y, rb->y, hidden},
+                  {"hiddens", ra->hiddens, rb->hiddens, hidden},
+                  {"gates", ra->gates, rb->gates, test_gates(a) * hidden},
+                  {"cells", ra->cells, rb->cells, hidden}};
+    for (int i = 0; i < (a->problem.cell == CLRNN_CELL_LSTM ? 4 : 3); i++) {
+        for (int t = 0; t < count; t++) {
             size_t at = 0;
-            const float *left =
-                test_row(&a->problem, array ? ra->cells : ra->y, hidden, t_a + t, n_a);
-            const float *right =
-                test_row(&b->problem, array ? rb->cells : rb->y, hidden, t_b + t, n_b);
-            ck_assert_msg(test_same_bits(left, right, (size_t)hidden, &at),
+            const int width = arrays[i].width;
+            const float *left = test_row(&a->problem, arrays[i].left, width, t_a + t, n_a);
+            const float *right = test_row(&b->problem, arrays[i].right, width, t_b + t, n_b);
+            ck_assert_msg(test_same_bits(left, right, (size_t)width, &at),
                           "%s: %s: %s[t=%d][n=%d][%zu] is %.9g, expected %.9g", a->text, where,
-                          array ? "cells" : "y", t_a + t, n_a, at, right[at], left[at]);
+                          arrays[i].name, t_a + t, n_a, at, right[at], left[at]);
         }
     }
 }
@@ -385,16 +458,16 @@ struct test_problem test_cell_problem(int cell, int steps, int batch, int inputs
                                       uint64_t seed) {
     static const clrnn_cell cells[TEST_CELLS] = {CLRNN_CELL_RNN, CLRNN_CELL_RNN, CLRNN_CELL_LSTM,
                                                  CLRNN_CELL_GRU, CLRNN_CELL_GRU};
-    return (struct test_problem){
-        .cell = cells[cell],
-        .reset = cell == TEST_GRU_BEFORE ? CLRNN_RESET_BEFORE : CLRNN_RESET_AFTER,
-        .nonlinearity = cell == TEST_RELU ? CLRNN_NONLINEARITY_RELU : CLRNN_NONLINEARITY_TANH,
-        .steps = steps,
-        .batch = batch,
-        .inputs = inputs,
-        .hidden = hidden,
-        .gain = 1.0,
-        .seed = seed + (uint64_t)cell};
+    return (struct test_problem){.cell = cells[cell],
+                                 .reset = cell == TEST_GRU_BEFORE ? CLRNN_RESET_BEFORE
+                                                                  : CLRNN_RESET_AFTER,
+                                 .act = cell == TEST_RELU ? CLRNN_ACT_RELU : CLRNN_ACT_DEFAULT,
+                                 .steps = steps,
+                                 .batch = batch,
+                                 .inputs = inputs,
+                                 .hidden = hidden,
+                                 .gain = 1.0,
+                                 .seed = seed + (uint64_t)cell};
 }
 
 clrnn_tensor test_weight(const struct test_case *test, const char *name) {
@@ -408,7 +481,7 @@ clrnn_tensor test_weight(const struct test_case *test, const char *name) {
 
 void test_fill_weight(const struct test_case *test, const char *name, int gate, float value) {
     const clrnn_tensor tensor = test_weight(test, name);
-    const int gates = clrnn_cell_gates(test->problem.cell);
+    const int gates = test_gates(test);
     const int64_t count = clrnn_tensor_count(&tensor) / gates;
     for (int64_t i = 0; i < count * gates; i++) {
         if (gate < 0 || i / count == gate) {

@@ -30,10 +30,11 @@
 
 enum lengths { LENGTHS_NONE, LENGTHS_RAGGED, LENGTHS_TIES, LENGTHS_ZEROS };
 
+/* One layer in one direction; nets of other kinds are their suites' own. */
 struct test_problem {
     clrnn_cell cell;
     clrnn_reset reset;
-    clrnn_nonlinearity nonlinearity;
+    clrnn_act act; /* rnn: DEFAULT (tanh) or RELU */
     clrnn_direction direction;
     int steps, batch, inputs, hidden;
     enum lengths lengths;
@@ -52,19 +53,27 @@ struct test_case {
     int32_t *lengths;
 };
 
-/* One result: y [T][N][H] (or as the problem says), final states, cells. */
+/* One result: y [T][N][H] (or as the problem says), final states, and every h, c and gate. */
 struct test_outcome {
-    float *y, *h_n, *c_n, *cells;
-    size_t y_count, state_count, cells_count;
+    float *y, *h_n, *c_n, *hiddens, *cells, *gates;
+    size_t y_count, state_count, cells_count, gates_count; /* cells_count: of hiddens too */
 };
 
 struct test_case *test_case_make(const struct test_problem *problem);
 void test_case_free(struct test_case *test);
+int test_gates(const struct test_case *test); /* G */
 clrnn_tensor test_x(const struct test_case *test);
 clrnn_forward_args test_args(const struct test_case *test, const struct test_outcome *result);
 
+/* Every array holds a value that no result has. */
 void test_result_make(struct test_outcome *result, const struct test_case *test);
 void test_result_free(struct test_outcome *result);
+
+/* The tensors of test_args one by one: x, h_0, c_0, y, h_n, c_n, hiddens, cells, gates; unset ones
+ * too. */
+enum { TEST_READ = 3, TEST_TENSORS = 9 }; /* those that a forward reads come first */
+clrnn_tensor *test_tensor_at(clrnn_forward_args *args, int index);
+const char *test_tensor_name(int index);
 
 /* Every place to run: cpu, and every usable OpenCL device there is. */
 struct test_place {
@@ -74,7 +83,14 @@ struct test_place {
 size_t test_places(struct test_place *places, size_t capacity);
 void test_places_free(struct test_place *places, size_t count);
 
-/* Runs and fails on an error. algorithm NULL: chosen. */
+/* Plans for the case's own T, N and layout. algorithm NULL: chosen. */
+clrnn_plan_desc test_plan_desc(const struct test_case *test, const char *algorithm);
+clrnn_plan *test_plan(const struct test_case *test, clrnn_context *context,
+                      const clrnn_plan_desc *desc);
+/* Fails unless all of the result was written, and nothing behind it. */
+void test_check_written(const struct test_case *test, const struct test_outcome *result);
+/* Run, and fail on an error. */
+void test_run_plan(struct test_outcome *result, const struct test_case *test, clrnn_plan *plan);
 void test_run(struct test_outcome *result, const struct test_case *test, clrnn_context *context,
               const char *algorithm);
 /* Fails unless the result is within its bounds. */
@@ -98,6 +114,9 @@ void test_hold(test_property *property, const struct test_problem *problems, siz
 enum { TEST_CELLS = 5, TEST_RNN = 0, TEST_RELU, TEST_LSTM, TEST_GRU, TEST_GRU_BEFORE };
 struct test_problem test_cell_problem(int cell, int steps, int batch, int inputs, int hidden,
                                       uint64_t seed);
+
+/* Gives every weight of any net random values in +-limit. */
+void test_fill_net(clrnn_net *net, double limit, uint64_t *state);
 
 /* The net's own copy of a weight ("weight_ih", ...), to be changed before a plan of it is made. */
 clrnn_tensor test_weight(const struct test_case *test, const char *name);

@@ -1,12 +1,12 @@
 /*
- * test_algo.c: the choice of an algorithm without a device. The committed table
+ * test_algo.c: the choice of an algorithm, and of pieces, without a device. The committed table
  * tests/data/refusals.txt lists, for each pair, cell and kind of device, that it is allowed or why
  * it is refused: a refusal that is not in it fails, so a fast path cannot be lost in silence.
  */
 #include "suites.h"
 #include "support.h"
 
-#include "algo/algo.h"
+#include "core/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,13 +56,40 @@ static const struct {
 };
 enum { DEVICE_COUNT = sizeof devices / sizeof devices[0] };
 
+static int is_custom(const struct cell *cell) {
+    return strcmp(cell->name, "custom") == 0;
+}
+
+/* A cell of the table; a user's own one with a text. */
 static struct problem problem_of(const struct cell *cell, int hidden, int batch) {
-    return (struct problem){.cell = *cell,
-                            .inputs = 24,
-                            .hidden = hidden,
-                            .steps = 50,
-                            .batch = batch,
-                            .has_projection = cell->words == cell->gates};
+    struct problem problem = {.cell = *cell,
+                              .inputs = 24,
+                              .hidden = hidden,
+                              .width = hidden,
+                              .steps = 50,
+                              .batch = batch,
+                              .has_projection = cell->words == cell->gates};
+    if (is_custom(cell)) {
+        problem.cell.source = "h = act_tanh(gx[0] + gh[0], 0.0f, 0.0f);";
+    }
+    if (strcmp(cell->name, "lstm_projected") == 0) {
+        problem.width = (hidden + 1) / 2;
+    }
+    return problem;
+}
+
+/* Whether the pair takes the problem, or why not. */
+static void explain(char *line, size_t size, size_t device, size_t pair,
+                    const struct problem *problem) {
+    struct algo_config config;
+    const clrnn_status status =
+        algo_configure(&config, &devices[device].desc, problem, algo_name(pair));
+    const char *reason = strstr(clrnn_last_error()->message, " is refused: ");
+    ck_assert(status == CLRNN_STATUS_OK || (status == CLRNN_STATUS_UNSUPPORTED && reason != NULL));
+    snprintf(line, size, "%s %s %s %s%s%s\n", devices[device].name, problem->cell.name,
+             algo_name(pair), status == CLRNN_STATUS_OK ? "yes" : "no",
+             status == CLRNN_STATUS_OK ? "" : " ",
+             status == CLRNN_STATUS_OK ? "" : reason + strlen(" is refused: "));
 }
 
 START_TEST(refusals_are_the_committed_ones) {
@@ -73,12 +100,8 @@ START_TEST(refusals_are_the_committed_ones) {
     for (size_t device = 0; device < DEVICE_COUNT; device++) {
         for (size_t i = 0; (cell = cell_at(i)) != NULL; i++) {
             for (size_t pair = 0; pair < algo_count(); pair++) {
-                clrnn_algorithm_info info;
                 const struct problem problem = problem_of(cell, 128, 4);
-                algo_explain(&info, pair, &devices[device].desc, &problem);
-                snprintf(line, sizeof line, "%s %s %s %s%s%s\n", devices[device].name, cell->name,
-                         info.name, info.allowed ? "yes" : "no", info.allowed ? "" : " ",
-                         info.allowed ? "" : info.reason);
+                explain(line, sizeof line, device, pair, &problem);
                 if (getenv("CLRNN_WRITE_REFUSALS") != NULL) {
                     fputs(line, stderr);
                     continue;
@@ -97,7 +120,57 @@ START_TEST(refusals_are_the_committed_ones) {
 }
 END_TEST
 
-/* The same question has the same answer, and S depends on H and the cell alone. */
+/* What a net is told of a pair is what the table says of its cells: refused as soon as one strand is,
+ * with that reason. */
+START_TEST(nets_are_told_the_same) {
+    const clrnn_layer_desc layers[] = {
+        {.cell = CLRNN_CELL_LSTM, .hidden = 128, .projection = 64},
+        {.cell = CLRNN_CELL_CUSTOM, .hidden = 128, .gates = 1, .states = 1, .source = ";"}};
+    static const size_t cells[] = {2, 5}; /* lstm_projected, custom */
+    const clrnn_plan_desc desc = {.steps = 50, .batch = 4};
+    for (int count = 1; count <= 2; count++) {
+        clrnn_net *net = NULL;
+        const clrnn_net_desc net_desc = {.inputs = 24, .num_layers = count, .layers = layers};
+        ok(clrnn_net_create(&net, &net_desc));
+        for (size_t device = 0; device < DEVICE_COUNT; device++) {
+            const struct clrnn_context context = {.desc = devices[device].desc};
+            for (size_t pair = 0; pair < algo_count(); pair++) {
+                char line[512], expected[512], first[512];
+                clrnn_algorithm_info info;
+                struct problem problem = problem_of(cell_at(cells[0]), 128, 4);
+                explain(first, sizeof first, device, pair, &problem);
+                problem = problem_of(cell_at(cells[count - 1]), 128, 4);
+                explain(expected, sizeof expected, device, pair, &problem);
+                plan_explain(&info, pair, &context, net, &desc);
+                /* the first strand's reason stands before the second one's */
+                const char *part = strstr(first, info.name);
+                part = strncmp(part + strlen(info.name), " no", 3) == 0
+                           ? part
+                           : strstr(expected, info.name);
+                snprintf(line, sizeof line, "%s %s%s%s\n", info.name, info.allowed ? "yes" : "no",
+                         info.allowed ? "" : " ", info.allowed ? "" : info.reason);
+                ck_assert_str_eq(line, part);
+            }
+        }
+        clrnn_net_free(net);
+    }
+}
+END_TEST
+
+static void check_config(const struct algo_config *config, const struct cell *cell) {
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        const int k = config->params.k[phase], slices = config->params.slices[phase];
+        ck_assert_int_eq(slices, algo_slices(cell, k));
+        ck_assert_int_ge(slices * config->params.slice[phase], k);
+        ck_assert_int_eq(slices % config->tile.split, 0);
+        ck_assert_int_eq(config->params.units[phase] % config->tile.vector_width, 0);
+        ck_assert_int_ge(config->params.stride, config->params.units[phase]);
+    }
+    ck_assert_int_eq(config->params.stride % config->tile.vector_width, 0);
+    ck_assert_int_eq(config->tile.items % 64 == 0 || config->tile.items == 1, 1);
+}
+
+/* The same question has the same answer, and S depends on k and the cell alone. */
 START_TEST(configure_is_pure) {
     const struct cell *cell = NULL;
     for (size_t device = 0; device < 4; device++) {
@@ -106,20 +179,41 @@ START_TEST(configure_is_pure) {
                 struct algo_config a, b;
                 const struct problem one = problem_of(cell, hidden, 1);
                 const struct problem many = problem_of(cell, hidden, 33);
+                if (is_custom(cell) && devices[device].desc.kind == DEVICE_HOST) {
+                    fails(algo_configure(&a, &devices[device].desc, &one, NULL), UNSUPPORTED,
+                          "a custom cell is OpenCL C");
+                    continue;
+                }
                 ok(algo_configure(&a, &devices[device].desc, &one, NULL));
                 ok(algo_configure(&b, &devices[device].desc, &one, NULL));
                 ck_assert_int_eq(memcmp(&a, &b, sizeof a), 0);
                 ok(algo_configure(&b, &devices[device].desc, &many, NULL));
-                ck_assert_int_eq(a.params.slices, b.params.slices);
-                ck_assert_int_eq(a.params.slice, b.params.slice);
-                ck_assert_int_eq(a.params.slices, algo_slices(cell, hidden));
-                ck_assert_int_ge(a.params.slices * a.params.slice, hidden);
-                ck_assert_int_eq(a.params.stride % a.tile.vector_width, 0);
-                ck_assert_int_eq(a.tile.items % 64 == 0 || a.tile.items == 1, 1);
-                ck_assert_int_eq(a.params.slices % a.tile.split, 0);
+                ck_assert_mem_eq(a.params.slices, b.params.slices, sizeof a.params.slices);
+                ck_assert_mem_eq(a.params.slice, b.params.slice, sizeof a.params.slice);
+                check_config(&a, cell);
+                check_config(&b, cell);
             }
         }
     }
+}
+END_TEST
+
+/* Nobody can vouch for the bits of a user's text, and only OpenCL devices run it. */
+START_TEST(custom_parts_are_refused) {
+    struct algo_config config;
+    struct device_desc device = devices[1].desc;
+    struct problem cell = problem_of(cell_at(5), 64, 4), act = problem_of(cell_at(0), 64, 4);
+    act.cell.act_count = 1;
+    act.cell.acts[0] = (clrnn_activation){.kind = CLRNN_ACT_CUSTOM, .source = "x = x;"};
+    ok(algo_configure(&config, &device, &cell, NULL));
+    ok(algo_configure(&config, &device, &act, NULL));
+    device.strict = 1;
+    fails(algo_configure(&config, &device, &cell, NULL), UNSUPPORTED,
+          "strict cannot promise the bits of a custom cell");
+    fails(algo_configure(&config, &device, &act, NULL), UNSUPPORTED,
+          "strict cannot promise the bits of a custom activation");
+    fails(algo_configure(&config, &devices[0].desc, &act, NULL), UNSUPPORTED,
+          "a custom activation is OpenCL C: it needs the opencl engine");
 }
 END_TEST
 
@@ -138,16 +232,40 @@ START_TEST(projection_is_chosen) {
     problem.projection = CLRNN_PROJECTION_AUTO;
     ok(algo_configure(&config, &devices[1].desc, &problem, NULL));
     ck_assert_int_eq(config.projection, CLRNN_PROJECTION_OWN);
+
+    /* CLBlast makes all steps at once */
+    problem.chunk = 50;
+    ok(algo_configure(&config, &devices[2].desc, &problem, NULL));
+    ck_assert_int_eq(config.projection, CLRNN_PROJECTION_CLBLAST);
+    problem.chunk = 49;
+    ok(algo_configure(&config, &devices[2].desc, &problem, NULL));
+    ck_assert_int_eq(config.projection, CLRNN_PROJECTION_OWN);
+    problem.projection = CLRNN_PROJECTION_CLBLAST;
+    fails(algo_configure(&config, &devices[2].desc, &problem, NULL), UNSUPPORTED,
+          "takes all 50 steps at once, not pieces of 49");
 }
 END_TEST
 
-/* A projected input larger than the device allows in one piece is refused with the numbers. */
+/* Where the device does not allow all of the work space in one piece, time is cut; what is too much
+ * for a single step is refused with the numbers. */
 START_TEST(memory_is_counted) {
+    const struct clrnn_context context = {.desc = devices[3].desc};
+    clrnn_plan_desc desc = {.steps = 1000, .batch = 1000};
     struct algo_config config;
-    struct problem problem = problem_of(cell_at(1), 128, 1000);
-    problem.steps = 1000;
-    fails(algo_configure(&config, &devices[3].desc, &problem, NULL), MEMORY,
-          "(projected input: T 1000 x N 1000 x 512 floats)");
+    struct plan_memory memory;
+    clrnn_net *net = NULL;
+    ok(clrnn_net_create(
+        &net, &(clrnn_net_desc){.inputs = 24, .layer = {.cell = CLRNN_CELL_LSTM, .hidden = 128}}));
+    ok(plan_configure(&config, &memory, &context, net, &desc, NULL));
+    /* a step of x_proj: 1000 x 4 x 128 floats; work: 6 x 1000 x 128 */
+    ck_assert_int_eq(memory.chunk, ((1 << 24) - 3072000 - 3 * ENGINE_ALIGNMENT) / 2048000);
+    ck_assert_int_eq(config.steps, memory.chunk);
+    ck_assert_int_eq(memory.by_piece, 1);
+    ck_assert_uint_le(memory.space.bytes, devices[3].desc.max_alloc);
+    desc.batch = 10000;
+    fails(plan_configure(&config, &memory, &context, net, &desc, NULL), MEMORY,
+          "(T 1000, N 10000), the device allows 16777216 in one piece");
+    clrnn_net_free(net);
 }
 END_TEST
 
@@ -213,7 +331,9 @@ Suite *algo_suite(void) {
     Suite *suite = suite_create("algo");
     TCase *choice = tcase_create("choice");
     tcase_add_test(choice, refusals_are_the_committed_ones);
+    tcase_add_test(choice, nets_are_told_the_same);
     tcase_add_test(choice, configure_is_pure);
+    tcase_add_test(choice, custom_parts_are_refused);
     tcase_add_test(choice, projection_is_chosen);
     tcase_add_test(choice, memory_is_counted);
     tcase_add_test(choice, loop_limits_are_kept);

@@ -78,14 +78,16 @@ static void destroy(struct backward *b) {
 }
 
 static void run_backward(const struct backward *b, clrnn_context *context, const char *algorithm,
-                         float *da) {
-    const clrnn_net_desc net_desc = {.inputs = 1, .hidden = b->hidden};
-    const clrnn_plan_desc desc = {.algorithm = algorithm, .steps = b->steps, .batch = b->batch};
+                         int chunk, float *da) {
+    const clrnn_net_desc net_desc = {
+        .inputs = 1, .layer = {.hidden = b->hidden, .direction = CLRNN_DIRECTION_REVERSE}};
+    const clrnn_plan_desc desc = {
+        .algorithm = algorithm, .steps = b->steps, .batch = b->batch, .chunk = chunk};
     clrnn_net *net = NULL;
     clrnn_plan *plan = NULL;
     const clrnn_tensor w = test_tensor(b->w, CLRNN_DTYPE_F32, 2, b->hidden, b->hidden, 0);
     ok(clrnn_net_create(&net, &net_desc));
-    ok(clrnn_net_set_weight(net, "weight_hh_l0", &w));
+    ok(clrnn_net_set_weight(net, "weight_hh_l0_reverse", &w));
     const struct cell *cell = NULL;
     for (size_t i = 0; (cell = cell_at(i)) != NULL; i++) {
         if (strcmp(cell->name, "rnn_backward") == 0) {
@@ -96,16 +98,18 @@ static void run_backward(const struct backward *b, clrnn_context *context, const
     const struct problem problem = {.cell = *cell,
                                     .inputs = 1,
                                     .hidden = b->hidden,
+                                    .width = b->hidden,
                                     .steps = b->steps,
                                     .batch = b->batch,
                                     .reverse = 1,
                                     .transposed = 1};
     ok(plan_create(&plan, context, net, &desc, &problem));
 
-    float *saved = malloc(sizeof(float) * 2 * volume(b)); /* [T][N][dy, h][H] */
+    /* [T][N][dy, h][H] in the order of the way: the last step first */
+    float *saved = malloc(sizeof(float) * 2 * volume(b));
     for (int t = 0; t < b->steps; t++) {
         for (int n = 0; n < b->batch; n++) {
-            float *row = saved + 2 * at(b, t, n, 0);
+            float *row = saved + 2 * at(b, b->steps - 1 - t, n, 0);
             memcpy(row, b->dy + at(b, t, n, 0), sizeof(float) * (size_t)b->hidden);
             memcpy(row + b->hidden, b->h + at(b, t, n, 0), sizeof(float) * (size_t)b->hidden);
         }
@@ -179,7 +183,7 @@ START_TEST(backward_is_the_gradient) {
         struct backward b;
         make(&b, shapes[shape].steps, shapes[shape].batch, shapes[shape].hidden, 11 + shape);
         float *first = malloc(sizeof(float) * volume(&b)), *da = malloc(sizeof(float) * volume(&b));
-        run_backward(&b, places[0].context, NULL, first);
+        run_backward(&b, places[0].context, NULL, 0, first);
         for (size_t place = 0; place < count; place++) {
             static const char *const algorithms[] = {"single/panel", "single/stream",
                                                      "step/stream"};
@@ -188,12 +192,14 @@ START_TEST(backward_is_the_gradient) {
                 char where[256];
                 size_t differs = 0;
                 snprintf(where, sizeof where, "%s %s", places[place].name, algorithms[i]);
-                run_backward(&b, places[place].context, algorithms[i], da);
-                check_steps(&b, da, where);
-                check_differences(&b, da, where);
-                ck_assert_msg(test_same_bits(first, da, volume(&b), &differs),
-                              "%s: da[%zu] %.9g and %.9g", where, differs, first[differs],
-                              da[differs]);
+                for (int chunk = 0; chunk <= 2; chunk += 2) {
+                    run_backward(&b, places[place].context, algorithms[i], chunk, da);
+                    check_steps(&b, da, where);
+                    check_differences(&b, da, where);
+                    ck_assert_msg(test_same_bits(first, da, volume(&b), &differs),
+                                  "%s: da[%zu] %.9g and %.9g", where, differs, first[differs],
+                                  da[differs]);
+                }
             }
         }
         free(first);

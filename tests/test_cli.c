@@ -3,7 +3,9 @@
  *
  * Most command lines say -e cpu, so that they hold on a machine without a driver.
  */
+#include "cli_files.h"
 #include "cli_program.h"
+#include "cli_stacks.h"
 #include "cli_tables.h"
 #include "clrnn.h"
 
@@ -18,127 +20,6 @@
 #include <unistd.h>
 
 Suite *cli_suite(void);
-
-/* ---- files ----------------------------------------------------------------------------------- */
-
-static void save(clrnn_arrays *arrays, const char *path) {
-    char *expanded = program_expand(path);
-    ck_assert_msg(clrnn_arrays_save(arrays, expanded) == CLRNN_STATUS_OK, "%s",
-                  clrnn_last_error()->message);
-    clrnn_arrays_free(arrays);
-    free(expanded);
-}
-
-static clrnn_arrays *load(const char *path) {
-    char *expanded = program_expand(path);
-    clrnn_arrays *arrays = NULL;
-    ck_assert_msg(clrnn_arrays_load(&arrays, expanded) == CLRNN_STATUS_OK, "%s",
-                  clrnn_last_error()->message);
-    free(expanded);
-    return arrays;
-}
-
-/* An array of zeros but for one value; shape ends at -1. */
-static void add(clrnn_arrays *arrays, const char *name, clrnn_dtype dtype, const int64_t *shape,
-                int64_t at, int value) {
-    clrnn_tensor made;
-    int rank = 0;
-    while (shape[rank] >= 0) {
-        rank++;
-    }
-    ck_assert_int_eq(clrnn_arrays_add(&made, arrays, name, dtype, rank, shape), CLRNN_STATUS_OK);
-    if (at >= 0 && dtype == CLRNN_DTYPE_F32) {
-        ((float *)made.data)[at] = (float)value;
-    } else if (at >= 0 && dtype == CLRNN_DTYPE_I32) {
-        ((int32_t *)made.data)[at] = value;
-    } else if (at >= 0 && dtype == CLRNN_DTYPE_I64) {
-        ((int64_t *)made.data)[at] = value;
-    }
-}
-
-static void save_one(const char *path, const char *name, clrnn_dtype dtype, const int64_t *shape,
-                     int64_t at, int value) {
-    clrnn_arrays *arrays = NULL;
-    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
-    add(arrays, name, dtype, shape, at, value);
-    save(arrays, path);
-}
-
-#define SHAPE(...) ((const int64_t[]){__VA_ARGS__, -1})
-
-static void write_text(const char *path, const char *text) {
-    char *expanded = program_expand(path);
-    FILE *file = fopen(expanded, "w");
-    ck_assert_ptr_nonnull(file);
-    (void)fputs(text, file);
-    (void)fclose(file);
-    free(expanded);
-}
-
-/* Arrays of one shape, zeros. */
-static void save_names(const char *path, const char *const *names, const int64_t *shape) {
-    clrnn_arrays *arrays = NULL;
-    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
-    for (; *names != NULL; names++) {
-        add(arrays, *names, CLRNN_DTYPE_F32, shape, 0, 1);
-    }
-    save(arrays, path);
-}
-
-#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-/* Everything the tables need that is not in DATA/. simple_rnn has I=12, H=32; seed_numpy 4, 8. */
-static void make_files(void) {
-    clrnn_arrays *arrays = NULL;
-    save_one("TMP/x13.npy", "", CLRNN_DTYPE_F32, SHAPE(3, 2, 13), -1, 0);
-    save_one("TMP/x.npy", "", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 5, 1);
-    save_one("TMP/x1d.npy", "", CLRNN_DTYPE_F32, SHAPE(12), -1, 0);
-    save_one("TMP/x_no_steps.npy", "", CLRNN_DTYPE_F32, SHAPE(0, 2, 12), -1, 0);
-    save_one("TMP/x_no_rows.npy", "", CLRNN_DTYPE_F32, SHAPE(3, 0, 12), -1, 0);
-    save_one("TMP/l_float.npy", "", CLRNN_DTYPE_F32, SHAPE(2), 0, 1);
-    save_one("TMP/l_three.npy", "", CLRNN_DTYPE_I32, SHAPE(3), 0, 1);
-    save_one("TMP/l_big.npy", "", CLRNN_DTYPE_I64, SHAPE(2), 1, 4);
-    save_one("TMP/l_negative.npy", "", CLRNN_DTYPE_I32, SHAPE(2), 0, -1);
-    save_one("TMP/l.npy", "", CLRNN_DTYPE_I64, SHAPE(2), 1, 3);
-    save_one("TMP/h.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 2, 32), 3, 1);
-    save_one("TMP/h_wrong.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 3, 32), 3, 1);
-    save_one("TMP/h_one.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 1, 32), 3, 1);
-    save_one("TMP/h_none.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 0, 32), -1, 0);
-    save_names("TMP/h_odd.npz", NAMES("h_0", "h0", "x"), SHAPE(1, 2, 32));
-    save_names("TMP/h_mixed.npz", NAMES("h_0", "h_n"), SHAPE(1, 2, 32));
-    save_names("TMP/h_end.npz", NAMES("h_n"), SHAPE(1, 2, 32));
-    save_names("TMP/beside.npz", NAMES("a", "x", "b"), SHAPE(3, 2, 12));
-    save_one("TMP/named.npz", "x", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 5, 1);
-    save_names("TMP/hc.npz", NAMES("h_0", "c_0"), SHAPE(1, 2, 32));
-    save_names("TMP/two.npz", NAMES("a", "b"), SHAPE(3, 2, 12));
-    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
-    add(arrays, "weight_ih_l0", CLRNN_DTYPE_F32, SHAPE(32, 12), 0, 1);
-    add(arrays, "weight_hh_l0", CLRNN_DTYPE_F32, SHAPE(32, 8), 0, 1);
-    add(arrays, "bias_ih_l0", CLRNN_DTYPE_F32, SHAPE(32), 0, 1);
-    add(arrays, "bias_hh_l0", CLRNN_DTYPE_F32, SHAPE(32), 0, 1);
-    save(arrays, "TMP/lstm.npz");
-    /* the trained model with one weight that is 1e-3 off */
-    arrays = load("DATA/simple_rnn.npz");
-    for (size_t i = 0; i < clrnn_arrays_count(arrays); i++) {
-        if (strstr(clrnn_arrays_name(arrays, i), "weight_hh_l0") != NULL) {
-            ((float *)clrnn_arrays_at(arrays, i)->data)[37] += 1e-3f;
-        }
-    }
-    save(arrays, "TMP/off.npz");
-    write_text("TMP/text.npy", "this is no array");
-    write_text("TMP/m.pt", "PK\3\4archive/data.pkl");
-    char *path = program_expand("TMP/link.npz");
-    ck_assert_int_eq(symlink("y.npz", path), 0);
-    free(path);
-    path = program_expand("TMP/link2.npz");
-    ck_assert_int_eq(symlink("./link.npz", path), 0);
-    free(path);
-}
-
-static void make_folder(void) {
-    program_open();
-    make_files();
-}
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
@@ -180,51 +61,19 @@ START_TEST(pytorch_results_hold) {
 }
 END_TEST
 
-static const float *values(const clrnn_arrays *arrays, const char *name, int64_t *count) {
-    const clrnn_tensor *found = clrnn_arrays_find(arrays, name);
-    ck_assert_ptr_nonnull(found);
-    *count = clrnn_tensor_count(found);
-    return found->data;
-}
-
-static void expect_same(const char *a_path, const char *b_path, const char *name) {
-    int64_t a_count, b_count;
-    clrnn_arrays *a = load(a_path);
-    clrnn_arrays *b = load(b_path);
-    const float *x = values(a, name, &a_count);
-    const float *y = values(b, name, &b_count);
-    ck_assert_int_eq(a_count, b_count);
-    ck_assert_msg(memcmp(x, y, (size_t)a_count * sizeof *x) == 0, "%s: %s and %s differ", name,
-                  a_path, b_path);
-    clrnn_arrays_free(a);
-    clrnn_arrays_free(b);
-}
-
 START_TEST(chunks_change_nothing) {
     program_expect_code(program_run("run " VOWELS "-e cpu -o TMP/whole.npz"), 0, "whole");
     program_expect_code(program_run("run " VOWELS "-e cpu -o TMP/pieces.npz --chunk 7"), 0,
                         "pieces");
-    expect_same("TMP/whole.npz", "TMP/pieces.npz", "output");
-    expect_same("TMP/whole.npz", "TMP/pieces.npz", "h_n");
+    cli_expect_same("TMP/whole.npz", "TMP/pieces.npz", "output");
+    cli_expect_same("TMP/whole.npz", "TMP/pieces.npz", "h_n");
 }
 END_TEST
 
 /* The end of one run is the start of the next; h_n of two halves is h_n of the whole. */
 START_TEST(streams_go_on) {
-    clrnn_arrays *arrays = load("DATA/seed_x.npy");
-    const clrnn_tensor *x = clrnn_arrays_at(arrays, 0);
-    for (int half = 0; half < 2; half++) {
-        clrnn_arrays *part = NULL;
-        clrnn_tensor copy;
-        clrnn_tensor view = *x;
-        view.shape[0] = 5;
-        view.offset += (size_t)half * 5 * 4 * sizeof(float);
-        ck_assert_int_eq(clrnn_arrays_create(&part), CLRNN_STATUS_OK);
-        ck_assert_int_eq(clrnn_arrays_convert(&copy, part, "", CLRNN_DTYPE_F64, &view),
-                         CLRNN_STATUS_OK);
-        save(part, half == 0 ? "TMP/first.npy" : "TMP/second.npy");
-    }
-    clrnn_arrays_free(arrays);
+    cli_cut("TMP/first.npy", "DATA/seed_x.npy", 0, 0, 5);
+    cli_cut("TMP/second.npy", "DATA/seed_x.npy", 0, 5, 5);
     program_expect_code(program_run("run " SEED "-o TMP/all.npz"), 0, "whole");
     program_expect_code(
         program_run("run DATA/seed_numpy.npz -i TMP/first.npy -e cpu --final-state TMP/s.npz"), 0,
@@ -233,16 +82,16 @@ START_TEST(streams_go_on) {
         program_run("run DATA/seed_numpy.npz -i TMP/second.npy -e cpu --initial-state TMP/s.npz "
                     "--final-state TMP/s.npz"),
         0, "second");
-    expect_same("TMP/all.npz", "TMP/s.npz", "h_n");
+    cli_expect_same("TMP/all.npz", "TMP/s.npz", "h_n");
 }
 END_TEST
 
 START_TEST(input_may_be_output) {
-    clrnn_arrays *arrays = load("TMP/x.npy");
-    save(arrays, "TMP/both.npy");
+    clrnn_arrays *arrays = cli_load("TMP/x.npy");
+    cli_save(arrays, "TMP/both.npy");
     program_expect_code(
         program_run("run DATA/simple_rnn.npz -e cpu -i TMP/both.npy -o TMP/both.npy"), 0, "run");
-    arrays = load("TMP/both.npy");
+    arrays = cli_load("TMP/both.npy");
     ck_assert_int_eq(clrnn_arrays_at(arrays, 0)->shape[2], 32);
     clrnn_arrays_free(arrays);
 }
@@ -263,7 +112,7 @@ START_TEST(streams_are_standard) {
                  .output = "TMP/piped.npy"};
     program_expect_code(program_run_call(from), 0, "- to -");
     program_expect_code(program_run("run " SEED "-o TMP/filed.npy"), 0, "file");
-    expect_same("TMP/piped.npy", "TMP/filed.npy", "");
+    cli_expect_same("TMP/piped.npy", "TMP/filed.npy", "");
     from.words = "run DATA/seed_numpy.npz -i - -l - -e cpu";
     from.output = NULL;
     const outcome *got = program_run_call(from);
@@ -340,9 +189,9 @@ START_TEST(broken_pipes_are_quiet) {
         char *gate = program_expand("TMP/gate");
         ck_assert_int_eq(mkfifo(gate, 0600), 0);
         pid_t child = program_start(&from);
-        int writer = open(gate, O_WRONLY);
         int reader = open(path, O_RDONLY);
         (void)close(reader);
+        int writer = open(gate, O_WRONLY);
         (void)close(writer);
         const outcome *got = program_finish(&from, child);
         program_expect_code(got, 1, lines[i]);
@@ -451,10 +300,10 @@ Suite *cli_suite(void) {
     Suite *suite = suite_create("cli");
     TCase *tables = tcase_create("tables");
     TCase *behaviour = tcase_create("behaviour");
-    tcase_add_unchecked_fixture(tables, make_folder, program_close);
+    tcase_add_unchecked_fixture(tables, cli_files_open, program_close);
     tcase_add_loop_test(tables, errors_are_said, 0, (int)(sizeof errors / sizeof errors[0]));
     tcase_add_loop_test(tables, answers_are_given, 0, (int)(sizeof answers / sizeof answers[0]));
-    tcase_add_unchecked_fixture(behaviour, make_folder, program_close);
+    tcase_add_unchecked_fixture(behaviour, cli_files_open, program_close);
     tcase_add_test(behaviour, pytorch_results_hold);
     tcase_add_test(behaviour, chunks_change_nothing);
     tcase_add_test(behaviour, streams_go_on);
@@ -472,5 +321,6 @@ Suite *cli_suite(void) {
     tcase_add_test(behaviour, names_are_escaped);
     suite_add_tcase(suite, tables);
     suite_add_tcase(suite, behaviour);
+    suite_add_tcase(suite, cli_stacks());
     return suite;
 }

@@ -5,6 +5,7 @@
  * Each property takes one case on one way to run (place and algorithm) and runs a changed case
  * there.
  */
+#include "memory.h"
 #include "suites.h"
 #include "support.h"
 
@@ -162,6 +163,15 @@ START_TEST(reverse_is_flipped_forward_ragged) {
 }
 END_TEST
 
+static void check_padding(const struct test_case *test, float *values, int width, int t, int n,
+                          const char *where) {
+    const float *row = test_row(&test->problem, values, width, t, n);
+    for (int u = 0; u < width; u++) {
+        ck_assert_msg(row[u] == 0.0f && !signbit(row[u]), "%s: %s: padding is %g", test->text,
+                      where, row[u]);
+    }
+}
+
 /* NaN and infinities past a length change nothing; outputs there are +0. */
 static void padded(const struct test_case *test, const struct test_outcome *whole,
                    clrnn_context *context, const char *algorithm, const char *where) {
@@ -180,12 +190,11 @@ static void padded(const struct test_case *test, const struct test_outcome *whol
     test_same(test, whole, &result, where);
     for (int n = 0; n < p->batch; n++) {
         for (int t = test->lengths[n]; t < p->steps; t++) {
-            for (int array = 0; array < (p->cell == CLRNN_CELL_LSTM ? 2 : 1); array++) {
-                const float *row = test_row(p, array ? result.cells : result.y, p->hidden, t, n);
-                for (int u = 0; u < p->hidden; u++) {
-                    ck_assert_msg(row[u] == 0.0f && !signbit(row[u]), "%s: %s: padding is %g",
-                                  test->text, where, row[u]);
-                }
+            check_padding(test, result.y, p->hidden, t, n, where);
+            check_padding(test, result.hiddens, p->hidden, t, n, where);
+            check_padding(test, result.gates, test_gates(test) * p->hidden, t, n, where);
+            if (p->cell == CLRNN_CELL_LSTM) {
+                check_padding(test, result.cells, p->hidden, t, n, where);
             }
         }
     }
@@ -251,112 +260,18 @@ END_TEST
 
 static clrnn_plan *make_plan(const struct test_case *test, clrnn_context *context,
                              const char *algorithm, int steps, int batch) {
-    clrnn_plan *plan = NULL;
-    const clrnn_plan_desc desc = {.algorithm = algorithm,
-                                  .steps = steps,
-                                  .batch = batch,
-                                  .batch_first = test->problem.batch_first,
-                                  .last_only = test->problem.last_only};
-    ok(clrnn_plan_create(&plan, context, test->net, &desc));
-    return plan;
-}
-
-/* A view into a larger array: gaps of 2 behind each row and of 5 more behind each outer row, and 3
- * floats before the first. */
-enum { GAP = 2, OUTER_GAP = 5, LEAD = 3 };
-static const float untouched = 4242.5f;
-
-struct view {
-    clrnn_tensor tensor;
-    float *all;
-    size_t count;
-};
-
-static struct view make_view(const clrnn_tensor *dense) {
-    struct view view = {.tensor = *dense};
-    const int last = dense->rank - 1;
-    const int64_t row = dense->shape[last] + GAP;
-    const int64_t outer = dense->rank == 3 ? row * dense->shape[1] + OUTER_GAP : 0;
-    view.tensor.strides[last] = 1;
-    view.tensor.strides[last - 1] = row;
-    if (dense->rank == 3) {
-        view.tensor.strides[0] = outer;
-    }
-    view.count =
-        LEAD + (size_t)(dense->rank == 3 ? outer * dense->shape[0] : row * dense->shape[0]);
-    view.all = malloc(view.count * sizeof *view.all);
-    ck_assert_ptr_nonnull(view.all);
-    for (size_t i = 0; i < view.count; i++) {
-        view.all[i] = untouched;
-    }
-    view.tensor.data = view.all;
-    view.tensor.offset = LEAD * sizeof(float);
-    return view;
-}
-
-/* Copies the view's elements in or out; returns how many floats of the array are not elements. */
-static void copy_view(const struct view *view, float *dense, int into_view) {
-    const clrnn_tensor *t = &view->tensor;
-    const int last = t->rank - 1;
-    const int64_t outer = t->rank == 3 ? t->shape[0] : 1;
-    for (int64_t i = 0; i < outer; i++) {
-        for (int64_t j = 0; j < t->shape[last - 1]; j++) {
-            float *there = view->all + LEAD + (t->rank == 3 ? i * t->strides[0] : 0) +
-                           j * t->strides[last - 1];
-            float *here = dense + (i * t->shape[last - 1] + j) * t->shape[last];
-            for (int64_t k = 0; k < t->shape[last]; k++) {
-                if (into_view) {
-                    there[k] = here[k];
-                } else {
-                    here[k] = there[k];
-                    there[k] = untouched;
-                }
-            }
-        }
-    }
-}
-
-static void check_gaps(const struct view *view, const struct test_case *test, const char *what) {
-    for (size_t i = 0; i < view->count; i++) {
-        ck_assert_msg(view->all[i] == untouched, "%s: a gap of %s was written", test->text, what);
-    }
+    clrnn_plan_desc desc = test_plan_desc(test, algorithm);
+    desc.steps = steps;
+    desc.batch = batch;
+    return test_plan(test, context, &desc);
 }
 
 static void strided(const struct test_case *test, const struct test_outcome *whole,
                     clrnn_context *context, const char *algorithm, const char *where) {
     const struct test_problem *p = &test->problem;
-    const int lstm = p->cell == CLRNN_CELL_LSTM;
     clrnn_plan *plan = make_plan(test, context, algorithm, p->steps, p->batch);
     struct test_outcome result;
-    test_result_make(&result, test);
-    clrnn_forward_args args = test_args(test, &result);
-    struct {
-        clrnn_tensor *tensor;
-        float *dense;
-        const char *name;
-        int writes;
-    } arrays[] = {{&args.x, test->x, "x", 0},
-                  {&args.h_0, test->h_0, "h_0", 0},
-                  {&args.y, result.y, "y", 1},
-                  {&args.h_n, result.h_n, "h_n", 1},
-                  {&args.c_0, test->c_0, "c_0", 0},
-                  {&args.c_n, result.c_n, "c_n", 1},
-                  {&args.cells, result.cells, "cells", 1}};
-    const size_t count = lstm ? 7 : 4;
-    struct view views[7];
-    for (size_t i = 0; i < count; i++) {
-        views[i] = make_view(arrays[i].tensor);
-        *arrays[i].tensor = views[i].tensor;
-        if (!arrays[i].writes) {
-            copy_view(&views[i], arrays[i].dense, 1);
-        }
-    }
-    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
-    for (size_t i = 0; i < count; i++) {
-        copy_view(&views[i], arrays[i].dense, 0);
-        check_gaps(&views[i], test, arrays[i].name);
-        free(views[i].all);
-    }
+    test_run_views(&result, test, plan);
     test_same(test, whole, &result, where);
     test_result_free(&result);
     clrnn_plan_free(plan);
@@ -377,13 +292,9 @@ static void reused(const struct test_case *test, const struct test_outcome *whol
     for (int run = 0; run < 3; run++) {
         struct test_case *other = test_case_like(test, 1 + run, 1 + 2 * run);
         struct test_outcome result, others;
-        test_result_make(&result, test);
-        test_result_make(&others, other);
-        const clrnn_forward_args args = test_args(test, &result);
-        const clrnn_forward_args between = test_args(other, &others);
-        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        test_run_plan(&result, test, plan);
         test_same(test, whole, &result, where);
-        ok(clrnn_forward(plan, &between, 0, NULL, NULL));
+        test_run_plan(&others, other, plan);
         test_result_free(&result);
         test_run(&result, other, context, algorithm);
         test_same(other, &result, &others, where);
@@ -405,9 +316,7 @@ static void five_times(const struct test_case *test, const struct test_outcome *
         make_plan(test, context, algorithm, test->problem.steps, test->problem.batch);
     for (int run = 0; run < 5; run++) {
         struct test_outcome result;
-        test_result_make(&result, test);
-        const clrnn_forward_args args = test_args(test, &result);
-        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        test_run_plan(&result, test, plan);
         test_same(test, whole, &result, where);
         test_result_free(&result);
     }
@@ -453,7 +362,7 @@ START_TEST(absent_start_is_zero) {
 }
 END_TEST
 
-/* last_only is h_n; the other outputs do not notice it. */
+/* A y of rank 2 is h_n; the other outputs do not notice it. */
 static void last(const struct test_case *test, const struct test_outcome *whole,
                  clrnn_context *context, const char *algorithm, const char *where) {
     struct test_problem problem = test->problem;
@@ -464,6 +373,8 @@ static void last(const struct test_case *test, const struct test_outcome *whole,
     test_run(&result, other, context, algorithm);
     ck_assert_msg(test_same_bits(result.y, whole->h_n, result.state_count, &at),
                   "%s: %s: y[%zu] is not the final state", other->text, where, at);
+    ck_assert_msg(test_same_bits(result.hiddens, whole->hiddens, whole->cells_count, &at),
+                  "%s: %s: hiddens[%zu] differs", other->text, where, at);
     for (int n = 0; n < problem.batch; n++) {
         test_same_final(other, whole, n, &result, n, where);
     }

@@ -26,7 +26,7 @@ static uint32_t bits_of(float value) {
 /* Sets the weights of `wide` so that unit u of `test` is its unit place[u], input i its input i,
  * and all else is 0. */
 static void embed(const struct test_case *wide, const struct test_case *test, const int *place) {
-    const int gates = clrnn_cell_gates(test->problem.cell);
+    const int gates = test_gates(test);
     const int h = test->problem.hidden, hw = wide->problem.hidden;
     const int in = test->problem.inputs, in_wide = wide->problem.inputs;
     static const char *const names[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
@@ -123,7 +123,7 @@ static void reordered(const struct test_case *test, const struct test_outcome *w
 
 START_TEST(units_in_another_order) {
     /* only relu keeps integers integers; 4 steps of 8 units stay below 2^24 */
-    struct test_problem problem = test_cell_problem(_i, _i == 1 ? 4 : 1, 3, 4, 8, 300);
+    struct test_problem problem = test_cell_problem(_i, _i == TEST_RELU ? 4 : 1, 3, 4, 8, 300);
     problem.integers = 1;
     test_hold(reordered, &problem, 1);
 }
@@ -167,7 +167,7 @@ static void check_scaled(struct test_case *test, float factor) {
 }
 
 START_TEST(tanh_net_is_odd) {
-    struct test_problem problem = test_cell_problem(0, 6, 3, 5, 21, 300);
+    struct test_problem problem = test_cell_problem(TEST_RNN, 6, 3, 5, 21, 300);
     problem.gain = 1.5;
     struct test_case *test = test_case_make(&problem);
     check_scaled(test, -1.0f);
@@ -177,7 +177,7 @@ END_TEST
 
 START_TEST(relu_net_is_homogeneous) {
     const float factors[] = {0x1p-10f, 0x1p20f};
-    struct test_problem problem = test_cell_problem(1, 6, 3, 5, 21, 300);
+    struct test_problem problem = test_cell_problem(TEST_RELU, 6, 3, 5, 21, 300);
     struct test_case *test = test_case_make(&problem);
     check_scaled(test, factors[_i]);
     test_case_free(test);
@@ -253,7 +253,8 @@ static void delay_check(const struct test_case *test, const struct test_outcome 
 START_TEST(delay_line) {
     static const int hidden[] = {9, 16, 70, 131};
     const struct test_known known = {delay_prepare, delay_check};
-    struct test_problem problem = test_cell_problem(1, 80, _i == 1 ? 1 : 5, 1, hidden[_i], 300);
+    struct test_problem problem =
+        test_cell_problem(TEST_RELU, 80, _i == 1 ? 1 : 5, 1, hidden[_i], 300);
     problem.direction = _i % 2 ? CLRNN_DIRECTION_REVERSE : CLRNN_DIRECTION_FORWARD;
     problem.batch_first = _i / 2;
     test_hold_known(&known, &problem);
@@ -263,7 +264,7 @@ END_TEST
 /* Sums far out: tanh is +-1, the gates 0 or 1, exactly. lstm: o = 1, h = tanh(c). */
 static void saturates_prepare(struct test_case *test) {
     const struct test_problem *p = &test->problem;
-    for (int i = 0; i < clrnn_cell_gates(p->cell) * p->hidden; i++) {
+    for (int i = 0; i < test_gates(test) * p->hidden; i++) {
         floats(test, "bias_ih")[i] = i % 2 ? 1e4f : -1e4f;
     }
     if (p->cell != CLRNN_CELL_RNN) {
@@ -289,7 +290,7 @@ static void saturates_check(const struct test_case *test, const struct test_outc
 }
 
 START_TEST(saturation_is_exact) {
-    static const int cells[] = {0, 2, 3, 4};
+    static const int cells[] = {TEST_RNN, TEST_LSTM, TEST_GRU, TEST_GRU_BEFORE};
     const struct test_known known = {saturates_prepare, saturates_check};
     const struct test_problem problem = test_cell_problem(cells[_i], 4, 3, 5, 21, 300);
     test_hold_known(&known, &problem);
@@ -322,8 +323,66 @@ static void keeps_check(const struct test_case *test, const struct test_outcome 
 
 START_TEST(gates_that_keep) {
     const struct test_known known = {keeps_prepare, keeps_check};
-    const struct test_problem problem = test_cell_problem(2 + _i, 50, 3, 5, 21, 300);
+    const struct test_problem problem = test_cell_problem(TEST_LSTM + _i, 50, 3, 5, 21, 300);
     test_hold_known(&known, &problem);
+}
+END_TEST
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+/* What the gates that are given make of the state before, by the kernels' own operations: h of rnn and
+ * gru, c of lstm, whose h is o tanh(c). */
+static void check_gates(const struct test_case *test, const struct test_outcome *whole, int t,
+                        int n, const float *h, const float *c, const char *where) {
+    const struct test_problem *p = &test->problem;
+    const float *gates = test_row(p, whole->gates, test_gates(test) * p->hidden, t, n);
+    const float *h_next = test_row(p, whole->hiddens, p->hidden, t, n);
+    const float *c_next = test_row(p, whole->cells, p->hidden, t, n);
+    for (int u = 0; u < p->hidden; u++) {
+        const float a = gates[u]; /* h; i; r */
+        float expected = a, got = h_next[u];
+        if (p->cell == CLRNN_CELL_LSTM) {
+            const float f = gates[p->hidden + u], g = gates[2 * p->hidden + u];
+            const double o = (double)gates[3 * p->hidden + u];
+            expected = fmaf(f, c[u], a * g);
+            got = c_next[u];
+            ck_assert_double_eq_tol((double)h_next[u], o * tanh((double)got), 2e-7);
+        } else if (p->cell == CLRNN_CELL_GRU) {
+            const float z = gates[p->hidden + u], new = gates[2 * p->hidden + u];
+            expected = fmaf(z, h[u], fmaf(-z, new, new));
+            ck_assert_msg(a > 0.0f && a < 1.0f, "%s: %s: r is %g", test->text, where, a);
+        }
+        ck_assert_msg(bits_of(expected) == bits_of(got),
+                      "%s: %s: the gates at [%d][%d][%d] make %.9g, the result is %.9g", test->text,
+                      where, t, n, u, expected, got);
+    }
+}
+
+static void gates_make(const struct test_case *test, const struct test_outcome *whole,
+                       clrnn_context *context, const char *algorithm, const char *where) {
+    const struct test_problem *p = &test->problem;
+    const int reverse = p->direction == CLRNN_DIRECTION_REVERSE;
+    (void)context;
+    (void)algorithm;
+    for (int n = 0; n < p->batch; n++) {
+        const float *h = test->h_0 + n * p->hidden, *c = test->c_0 + n * p->hidden;
+        const int length = p->lengths == LENGTHS_NONE ? p->steps : test->lengths[n];
+        for (int step = 0; step < length; step++) {
+            const int t = reverse ? length - 1 - step : step;
+            check_gates(test, whole, t, n, h, c, where);
+            h = test_row(p, whole->hiddens, p->hidden, t, n);
+            c = test_row(p, whole->cells, p->hidden, t, n);
+        }
+    }
+}
+
+START_TEST(gates_make_the_state) {
+    struct test_problem problems[] = {test_cell_problem(_i, 6, 5, 4, 21, 300),
+                                      test_cell_problem(_i, 4, 3, 4, 66, 300)};
+    problems[0].lengths = LENGTHS_RAGGED;
+    problems[0].direction = CLRNN_DIRECTION_REVERSE;
+    problems[1].batch_first = 1;
+    test_hold(gates_make, problems, 2);
 }
 END_TEST
 
@@ -339,6 +398,7 @@ Suite *numbers_suite(void) {
     tcase_add_loop_test(each, delay_line, 0, 4);
     tcase_add_loop_test(each, saturation_is_exact, 0, 4);
     tcase_add_loop_test(each, gates_that_keep, 0, 3);
+    tcase_add_loop_test(each, gates_make_the_state, 0, TEST_CELLS);
     suite_add_tcase(suite, each);
     return suite;
 }

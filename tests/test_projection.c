@@ -27,16 +27,11 @@ START_TEST(clblast_is_within_the_bound) {
                                                  .seed = 3};
             struct test_case *test = test_case_make(&problem);
             struct test_outcome result;
-            clrnn_plan *plan = NULL;
-            const clrnn_plan_desc desc = {.steps = problem.steps,
-                                          .batch = problem.batch,
-                                          .batch_first = batch_first,
-                                          .projection = CLRNN_PROJECTION_CLBLAST};
-            test_result_make(&result, test);
-            const clrnn_forward_args args = test_args(test, &result);
-            ok(clrnn_plan_create(&plan, places[place].context, test->net, &desc));
+            clrnn_plan_desc desc = test_plan_desc(test, NULL);
+            desc.projection = CLRNN_PROJECTION_CLBLAST;
+            clrnn_plan *plan = test_plan(test, places[place].context, &desc);
             ck_assert_ptr_nonnull(strstr(clrnn_plan_describe(plan), "projection: clblast"));
-            ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+            test_run_plan(&result, test, plan);
             test_judge(test, &result, "clblast");
             clrnn_plan_free(plan);
             test_result_free(&result);

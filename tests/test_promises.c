@@ -102,14 +102,13 @@ START_TEST(opencl_buffers_too_small) {
     cl_mem small = clCreateBuffer(mine, CL_MEM_READ_WRITE, 16, NULL, &code);
     ok(clrnn_context_create(&context, &(clrnn_context_desc){.queue = queue}));
     ok(clrnn_plan_create(&plan, context, it.test->net, &it.desc));
-    clrnn_tensor *const tensors[] = {&it.args.x,   &it.args.h_0, &it.args.c_0,  &it.args.h_n,
-                                     &it.args.c_n, &it.args.y,   &it.args.cells};
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
-        const clrnn_tensor before = *tensors[i];
-        tensors[i]->data = NULL;
-        tensors[i]->buffer = small;
+    for (int i = 0; i < TEST_TENSORS; i++) {
+        clrnn_tensor *tensor = test_tensor_at(&it.args, i);
+        const clrnn_tensor before = *tensor;
+        tensor->data = NULL;
+        tensor->buffer = small;
         fails(clrnn_forward(plan, &it.args, 0, NULL, NULL), SHAPE, "16");
-        *tensors[i] = before;
+        *tensor = before;
         ok(clrnn_forward(plan, &it.args, 0, NULL, NULL));
     }
     clrnn_plan_free(plan);
@@ -162,8 +161,8 @@ static int lost_everywhere(void) {
            clrnn_plan_create(&plan, it.context, it.test->net, &it.desc) == CLRNN_STATUS_LOST &&
            clrnn_state_create(&state, it.context, it.test->net, 1) == CLRNN_STATUS_LOST &&
            clrnn_state_reset(it.state, 0) == CLRNN_STATUS_LOST &&
-           clrnn_state_write(it.state, &h, NULL) == CLRNN_STATUS_LOST &&
-           clrnn_state_read(it.state, &h, NULL) == CLRNN_STATUS_LOST;
+           clrnn_state_write(it.state, 0, &h, NULL, NULL) == CLRNN_STATUS_LOST &&
+           clrnn_state_read(it.state, 0, &h, NULL, NULL) == CLRNN_STATUS_LOST;
 }
 
 static void check_child(int frees) {
@@ -223,8 +222,13 @@ END_TEST
 /* ---- what is known of a plan ----------------------------------------------------------------- */
 
 static void check_plan_facts(void) {
-    static const char *const lines[] = {
-        "engine: ", "\ndevice: ", "\nalgorithm: ", "\nprojection: ", "\nworkspace: "};
+    static const char *const lines[] = {"engine: ",
+                                        "\ndevice: ",
+                                        "\nalgorithm: ",
+                                        "\nprojection: ",
+                                        "\nworkspace: ",
+                                        "\npieces: all 4 steps",
+                                        "\nlayer 0 forward: cell lstm, I=5, H=7"};
     clrnn_profile profile;
     size_t bytes = 0;
     char expected[64];
@@ -239,6 +243,8 @@ static void check_plan_facts(void) {
     ck_assert_msg(profile.workspace_bytes == bytes, "%s: workspace_size says %zu, the profile %zu",
                   clrnn_engine_name(clrnn_context_engine(it.context)), bytes,
                   (size_t)profile.workspace_bytes);
+    ck_assert_uint_ge(profile.memory_bytes, profile.workspace_bytes);
+    ck_assert_uint_ge(profile.weight_bytes, 4 * (4 * 7 * (5 + 7 + 2))); /* beside padding */
     snprintf(expected, sizeof expected, "workspace: %zu bytes", bytes);
     ck_assert_msg(strstr(text, expected) != NULL, "no \"%s\" in \"%s\"", expected, text);
 }

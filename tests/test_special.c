@@ -47,11 +47,20 @@ static void nan_in_x(const struct test_case *test, const struct test_outcome *wh
                 }
                 for (int u = 0; u < p->hidden; u++) {
                     const float y = test_row(p, result.y, p->hidden, t, n)[u];
+                    const float h = test_row(p, result.hiddens, p->hidden, t, n)[u];
                     const float c = test_row(p, result.cells, p->hidden, t, n)[u];
-                    ck_assert_msg(bits_of(y) == 0x7fc00000 && (!lstm || bits_of(c) == 0x7fc00000),
-                                  "%s: %s: NaN %08x gives y %08x, c %08x at [%d][%d][%d]",
-                                  test->text, where, nan_patterns[i], bits_of(y), bits_of(c), t, n,
-                                  u);
+                    ck_assert_msg(bits_of(y) == 0x7fc00000 && bits_of(h) == 0x7fc00000 &&
+                                      (!lstm || bits_of(c) == 0x7fc00000),
+                                  "%s: %s: NaN %08x gives y %08x, h %08x, c %08x at [%d][%d][%d]",
+                                  test->text, where, nan_patterns[i], bits_of(y), bits_of(h),
+                                  bits_of(c), t, n, u);
+                }
+                for (int u = 0; u < test_gates(test) * p->hidden; u++) {
+                    const float gate =
+                        test_row(p, result.gates, test_gates(test) * p->hidden, t, n)[u];
+                    ck_assert_msg(gate == gate || bits_of(gate) == 0x7fc00000,
+                                  "%s: %s: NaN %08x gives gate %08x at [%d][%d][%d]", test->text,
+                                  where, nan_patterns[i], bits_of(gate), t, n, u);
                 }
             }
             if (n != NAN_ROW) {
@@ -131,7 +140,7 @@ static void infinite_check(const struct test_case *test, const struct test_outco
             /* z = 1: h' = h_0 */
             ck_assert_msg(result->y[u] == 0.0f, "%s: %s: h is %g", test->text, where, result->y[u]);
         } else {
-            const float expected = p->nonlinearity == CLRNN_NONLINEARITY_RELU ? INFINITY : 1.0f;
+            const float expected = p->act == CLRNN_ACT_RELU ? INFINITY : 1.0f;
             ck_assert_msg(result->y[u] == expected, "%s: %s: h is %g", test->text, where,
                           result->y[u]);
         }
@@ -214,7 +223,7 @@ static void tanh_check(const struct test_case *test, const struct test_outcome *
 START_TEST(tanh_over_all_exponents) {
     const struct test_known known = {tanh_prepare, tanh_check};
     const struct test_problem problem =
-        test_cell_problem(0, SWEEP / SWEEP_ROWS, SWEEP_ROWS, 1, 1, 300);
+        test_cell_problem(TEST_RNN, SWEEP / SWEEP_ROWS, SWEEP_ROWS, 1, 1, 300);
     test_hold_known(&known, &problem);
 }
 END_TEST
@@ -245,7 +254,7 @@ static void sigmoid_check(const struct test_case *test, const struct test_outcom
 
 START_TEST(sigmoid_over_all_exponents) {
     const struct test_known known = {sigmoid_prepare, sigmoid_check};
-    struct test_problem problem = test_cell_problem(2, 1, SWEEP, 1, 1, 300);
+    struct test_problem problem = test_cell_problem(TEST_LSTM, 1, SWEEP, 1, 1, 300);
     test_hold_known(&known, &problem);
 }
 END_TEST

@@ -2,6 +2,7 @@
  * test_states.c: where h and c lie between calls, and where x and y lie: states and their slots,
  * device buffers, the user's own queue, events and work space.
  */
+#include "memory.h"
 #include "suites.h"
 #include "support.h"
 
@@ -11,13 +12,8 @@
 
 static clrnn_plan *make_plan(const struct test_case *test, clrnn_context *context,
                              const char *algorithm) {
-    clrnn_plan *plan = NULL;
-    const clrnn_plan_desc desc = {.algorithm = algorithm,
-                                  .steps = test->problem.steps,
-                                  .batch = test->problem.batch,
-                                  .batch_first = test->problem.batch_first};
-    ok(clrnn_plan_create(&plan, context, test->net, &desc));
-    return plan;
+    const clrnn_plan_desc desc = test_plan_desc(test, algorithm);
+    return test_plan(test, context, &desc);
 }
 
 static clrnn_state *make_state(const struct test_case *test, clrnn_context *context, int slots) {
@@ -35,18 +31,27 @@ static void write_start(clrnn_state *state, const struct test_case *test) {
     const clrnn_tensor h = state_tensor(test, test->h_0, test->problem.batch);
     const clrnn_tensor c =
         test_tensor(test->c_0, CLRNN_DTYPE_F32, 3, 1, test->problem.batch, test->problem.hidden);
-    ok(clrnn_state_write(state, &h, test->problem.cell == CLRNN_CELL_LSTM ? &c : NULL));
+    ok(clrnn_state_write(state, 0, &h, test->problem.cell == CLRNN_CELL_LSTM ? &c : NULL, NULL));
 }
 
+/* Without a mask the last output is the last h; a row that had no step keeps what was there. */
 static void check_end(const clrnn_state *state, const struct test_case *test,
                       const struct test_outcome *whole, const char *where) {
+    const struct test_problem *p = &test->problem;
     struct test_outcome end;
     test_result_make(&end, test);
-    clrnn_tensor h = state_tensor(test, end.h_n, test->problem.batch);
-    clrnn_tensor c = state_tensor(test, end.c_n, test->problem.batch);
-    ok(clrnn_state_read(state, &h, test->problem.cell == CLRNN_CELL_LSTM ? &c : NULL));
-    for (int n = 0; n < test->problem.batch; n++) {
+    clrnn_tensor h = state_tensor(test, end.h_n, p->batch);
+    clrnn_tensor c = state_tensor(test, end.c_n, p->batch);
+    ok(clrnn_state_read(state, 0, &h, p->cell == CLRNN_CELL_LSTM ? &c : NULL, NULL));
+    for (int n = 0; n < p->batch; n++) {
         test_same_final(test, whole, n, &end, n, where);
+    }
+    ok(clrnn_state_read(state, 0, NULL, NULL, &h));
+    for (int n = 0; n < p->batch; n++) {
+        if (test->lengths[n] > 0) {
+            ck_assert_mem_eq(end.h_n + n * p->hidden, whole->h_n + n * p->hidden,
+                             (size_t)p->hidden * sizeof(float));
+        }
     }
     test_result_free(&end);
 }
@@ -76,6 +81,23 @@ static void run_piece(clrnn_plan *plan, clrnn_state *state, const struct test_ca
     test_case_free(piece);
 }
 
+/* A reverse layer's state has come to its end: a piece before it goes on only from a state that was
+ * written anew. */
+static void take_up(clrnn_plan *plan, clrnn_state *state, const struct test_case *test) {
+    struct test_outcome end;
+    test_result_make(&end, test);
+    clrnn_tensor h = state_tensor(test, end.h_n, test->problem.batch);
+    clrnn_tensor c = state_tensor(test, end.c_n, test->problem.batch);
+    clrnn_tensor *const c_or_not = test->problem.cell == CLRNN_CELL_LSTM ? &c : NULL;
+    clrnn_forward_args args = test_args(test, &end);
+    args.state = state;
+    fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
+          "slot 0 of row 0 ended with a reverse direction: reset or write it");
+    ok(clrnn_state_read(state, 0, &h, c_or_not, NULL));
+    ok(clrnn_state_write(state, 0, &h, c_or_not, NULL));
+    test_result_free(&end);
+}
+
 static void chunked(const struct test_case *test, const struct test_outcome *whole,
                     clrnn_context *context, const char *algorithm, const char *where) {
     const struct test_problem *p = &test->problem;
@@ -86,9 +108,12 @@ static void chunked(const struct test_case *test, const struct test_outcome *who
         write_start(state, test);
         for (int done = 0; done < p->steps; done += sizes[i]) {
             const int rest = p->steps - done, count = rest < sizes[i] ? rest : sizes[i];
+            const int reverse = p->direction == CLRNN_DIRECTION_REVERSE;
+            if (reverse && done > 0) {
+                take_up(plan, state, test);
+            }
             /* a reverse layer takes the pieces from the end */
-            run_piece(plan, state, test, whole,
-                      p->direction == CLRNN_DIRECTION_REVERSE ? rest - count : done, count, where);
+            run_piece(plan, state, test, whole, reverse ? rest - count : done, count, where);
         }
         check_end(state, test, whole, where);
     }
@@ -119,7 +144,8 @@ static void single_steps(const struct test_case *test, const struct test_outcome
     write_start(state, test);
     clrnn_forward_args args = test_args(one, &result);
     args.state = state;
-    args.h_0 = args.c_0 = args.h_n = args.c_n = args.cells = (clrnn_tensor){0};
+    args.h_0 = args.c_0 = args.h_n = args.c_n = (clrnn_tensor){0};
+    args.hiddens = args.cells = args.gates = (clrnn_tensor){0};
     for (int t = 0; t < p->steps; t++) {
         size_t at = 0;
         memcpy(one->x, test->x + t * p->inputs, (size_t)p->inputs * sizeof(float));
@@ -218,23 +244,24 @@ static void slots_apart(const struct test_case *test, const struct test_outcome 
     const clrnn_tensor c = state_tensor(test, filled + 5 * hidden, 5);
     clrnn_tensor h_got = state_tensor(test, got, 5);
     clrnn_tensor c_got = state_tensor(test, got + 5 * hidden, 5);
-    ok(clrnn_state_write(state, &h, lstm ? &c : NULL));
+    ok(clrnn_state_write(state, 0, &h, lstm ? &c : NULL, NULL));
 
     clrnn_forward_args args = test_args(test, &result);
     args.state = state;
     args.slots = twice;
-    fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT, "forward: rows share slot 1");
+    fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
+          "forward: row 2 has slot 1, which an earlier row has too");
     args.slots = outside;
     fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
           "forward: slot of row 1 must be 0 to 4, got 5");
-    ok(clrnn_state_read(state, &h_got, lstm ? &c_got : NULL));
+    ok(clrnn_state_read(state, 0, &h_got, lstm ? &c_got : NULL, NULL));
     ck_assert_mem_eq(got, filled, (lstm ? 2u : 1u) * 5 * hidden * sizeof *got);
 
     args.slots = slots;
     ok(clrnn_forward(plan, &args, 0, NULL, NULL));
     test_same(test, whole, &result, where);
     ok(clrnn_state_reset(state, 1));
-    ok(clrnn_state_read(state, &h_got, lstm ? &c_got : NULL));
+    ok(clrnn_state_read(state, 0, &h_got, lstm ? &c_got : NULL, NULL));
     for (int array = 0; array <= lstm; array++) {
         const float *from = got + (size_t)array * 5 * hidden;
         const float *final = array ? whole->c_n : whole->h_n;
@@ -249,7 +276,7 @@ static void slots_apart(const struct test_case *test, const struct test_outcome 
                          hidden * sizeof *got);
     }
     ok(clrnn_state_reset(state, -1));
-    ok(clrnn_state_read(state, &h_got, lstm ? &c_got : NULL));
+    ok(clrnn_state_read(state, 0, &h_got, lstm ? &c_got : NULL, NULL));
     for (size_t i = 0; i < (lstm ? 2u : 1u) * 5 * hidden; i++) {
         ck_assert_msg(got[i] == 0.0f, "%s: slot %zu was not reset", test->text, i / hidden % 5);
     }
@@ -266,40 +293,104 @@ START_TEST(slots_stay_apart) {
 }
 END_TEST
 
-/* ---- device memory --------------------------------------------------------------------------- */
+/* ---- the end of a reverse direction ---------------------------------------------------------- */
 
-/* A device of the user's own: what a program that uses OpenCL itself brings along. */
-struct mine {
-    cl_context context;
-    cl_command_queue queue;
-};
+/* The first rows of the case in these slots. */
+static clrnn_status run_rows(clrnn_plan *plan, clrnn_state *state, const struct test_case *test,
+                             int rows, const int32_t *slots) {
+    struct test_case *some = test_case_like(test, test->problem.steps, rows);
+    struct test_outcome result;
+    test_result_make(&result, some);
+    clrnn_forward_args args = test_args(some, &result);
+    args.state = state;
+    args.slots = slots;
+    const clrnn_status status = clrnn_forward(plan, &args, 0, NULL, NULL);
+    test_result_free(&result);
+    test_case_free(some);
+    return status;
+}
 
-static int open_mine(struct mine *mine, int index, cl_command_queue_properties properties) {
-    clrnn_device_info infos[16];
-    size_t count = 0;
-    cl_platform_id platforms[16];
-    cl_device_id devices[16];
-    cl_int code = CL_SUCCESS;
-    ok(clrnn_devices(&count, infos, 16));
-    for (size_t i = 0; i < count && i < 16; i++) {
-        if (infos[i].usable && index-- == 0) {
-            clGetPlatformIDs(16, platforms, NULL);
-            clGetDeviceIDs(platforms[infos[i].platform], CL_DEVICE_TYPE_ALL, 16, devices, NULL);
-            cl_device_id device = devices[infos[i].device];
-            mine->context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
-            ck_assert_int_eq(code, CL_SUCCESS);
-            mine->queue = clCreateCommandQueue(mine->context, device, properties, &code);
-            ck_assert_int_eq(code, CL_SUCCESS);
-            return 1;
-        }
+/* A slot that a reverse direction went through is refused until it is reset or written, and a refused
+ * call changes nothing. */
+static void spent(const struct test_case *test, const struct test_outcome *whole,
+                  clrnn_context *context, const char *algorithm, const char *where) {
+    const size_t count = 5 * (size_t)test->problem.hidden;
+    const int32_t first[] = {4, 0, 2}, mixed[] = {1, 3, 0}, others[] = {1, 3}, second = 4;
+    float *before = malloc(count * sizeof *before), *after = malloc(count * sizeof *after);
+    clrnn_tensor h_before = state_tensor(test, before, 5), h_after = state_tensor(test, after, 5);
+    clrnn_plan *plan = make_plan(test, context, algorithm);
+    clrnn_state *state = make_state(test, context, 5);
+    size_t at = 0;
+    (void)whole;
+    ok(run_rows(plan, state, test, 3, first));
+    ok(clrnn_state_read(state, 0, &h_before, NULL, NULL));
+    fails(run_rows(plan, state, test, 3, first), ARGUMENT, "slot 4 of row 0 ended with a reverse");
+    fails(run_rows(plan, state, test, 3, mixed), ARGUMENT, "slot 0 of row 2 ended with a reverse");
+    ok(clrnn_state_read(state, 0, &h_after, NULL, NULL));
+    ck_assert_msg(test_same_bits(before, after, count, &at),
+                  "%s: %s: a refused call changed h[%zu]", test->text, where, at);
+    ok(run_rows(plan, state, test, 2, others));
+    ok(clrnn_state_reset(state, 4));
+    ok(run_rows(plan, state, test, 1, &second));
+    fails(run_rows(plan, state, test, 1, &second), ARGUMENT, "slot 4 of row 0");
+    ok(clrnn_state_write(state, 0, &h_before, NULL, NULL));
+    ok(run_rows(plan, state, test, 3, mixed));
+    fails(run_rows(plan, state, test, 2, others), ARGUMENT, "slot 1 of row 0");
+    ok(clrnn_state_reset(state, -1));
+    ok(run_rows(plan, state, test, 3, mixed));
+    clrnn_state_free(state);
+    clrnn_plan_free(plan);
+    free(before);
+    free(after);
+}
+
+START_TEST(reverse_ends_a_state) {
+    struct test_problem problem = test_cell_problem(_i, 3, 3, 2, 5, 210);
+    problem.direction = CLRNN_DIRECTION_REVERSE;
+    test_hold(spent, &problem, 1);
+}
+END_TEST
+
+/* One reverse direction anywhere in a stack is enough; a plan's own state never ends. */
+START_TEST(bidirectional_ends_a_state) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    const clrnn_layer_desc layers[] = {{.hidden = 3},
+                                       {.hidden = 2, .direction = CLRNN_DIRECTION_BIDIRECTIONAL}};
+    const clrnn_net_desc desc = {.inputs = 2, .num_layers = 2, .layers = layers};
+    const clrnn_plan_desc size = {.steps = 4, .batch = 1};
+    uint64_t seed = 1;
+    float x[4][1][2], y[4][1][4];
+    clrnn_net *net = NULL;
+    ok(clrnn_net_create(&net, &desc));
+    test_fill_net(net, 0.7, &seed);
+    for (int i = 0; i < 8; i++) {
+        x[i / 2][0][i % 2] = test_uniform(&seed, 1.0);
     }
-    return 0;
+    for (size_t place = 0; place < count; place++) {
+        clrnn_plan *plan = NULL;
+        clrnn_state *state = NULL;
+        clrnn_forward_args args = {.x = test_tensor(x, CLRNN_DTYPE_F32, 3, 4, 1, 2),
+                                   .y = test_tensor(y, CLRNN_DTYPE_F32, 3, 4, 1, 4)};
+        ok(clrnn_plan_create(&plan, places[place].context, net, &size));
+        ok(clrnn_state_create(&state, places[place].context, net, 1));
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        args.state = state;
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
+              "ended with a reverse direction");
+        ok(clrnn_state_reset(state, 0));
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        clrnn_state_free(state);
+        clrnn_plan_free(plan);
+    }
+    clrnn_net_free(net);
+    test_places_free(places, count);
 }
+END_TEST
 
-static void close_mine(struct mine *mine) {
-    ck_assert_int_eq(clReleaseCommandQueue(mine->queue), CL_SUCCESS);
-    ck_assert_int_eq(clReleaseContext(mine->context), CL_SUCCESS);
-}
+/* ---- device memory --------------------------------------------------------------------------- */
 
 /* Waits until only `count` hold the queue: a driver's thread lets go of a finished command a little
  * after its event is complete. */
@@ -315,65 +406,24 @@ static void check_references(cl_command_queue queue, cl_uint count) {
     ck_assert_uint_eq(got, count);
 }
 
-/* A buffer with `lead` bytes before the values. */
-static cl_mem buffer_of(const struct mine *mine, const float *values, size_t count, size_t lead) {
-    cl_int code = CL_SUCCESS;
-    cl_mem buffer =
-        clCreateBuffer(mine->context, CL_MEM_READ_WRITE, lead + count * sizeof(float), NULL, &code);
-    ck_assert_int_eq(code, CL_SUCCESS);
-    ck_assert_int_eq(clEnqueueWriteBuffer(mine->queue, buffer, CL_TRUE, lead, count * sizeof(float),
-                                          values, 0, NULL, NULL),
-                     CL_SUCCESS);
-    return buffer;
-}
-
-static void move_to_buffer(const struct mine *mine, clrnn_tensor *tensor, size_t lead) {
-    if (tensor->data != NULL) {
-        tensor->buffer = buffer_of(mine, tensor->data, (size_t)clrnn_tensor_count(tensor), lead);
-        tensor->data = NULL;
-        tensor->offset = lead;
-    }
-}
-
-static void move_back(const struct mine *mine, clrnn_tensor *tensor, float *values) {
-    if (tensor->buffer != NULL) {
-        ck_assert_int_eq(clEnqueueReadBuffer(mine->queue, tensor->buffer, CL_TRUE, tensor->offset,
-                                             (size_t)clrnn_tensor_count(tensor) * sizeof(float),
-                                             values, 0, NULL, NULL),
-                         CL_SUCCESS);
-        clReleaseMemObject(tensor->buffer);
-    }
-}
-
 /* Everything in buffers, behind a user event and with the user's work space: the call returns
  * before it runs, and the results are those of host arrays. */
-static void run_in_buffers(const struct mine *mine, clrnn_context *context,
+static void run_in_buffers(const struct test_device *mine, clrnn_context *context,
                            const struct test_case *test, const char *algorithm) {
-    const struct test_problem *p = &test->problem;
     struct test_outcome whole, result;
-    clrnn_plan *plan = NULL;
-    clrnn_plan_desc desc = {.algorithm = algorithm,
-                            .steps = p->steps,
-                            .batch = p->batch,
-                            .batch_first = p->batch_first};
+    clrnn_plan_desc desc = test_plan_desc(test, algorithm);
     size_t bytes = 0;
     cl_int code = CL_SUCCESS, state = CL_QUEUED;
     test_run(&whole, test, context, algorithm);
     test_result_make(&result, test);
     ok(clrnn_plan_workspace_size(&bytes, context, test->net, &desc));
-    desc.workspace = clCreateBuffer(mine->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-    ck_assert_int_eq(code, CL_SUCCESS);
-    ok(clrnn_plan_create(&plan, context, test->net, &desc));
+    desc.workspace = test_device_memory(mine, bytes);
+    clrnn_plan *plan = test_plan(test, context, &desc);
     clReleaseMemObject(desc.workspace); /* the plan retains it */
 
-    clrnn_forward_args args = test_args(test, &result);
-    clrnn_tensor *const tensors[] = {&args.x,   &args.y,   &args.h_0,  &args.h_n,
-                                     &args.c_0, &args.c_n, &args.cells};
-    float *const homes[] = {test->x,   result.y,   test->h_0,   result.h_n,
-                            test->c_0, result.c_n, result.cells};
-    for (size_t i = 0; i < 7; i++) {
-        move_to_buffer(mine, tensors[i], 4 * (i * 3 + 1));
-    }
+    const clrnn_forward_args home = test_args(test, &result);
+    clrnn_forward_args args = home;
+    test_to_buffers(mine, &args);
     cl_event gate = clCreateUserEvent(mine->context, &code), done = NULL;
     ck_assert_int_eq(code, CL_SUCCESS);
     ok(clrnn_forward(plan, &args, 1, &gate, &done));
@@ -384,9 +434,7 @@ static void run_in_buffers(const struct mine *mine, clrnn_context *context,
     ck_assert_int_eq(clWaitForEvents(1, &done), CL_SUCCESS);
     clReleaseEvent(done);
     clReleaseEvent(gate);
-    for (size_t i = 0; i < 7; i++) {
-        move_back(mine, tensors[i], homes[i]);
-    }
+    test_from_buffers(mine, &args, &home);
     test_same(test, &whole, &result, algorithm);
     clrnn_plan_free(plan);
     test_result_free(&whole);
@@ -394,8 +442,8 @@ static void run_in_buffers(const struct mine *mine, clrnn_context *context,
 }
 
 START_TEST(device_buffers) {
-    struct mine mine;
-    for (int device = 0; open_mine(&mine, device, 0); device++) {
+    struct test_device mine;
+    for (int device = 0; test_device_open(&mine, device); device++) {
         clrnn_context *context = NULL;
         clrnn_algorithm_info algorithms[8];
         struct test_problem problem = test_cell_problem(_i, 6, 5, 5, 19, 200);
@@ -412,17 +460,17 @@ START_TEST(device_buffers) {
         clrnn_context_free(context);
         check_references(mine.queue, 1);
         test_case_free(test);
-        close_mine(&mine);
+        test_device_close(&mine);
     }
 }
 END_TEST
 
 /* A call with host arrays may have an event too; it is complete when the call returns. */
 START_TEST(event_of_a_host_call) {
-    struct mine mine;
-    for (int device = 0; open_mine(&mine, device, 0); device++) {
+    struct test_device mine;
+    for (int device = 0; test_device_open(&mine, device); device++) {
         clrnn_context *context = NULL;
-        const struct test_problem problem = test_cell_problem(0, 3, 2, 5, 7, 200);
+        const struct test_problem problem = test_cell_problem(TEST_RNN, 3, 2, 5, 7, 200);
         struct test_case *test = test_case_make(&problem);
         struct test_outcome result;
         cl_event done = NULL;
@@ -439,7 +487,7 @@ START_TEST(event_of_a_host_call) {
         clrnn_plan_free(plan);
         clrnn_context_free(context);
         test_case_free(test);
-        close_mine(&mine);
+        test_device_close(&mine);
     }
 }
 END_TEST
@@ -452,6 +500,8 @@ Suite *states_suite(void) {
     tcase_add_loop_test(each, steps_one_by_one, 0, TEST_CELLS);
     tcase_add_loop_test(each, rows_join_and_leave, 0, TEST_CELLS);
     tcase_add_loop_test(each, slots_stay_apart, 0, TEST_CELLS);
+    tcase_add_loop_test(each, reverse_ends_a_state, 0, TEST_CELLS);
+    tcase_add_test(each, bidirectional_ends_a_state);
     tcase_add_loop_test(each, device_buffers, 0, TEST_CELLS);
     tcase_add_test(each, event_of_a_host_call);
     suite_add_tcase(suite, each);

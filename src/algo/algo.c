@@ -27,10 +27,14 @@ size_t algo_count(void) {
     return PAIR_COUNT;
 }
 
-int algo_slices(const struct cell *cell, int hidden) {
+const char *algo_name(size_t index) {
+    return pairs[index].name;
+}
+
+int algo_slices(const struct cell *cell, int k) {
     /* Shorter chains round less, and slices give a lone row independent chains to overlap. Below 64
      * a chain is short anyway. */
-    if (hidden < 64) {
+    if (k < 64) {
         return 1;
     }
     return cell->gates == 1 ? 8 : 4;
@@ -52,15 +56,9 @@ void algo_add_file(struct algo_program *program, const char *file, int phase) {
     program->count++;
 }
 
-static const char *act_name(int act) {
-    switch (act) {
-    case ACT_ID_SIGMOID:
-        return "sigmoid";
-    case ACT_ID_RELU:
-        return "relu";
-    default:
-        return "tanh";
-    }
+void algo_add_text(struct algo_program *program, const char *name, const char *text) {
+    program->texts[program->count] = text;
+    algo_add_file(program, name, -1);
 }
 
 static void add_phase(struct algo_program *program, const char *phase_file, const struct tile *tile,
@@ -70,19 +68,54 @@ static void add_phase(struct algo_program *program, const char *phase_file, cons
     algo_add_file(program, "phase_end.cl", -1);
 }
 
-/* common, params, rows, activation, cell, then phase and tile for each phase, then the schedule. */
+/* Names of a user's texts in a compiler's messages. */
+static const char *const snippet_names[CLRNN_MAX_ACTS] = {
+    "activation-0", "activation-1", "activation-2", "activation-3", "activation-4"};
+
+/* ACT_0 ... of the cell, and what of them the user wrote. */
+static void add_activations(struct algo_program *program, const struct cell *cell) {
+    for (int slot = 0; slot < cell->act_count; slot++) {
+        const clrnn_activation *act = &cell->acts[slot];
+        const size_t end = strlen(program->defines);
+        if (act->kind == CLRNN_ACT_CUSTOM) {
+            snprintf(program->defines + end, sizeof program->defines - end,
+                     "-DACT_%d=act_custom_%d ", slot, slot);
+            algo_add_file(program, "act_custom.cl", slot);
+            algo_add_text(program, snippet_names[slot], act->source);
+            algo_add_file(program, "act_custom_end.cl", -1);
+        } else {
+            snprintf(program->defines + end, sizeof program->defines - end, "-DACT_%d=act_%s ",
+                     slot, clrnn_act_name(act->kind));
+        }
+    }
+}
+
+static void add_cell(struct algo_program *program, const struct cell *cell) {
+    algo_define(program, "OPTIONS", -1, cell->options);
+    if (cell->define != NULL) {
+        algo_define(program, cell->define, -1, 1);
+    }
+    algo_add_file(program, "cell.cl", -1);
+    if (cell->source != NULL) {
+        algo_define(program, "CUSTOM_GATES", -1, cell->gates);
+        algo_define(program, "CUSTOM_STATES", -1, cell->states);
+    }
+    algo_add_file(program, cell->file, -1);
+    if (cell->source != NULL) {
+        algo_add_text(program, "cell", cell->source);
+        algo_add_file(program, "cell_custom_end.cl", -1);
+    }
+}
+
+/* common, params, activations, cell, rows, then phase and tile for each phase, then the schedule. */
 static void recurrence_text(struct algo_config *config, const struct pair *pair) {
     struct algo_program *program = &config->program;
     const struct cell *cell = &config->cell;
-    size_t end = strlen(program->defines);
-    for (int slot = 0; slot < cell->act_count; slot++) {
-        end += (size_t)snprintf(program->defines + end, sizeof program->defines - end,
-                                "-DACT_%d=act_%s ", slot, act_name(cell->acts[slot]));
-    }
     algo_add_file(program, "common.cl", -1);
     algo_add_file(program, "params.cl", -1);
     algo_add_file(program, "activation.cl", -1);
-    algo_add_file(program, cell->file, -1);
+    add_activations(program, cell);
+    add_cell(program, cell);
     algo_add_file(program, "rows.cl", -1);
     for (int phase = 0; phase < cell->phase_count; phase++) {
         add_phase(program, "phase.cl", pair->tile, phase);
@@ -113,8 +146,12 @@ static clrnn_status choose_projection(struct algo_config *config, const struct d
             "plan: projection clblast is not in this build (WITH_CLBLAST=0)");
     REQUIRE(!wanted || !device->strict, UNSUPPORTED,
             "plan: projection clblast cannot keep strict's promise of equal bits");
+    const int whole = problem->chunk == 0 || problem->chunk >= problem->steps;
+    REQUIRE(!wanted || whole, UNSUPPORTED,
+            "plan: projection clblast takes all %d steps at once, not pieces of %d", problem->steps,
+            problem->chunk);
     const int gpu = device->kind == DEVICE_GPU && device->has_clblast && !device->strict;
-    const int automatic = problem->projection == CLRNN_PROJECTION_AUTO && gpu;
+    const int automatic = problem->projection == CLRNN_PROJECTION_AUTO && gpu && whole;
     config->projection = wanted || automatic ? CLRNN_PROJECTION_CLBLAST : CLRNN_PROJECTION_OWN;
 out:
     return status;
@@ -126,33 +163,91 @@ int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices) 
     return (int64_t)columns * (tile->items > 1 ? 1 + staging : 1) + slices + finish + 64;
 }
 
+static int size_of(const struct problem *problem, enum cell_size size) {
+    return size == SIZE_WIDTH ? problem->width : problem->hidden;
+}
+
+/* A user's own text runs where it was written for, and nobody can vouch for its bits. */
+static int refuse_custom(const struct device_desc *device, const struct cell *cell, char *reason,
+                         size_t size) {
+    const char *what = cell->source != NULL ? "cell" : NULL;
+    for (int slot = 0; slot < cell->act_count; slot++) {
+        what = cell->acts[slot].kind == CLRNN_ACT_CUSTOM ? "activation" : what;
+    }
+    if (what != NULL && device->kind == DEVICE_HOST) {
+        snprintf(reason, size,
+                 "a custom %s is OpenCL C: it needs the opencl engine, this one runs no OpenCL C",
+                 what);
+        return 1;
+    }
+    if (what != NULL && device->strict) {
+        snprintf(reason, size, "strict cannot promise the bits of a custom %s", what);
+        return 1;
+    }
+    return 0;
+}
+
+static void fill_params(struct params *params, const struct algo_tile *tile,
+                        const struct problem *problem) {
+    const struct cell *cell = &problem->cell;
+    params->inputs = problem->inputs;
+    params->hidden = problem->hidden;
+    params->width = problem->width;
+    params->stride = round_up(problem->hidden, tile->vector_width);
+    params->columns = cell->words * params->stride;
+    params->constants = cell->bias_rows * params->stride;
+    params->reverse = problem->reverse;
+    params->options = cell->options;
+    params->gate_clip = cell->gate_clip;
+    params->cell_clip = cell->cell_clip;
+    params->forget_bias = cell->forget_bias;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        const int k = size_of(problem, cell->phases[phase].k);
+        params->k[phase] = k;
+        params->units[phase] =
+            round_up(size_of(problem, cell->phases[phase].units), tile->vector_width);
+        params->slices[phase] = algo_slices(cell, k);
+        params->slice[phase] = (k + params->slices[phase] - 1) / params->slices[phase];
+    }
+    for (int slot = 0; slot < cell->act_count; slot++) {
+        params->act[slot] = (narrow)cell->acts[slot].kind;
+        params->alpha[slot] = cell->acts[slot].alpha;
+        params->beta[slot] = cell->acts[slot].beta;
+    }
+}
+
+/* The fewest slices of a phase: a tile takes that many side by side, since counts of slices divide
+ * each other. */
+static int fewest_slices(const struct problem *problem) {
+    int fewest = 8;
+    for (int phase = 0; phase < problem->cell.phase_count; phase++) {
+        const int slices =
+            algo_slices(&problem->cell, size_of(problem, problem->cell.phases[phase].k));
+        fewest = slices < fewest ? slices : fewest;
+    }
+    return fewest;
+}
+
 /* Lays out the recurrence for a pair; or says why not. */
 static int lay_out(struct algo_config *config, const struct pair *pair,
                    const struct device_desc *device, const struct problem *problem, char *reason,
                    size_t size) {
     const struct cell *cell = &problem->cell;
-    const int slices = algo_slices(cell, problem->hidden);
     memset(config, 0, sizeof *config);
-    if (pair->tile->refuse(device, problem, reason, size)) {
+    if (refuse_custom(device, cell, reason, size) ||
+        pair->tile->refuse(device, problem, reason, size)) {
         return 0;
     }
     config->algorithm = pair->name;
     config->cell = *cell;
     config->batch = problem->batch;
+    config->steps =
+        problem->chunk > 0 && problem->chunk < problem->steps ? problem->chunk : problem->steps;
     config->workers = device->kind == DEVICE_HOST ? 1 : device->compute_units;
     config->chunk_steps = CHUNK_STEPS;
-    pair->tile->shape(&config->tile, &config->program, device, cell, problem->hidden, slices,
-                      problem->batch);
-    struct params *params = &config->params;
-    params->inputs = problem->inputs;
-    params->hidden = problem->hidden;
-    params->stride = round_up(problem->hidden, config->tile.vector_width);
-    params->columns = cell->words * params->stride;
-    params->slices = slices;
-    params->slice = (problem->hidden + slices - 1) / slices;
-    for (int slot = 0; slot < cell->act_count; slot++) {
-        params->act[slot] = cell->acts[slot];
-    }
+    pair->tile->shape(&config->tile, &config->program, device, cell, problem->hidden,
+                      fewest_slices(problem), problem->batch);
+    fill_params(&config->params, &config->tile, problem);
     if (pair->schedule->refuse(config, device, problem, reason, size)) {
         return 0;
     }
@@ -188,12 +283,13 @@ out:
 static void pack_recurrence(struct algo_config *config, const struct problem *problem) {
     const struct cell *cell = &config->cell;
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        config->weights[phase] = (struct pack_layout){.gate = cell->phases[phase].gate,
-                                                      .rows = cell->phases[phase].rows,
-                                                      .units = problem->hidden,
-                                                      .columns = problem->hidden,
-                                                      .block = config->tile.block[phase],
-                                                      .transposed = problem->transposed};
+        config->weights[phase] =
+            (struct pack_layout){.gate = cell->phases[phase].weight_gate,
+                                 .rows = cell->phases[phase].rows,
+                                 .units = size_of(problem, cell->phases[phase].units),
+                                 .columns = config->params.k[phase],
+                                 .block = config->tile.block[phase],
+                                 .transposed = problem->transposed};
         config->weight_offset[phase] = config->weight_floats;
         config->params.w_phase[phase] = (wide)config->weight_floats;
         config->weight_floats += pack_floats(&config->weights[phase]);
@@ -206,11 +302,12 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
                                        const struct device_desc *device,
                                        const struct problem *problem) {
     clrnn_status status = CLRNN_STATUS_OK;
-    static const struct cell projection = {"project", "project.cl", 1, {{1, 0}}, 1, 1, 1, 0, {0}};
+    static const struct cell projection = {
+        .name = "project", .file = "project.cl", .phase_count = 1, .phases = {{.rows = 1}}};
     const struct params *params = &config->params;
     TRY(choose_projection(config, device, problem));
     pair->tile->shape(&config->projection_tile, &config->projection_program, device, &projection,
-                      params->columns, 1, (int64_t)problem->steps * problem->batch);
+                      params->columns, 1, (int64_t)config->steps * problem->batch);
     const int64_t rounds = algo_tile_rounds(&config->projection_tile, params->inputs, 1);
     REQUIRE(device->loop_limit == 0 || rounds <= device->loop_limit, UNSUPPORTED,
             "plan: a tile of the projection takes up to %lld rounds of loops (I=%d), the driver "
@@ -239,19 +336,10 @@ static clrnn_status complete(struct algo_config *config, const struct pair *pair
     if (problem->has_projection) {
         TRY(lay_out_projection(config, pair, device, problem));
     }
-    /* x_proj [T N][columns]; work: 5 vectors [N][stride], rows.cl has their list. T and N are at
-     * most 2^30 and a row 2^25 floats, so that only x_proj can pass what a size holds. */
-    const size_t floats = (size_t)problem->steps * (size_t)problem->batch;
-    REQUIRE(floats <= (SIZE_MAX >> 3) / (size_t)config->params.columns, MEMORY,
-            "plan: the projected input (T %d x N %d x %d floats) is more than memory can hold",
-            problem->steps, problem->batch, config->params.columns);
-    config->x_proj_bytes = sizeof(float) * floats * (size_t)config->params.columns;
-    config->work_bytes = sizeof(float) * 5 * (size_t)problem->batch * (size_t)config->params.stride;
-    REQUIRE(device->max_alloc == 0 || algo_workspace_bytes(config) <= device->max_alloc, MEMORY,
-            "plan: the work space needs %zu bytes (projected input: T %d x N %d x %d floats), the "
-            "device allows %zu in one piece",
-            algo_workspace_bytes(config), problem->steps, problem->batch, config->params.columns,
-            device->max_alloc);
+    /* x_proj [steps][N][columns]; work: 6 vectors [N][stride], rows.cl has their list. N is at most
+     * 2^30 and a row 2^25 floats: products of two of these fit, those of all three are checked. */
+    config->x_proj_step = sizeof(float) * (size_t)problem->batch * (size_t)config->params.columns;
+    config->work_bytes = sizeof(float) * 6 * (size_t)problem->batch * (size_t)config->params.stride;
 out:
     return status;
 }
@@ -266,22 +354,6 @@ clrnn_status algo_configure(struct algo_config *out, const struct device_desc *d
     *out = config;
 out:
     return status;
-}
-
-void algo_explain(clrnn_algorithm_info *out, size_t index, const struct device_desc *device,
-                  const struct problem *problem) {
-    struct algo_config config;
-    memset(out, 0, sizeof *out);
-    snprintf(out->name, sizeof out->name, "%s", pairs[index].name);
-    if (!lay_out(&config, &pairs[index], device, problem, out->reason, sizeof out->reason)) {
-        return;
-    }
-    if (complete(&config, &pairs[index], device, problem) == CLRNN_STATUS_OK) {
-        out->allowed = 1;
-        snprintf(out->reason, sizeof out->reason, "%s", config.reason);
-    } else {
-        snprintf(out->reason, sizeof out->reason, "%.190s", clrnn_last_error()->message);
-    }
 }
 
 int algo_rows_group(const struct algo_config *config, int batch) {
@@ -313,12 +385,4 @@ void algo_launch_groups(size_t groups[2], const struct algo_config *config,
         break;
     }
     }
-}
-
-size_t algo_work_offset(const struct algo_config *config) {
-    return (config->x_proj_bytes + ALGO_ALIGNMENT - 1) / ALGO_ALIGNMENT * ALGO_ALIGNMENT;
-}
-
-size_t algo_workspace_bytes(const struct algo_config *config) {
-    return algo_work_offset(config) + config->work_bytes;
 }

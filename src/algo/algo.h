@@ -28,29 +28,34 @@ struct device_desc {
     int strict;
 };
 
+/* What one strand asks for. */
 struct problem {
     struct cell cell;
     int inputs, hidden;
-    int steps, batch;
+    int width;        /* of h */
+    int steps, batch; /* of a call at most */
     int reverse;
     int has_projection; /* 0: x_proj is given (backward recurrences) */
     int transposed;     /* 1: W_hh is packed transposed */
     clrnn_projection projection;
+    int chunk; /* steps of a piece at most; 0: all */
 };
 
-enum { ALGO_FILES = 16, ALGO_LAUNCHES = 4 };
+enum { ALGO_FILES = 36, ALGO_LAUNCHES = 4 };
 
 /* A program's text: common.cl ... with PHASE defined before some of them. */
 struct algo_program {
     int count;
     const char *files[ALGO_FILES];
+    const char
+        *texts[ALGO_FILES]; /* a user's own text, which `files` only names; NULL: in kernels/ */
     int phases[ALGO_FILES]; /* value of PHASE before the file, or -1 */
-    char defines[640];      /* "-DROWS=4 ..." */
+    char defines[768];      /* "-DROWS=4 ..." */
 };
 
 enum algo_groups {
     ALGO_GROUPS_TILES, /* blocks of units x tiles of batch rows */
-    ALGO_GROUPS_STEPS, /* blocks of columns x tiles of steps x batch rows */
+    ALGO_GROUPS_STEPS, /* blocks of columns x tiles of a piece's steps x batch rows */
     ALGO_GROUPS_ROWS,  /* one group a row */
     ALGO_GROUPS_BATCH  /* one group for rows_group rows */
 };
@@ -77,6 +82,7 @@ struct algo_tile {
 struct algo_config {
     const char *algorithm; /* "single/panel" */
     int batch;             /* rows of a call at most */
+    int steps;             /* and steps of a piece */
     char reason[192];
     struct cell cell;
     struct algo_tile tile, projection_tile;
@@ -91,17 +97,17 @@ struct algo_config {
     int workers;          /* groups of a `single` launch to aim at */
     int chunk_steps;      /* steps of a launch at most */
     struct params params; /* sizes that do not depend on a call */
-    size_t x_proj_bytes, work_bytes;
+    size_t x_proj_step;   /* bytes of a step of x_proj */
+    size_t work_bytes;
 };
 
 /* The chosen or named algorithm; UNSUPPORTED with the reason if it is refused. */
 clrnn_status algo_configure(struct algo_config *out, const struct device_desc *device,
                             const struct problem *problem, const char *name);
 
-/* Every pair in order of preference for the device, with the reason for or against. */
+/* Every pair, in order of preference. */
 size_t algo_count(void);
-void algo_explain(clrnn_algorithm_info *out, size_t index, const struct device_desc *device,
-                  const struct problem *problem);
+const char *algo_name(size_t index);
 
 /* Groups of a launch for a call with these steps and rows. */
 void algo_launch_groups(size_t groups[2], const struct algo_config *config,
@@ -111,18 +117,14 @@ void algo_launch_groups(size_t groups[2], const struct algo_config *config,
 /* Rows that a group of a `single` launch takes. */
 int algo_rows_group(const struct algo_config *config, int batch);
 
-/* One piece of memory for x_proj and work: where work starts in it, and its size. Device buffers
- * may be cut at multiples of at most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
-enum { ALGO_ALIGNMENT = 4096 };
-size_t algo_work_offset(const struct algo_config *config);
-size_t algo_workspace_bytes(const struct algo_config *config);
-
-/* S of the numbers' contract: slices of the sum over k, from H and cell alone. */
-int algo_slices(const struct cell *cell, int hidden);
+/* S of the numbers' contract: slices of the sum over k, from k and cell alone. */
+int algo_slices(const struct cell *cell, int k);
 
 /* Appends "-Dname=value " to a program's defines. */
 void algo_define(struct algo_program *program, const char *name, int index, int value);
 void algo_add_file(struct algo_program *program, const char *file, int phase);
+/* A user's text, under a name for the compiler's messages. */
+void algo_add_text(struct algo_program *program, const char *name, const char *text);
 
 /* A tile: refuses a device or a problem, and lays out a product of phases with `rows[p]` sums a
  * unit for `batch` rows. */

@@ -6,7 +6,8 @@
 /* Rounds of loops of a group: to begin with its rows, and for one step of all of them. */
 static int64_t begin_rounds(const struct algo_config *config, const struct problem *problem) {
     const int64_t rows = algo_rows_group(config, problem->batch);
-    return rows * (2 + (int64_t)config->params.stride * (2 * (int64_t)problem->steps + 1));
+    /* four arrays of outputs at most, of up to 4 x stride floats, are cleared past a row's length */
+    return rows * (2 + (int64_t)config->params.stride * (7 * (int64_t)config->steps + 2));
 }
 
 static int64_t step_rounds(const struct algo_config *config, const struct problem *problem) {
@@ -14,10 +15,11 @@ static int64_t step_rounds(const struct algo_config *config, const struct proble
     const int64_t tiles = (rows + config->tile.rows - 1) / config->tile.rows;
     int64_t rounds = 1;
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        const int64_t blocks =
-            (config->params.stride + config->tile.block[phase] - 1) / config->tile.block[phase];
-        rounds += blocks * (1 + tiles * (1 + algo_tile_rounds(&config->tile, config->params.hidden,
-                                                              config->params.slices)));
+        const int64_t blocks = (config->params.units[phase] + config->tile.block[phase] - 1) /
+                               config->tile.block[phase];
+        rounds +=
+            blocks * (1 + tiles * (1 + algo_tile_rounds(&config->tile, config->params.k[phase],
+                                                        config->params.slices[phase])));
     }
     return rounds;
 }

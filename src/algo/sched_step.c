@@ -6,10 +6,13 @@
 static int refuse(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size) {
     const int64_t units = (config->params.stride + config->tile.items - 1) / config->tile.items;
-    const int64_t begin = units * (2 * (int64_t)problem->steps + 1);
-    const int64_t tile =
-        algo_tile_rounds(&config->tile, config->params.hidden, config->params.slices);
-    const int64_t rounds = begin > tile ? begin : tile;
+    int64_t rounds = units * (7 * (int64_t)config->steps + 2); /* as in sched_single.c */
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        const int64_t tile =
+            algo_tile_rounds(&config->tile, config->params.k[phase], config->params.slices[phase]);
+        rounds = tile > rounds ? tile : rounds;
+    }
+    (void)problem;
     if (device->loop_limit > 0 && rounds > device->loop_limit) {
         snprintf(reason, size,
                  "a kernel takes up to %lld rounds of loops, the driver stops after %lld",
@@ -32,7 +35,7 @@ static void launches(struct algo_config *config, const struct device_desc *devic
                                  .groups = ALGO_GROUPS_TILES,
                                  .repeat = ALGO_EACH_STEP,
                                  .phase = phase,
-                                 .blocks = (config->params.stride + block - 1) / block};
+                                 .blocks = (config->params.units[phase] + block - 1) / block};
     }
     config->launch_count = 1 + cell->phase_count;
     snprintf(config->reason, sizeof config->reason,

@@ -49,6 +49,8 @@ struct cl_engine_context {
 /* A kernel of the program with this text: built once in a context, then shared. */
 clrnn_status cl_program_kernel(cl_kernel *out, struct cl_engine_context *context,
                                const struct algo_program *program, const char *kernel);
+/* How many were built in this context. */
+size_t cl_program_count(const struct cl_engine_context *context);
 void cl_program_free_all(struct cl_engine_context *context);
 
 /* The text of a program, with #line names; free() it. */

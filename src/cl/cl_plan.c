@@ -2,13 +2,12 @@
  * cl_plan.c: the executor: runs any config on an OpenCL device. It knows launches, buffers and
  * arguments, and neither cells nor time.
  *
- * What a plan needs is made when it is opened; only the copies of host arrays (x, y, cells) are
+ * What a plan needs is made when it is opened; only the copies of host arrays (x, y, masks ...) are
  * made at their first use. A repeated forward allocates and builds nothing, and nothing of a step
  * comes back to the host.
  */
 #include "cl/cl_plan.h"
 #include "core/clock.h"
-#include "core/tensor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,11 @@ enum {
     ARG_STATE,
     ARG_WORK,
     ARG_Y,
+    ARG_HIDDENS,
     ARG_CELLS,
+    ARG_GATES,
+    ARG_MASK,
+    ARG_STARTS,
     ARG_FIRST,
     ARG_SECOND
 };
@@ -35,15 +38,23 @@ enum { BIAS_GROUPS = 4096 };
 /* Launches between two flushes: the device starts early, the queue is not pushed at every step. */
 enum { FLUSH_EVERY = 32 };
 
-static void release(cl_mem memory) {
-    if (memory != NULL) {
-        clReleaseMemObject(memory);
-    }
-}
-
 static void release_kernel(cl_kernel kernel) {
     if (kernel != NULL) {
         clReleaseKernel(kernel);
+    }
+}
+
+static void close_strand(struct cl_strand *strand) {
+    cl_mem *const buffers[] = {&strand->w_hh, &strand->w_ih, &strand->b_ih, &strand->b_hh};
+    for (int i = 0; i < ALGO_LAUNCHES; i++) {
+        release_kernel(strand->launches[i]);
+    }
+    release_kernel(strand->projection);
+    release_kernel(strand->projection_bias);
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        if (*buffers[i] != NULL) {
+            clReleaseMemObject(*buffers[i]);
+        }
     }
 }
 
@@ -52,41 +63,49 @@ void cl_plan_close(void *engine_plan) {
     if (plan == NULL) {
         return;
     }
-    for (int i = 0; i < ALGO_LAUNCHES; i++) {
-        release_kernel(plan->launches[i]);
+    for (int i = 0; plan->strands != NULL && i < plan->strand_count; i++) {
+        close_strand(&plan->strands[i]);
     }
-    release_kernel(plan->projection);
-    release_kernel(plan->projection_bias);
-    release(plan->w_hh);
-    release(plan->w_ih);
-    release(plan->b_ih);
-    release(plan->b_hh);
-    release(plan->x_proj);
-    release(plan->work);
-    release(plan->workspace);
-    release(plan->rows);
-    cl_stage_free(&plan->x, plan->context);
-    cl_stage_free(&plan->y, plan->context);
-    cl_stage_free(&plan->cells, plan->context);
+    for (size_t i = 0; plan->stages != NULL && i < plan->stage_count; i++) {
+        cl_stage_free(&plan->stages[i], plan);
+    }
+    cl_stage_free(&plan->mask, plan);
+    cl_stage_free(&plan->starts, plan);
+    cl_space_free(plan);
+    cl_buffer_free(&plan->rows, plan, 0);
+    free(plan->strands);
+    free(plan->stages);
     free(plan);
 }
 
-static clrnn_status upload_weights(struct cl_plan *plan, const struct clrnn_net *net) {
+/* ---- weights --------------------------------------------------------------------------------- */
+
+static clrnn_status upload(cl_mem *out, struct cl_plan *plan, const float *from, size_t floats,
+                           const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct algo_config *config = &plan->config;
+    cl_int code = CL_SUCCESS;
+    const size_t bytes = floats * sizeof(float);
+    *out = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY, bytes, NULL, &code);
+    REQUIRE(code == CL_SUCCESS, MEMORY, "plan: the device gives no %zu bytes for %s: %s (%d)",
+            bytes, what, cl_code_name(code), code);
+    TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, *out, CL_FALSE, 0, bytes, from, 0,
+                                        NULL, NULL));
+    plan->profile.weight_bytes += bytes;
+out:
+    return status;
+}
+
+static clrnn_status upload_weights(struct cl_plan *plan, int index, const struct strand *strand) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct algo_config *config = &plan->configs[index];
+    struct cl_strand *to = &plan->strands[index];
     struct engine_weights weights = {0};
-    const cl_mem_flags flags = CL_MEM_READ_ONLY;
-    TRY(engine_pack(&weights, config, net));
-    TRY(cl_buffer_make(&plan->w_hh, plan->context, flags, config->weight_floats * sizeof(float),
-                       weights.recurrent, "weight_hh"));
-    TRY(cl_buffer_make(&plan->b_hh, plan->context, flags, weights.bias_floats * sizeof(float),
-                       weights.b_hh, "bias_hh"));
-    TRY(cl_buffer_make(&plan->b_ih, plan->context, flags, weights.bias_floats * sizeof(float),
-                       weights.b_ih, "bias_ih"));
+    TRY(engine_pack(&weights, config, strand));
+    TRY(upload(&to->w_hh, plan, weights.recurrent, config->weight_floats, "weight_hh"));
+    TRY(upload(&to->b_hh, plan, weights.b_hh, weights.b_hh_floats, "bias_hh"));
+    TRY(upload(&to->b_ih, plan, weights.b_ih, weights.b_ih_floats, "bias_ih"));
     if (weights.projection != NULL) {
-        TRY(cl_buffer_make(&plan->w_ih, plan->context, flags,
-                           config->projection_floats * sizeof(float), weights.projection,
-                           "weight_ih"));
+        TRY(upload(&to->w_ih, plan, weights.projection, config->projection_floats, "weight_ih"));
     }
 out:
     /* The packed copies must live until the device has read them: for ever, if it hangs. */
@@ -96,37 +115,7 @@ out:
     return status;
 }
 
-static clrnn_status cut(cl_mem *out, cl_mem whole, size_t origin, size_t bytes) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    cl_int code = CL_SUCCESS;
-    const cl_buffer_region region = {origin, bytes};
-    *out =
-        clCreateSubBuffer(whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
-    TRY_CL("plan", code);
-out:
-    return status;
-}
-
-static clrnn_status make_workspace(struct cl_plan *plan, cl_mem given) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const struct algo_config *config = &plan->config;
-    const size_t needed = algo_workspace_bytes(config);
-    if (given != NULL) {
-        size_t size = 0;
-        TRY_CL("plan", clGetMemObjectInfo(given, CL_MEM_SIZE, sizeof size, &size, NULL));
-        REQUIRE(size >= needed, SHAPE, "plan: the work space needs %zu bytes, got %zu", needed,
-                size);
-        TRY_CL("plan", clRetainMemObject(given));
-        plan->workspace = given;
-    } else {
-        TRY(cl_buffer_make(&plan->workspace, plan->context, CL_MEM_READ_WRITE, needed, NULL,
-                           "work space"));
-    }
-    TRY(cut(&plan->x_proj, plan->workspace, 0, config->x_proj_bytes));
-    TRY(cut(&plan->work, plan->workspace, algo_work_offset(config), config->work_bytes));
-out:
-    return status;
-}
+/* ---- kernels --------------------------------------------------------------------------------- */
 
 /* A kernel with the arguments that never change. Its group size is in its text (GROUP_SHAPE), so a
  * compiler that cannot grant it fails to build; CL_KERNEL_WORK_GROUP_SIZE is not asked, since
@@ -144,22 +133,24 @@ out:
     return status;
 }
 
-static clrnn_status make_kernels(struct cl_plan *plan) {
+static clrnn_status make_kernels(struct cl_plan *plan, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct algo_config *config = &plan->config;
+    const struct algo_config *config = &plan->configs[index];
+    struct cl_strand *strand = &plan->strands[index];
     for (int i = 0; i < config->launch_count; i++) {
-        TRY(make_kernel(&plan->launches[i], plan, &config->program, config->launches[i].kernel,
-                        plan->w_hh, plan->b_hh, plan->work));
+        TRY(make_kernel(&strand->launches[i], plan, &config->program, config->launches[i].kernel,
+                        strand->w_hh, strand->b_hh, plan->work));
         TRY_CL("plan",
-               clSetKernelArg(plan->launches[i], ARG_X, sizeof plan->x_proj, &plan->x_proj));
+               clSetKernelArg(strand->launches[i], ARG_X, sizeof plan->x_proj, &plan->x_proj));
     }
-    if (plan->w_ih != NULL) {
-        TRY(make_kernel(&plan->projection, plan, &config->projection_program,
-                        config->projection_launch.kernel, plan->w_ih, plan->b_ih, plan->x_proj));
+    if (strand->w_ih != NULL) {
+        TRY(make_kernel(&strand->projection, plan, &config->projection_program,
+                        config->projection_launch.kernel, strand->w_ih, strand->b_ih,
+                        plan->x_proj));
     }
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
-        TRY(make_kernel(&plan->projection_bias, plan, &config->projection_program, "project_bias",
-                        plan->w_ih, plan->b_ih, plan->x_proj));
+        TRY(make_kernel(&strand->projection_bias, plan, &config->projection_program, "project_bias",
+                        strand->w_ih, strand->b_ih, plan->x_proj));
     }
 out:
     return status;
@@ -184,75 +175,115 @@ out:
     return status;
 }
 
-static clrnn_status bind(cl_kernel kernel, const struct engine_call *call, cl_mem state, cl_mem y,
-                         cl_mem cells) {
+/* The arrays that a strand writes. */
+struct bound {
+    cl_mem state, y, hiddens, cells, gates, mask, starts;
+};
+
+/* Those of a call. An argument that a kernel does not use still needs a buffer: any. */
+static struct bound bind_layer(const struct cl_plan *plan, const struct engine_call *call,
+                               int layer) {
+    const struct cl_state *state = call->state;
+    const size_t first = 1 + 4 * (size_t)layer;
+    return (struct bound){
+        .state = state->buffer,
+        .y = cl_array_buffer(plan, call, first),
+        .hiddens = cl_array_buffer(plan, call, first + 1),
+        .cells = cl_array_buffer(plan, call, first + 2),
+        .gates = cl_array_buffer(plan, call, first + 3),
+        .mask = call->mask != NULL ? plan->mask.buffer : plan->rows,
+        .starts = call->starts != NULL ? plan->starts.buffer : plan->rows,
+    };
+}
+
+static struct bound bind_nothing(const struct cl_plan *plan) {
+    return (struct bound){plan->work, plan->work, plan->work, plan->work,
+                          plan->work, plan->rows, plan->rows};
+}
+
+static clrnn_status set_arguments(cl_kernel kernel, const struct params *params,
+                                  const struct bound *bound) {
     clrnn_status status = CLRNN_STATUS_OK;
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_PARAMS, sizeof call->params, &call->params));
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_STATE, sizeof state, &state));
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_Y, sizeof y, &y));
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_CELLS, sizeof cells, &cells));
+    const struct {
+        cl_uint index;
+        const cl_mem *buffer;
+    } buffers[] = {{ARG_STATE, &bound->state},     {ARG_Y, &bound->y},
+                   {ARG_HIDDENS, &bound->hiddens}, {ARG_CELLS, &bound->cells},
+                   {ARG_GATES, &bound->gates},     {ARG_MASK, &bound->mask},
+                   {ARG_STARTS, &bound->starts}};
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_PARAMS, sizeof *params, params));
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        TRY_CL("forward",
+               clSetKernelArg(kernel, buffers[i].index, sizeof(cl_mem), buffers[i].buffer));
+    }
 out:
     return status;
 }
 
 /* One of the kernels that make x_proj. */
 static clrnn_status run_projection(struct cl_plan *plan, cl_kernel kernel,
-                                   const struct engine_call *call, cl_mem x,
-                                   const size_t groups[2]) {
+                                   const struct params *params, const struct bound *bound, cl_mem x,
+                                   const size_t groups[2], int items) {
     clrnn_status status = CLRNN_STATUS_OK;
-    TRY(bind(kernel, call, plan->work, plan->work, plan->work)); /* it has no use for them */
+    TRY(set_arguments(kernel, params, bound));
     TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
-    TRY(enqueue(plan, kernel, groups, plan->config.projection_tile.items, 0, 0));
+    TRY(enqueue(plan, kernel, groups, items, 0, 0));
 out:
     return status;
 }
 
-static clrnn_status project(struct cl_plan *plan, const struct engine_call *call, cl_mem x) {
+static clrnn_status project(struct cl_plan *plan, const struct engine_call *call,
+                            const struct params *params, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct algo_config *config = &plan->config;
+    const struct algo_config *config = &plan->configs[index];
+    const struct cl_strand *strand = &plan->strands[index];
+    const int layer = call->strands[index].layer;
+    const struct bound bound = bind_layer(plan, call, layer);
+    const cl_mem x = cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
+    const int items = config->projection_tile.items;
     size_t groups[2] = {BIAS_GROUPS, 1};
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
-        const size_t m = (size_t)call->steps * (size_t)call->batch;
-        const clrnn_tensor *tensor = call->x.tensor;
+        const size_t m = (size_t)params->x_rows;
         groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
-        TRY(run_projection(plan, plan->projection_bias, call, x, groups));
+        TRY(run_projection(plan, strand->projection_bias, params, &bound, x, groups, items));
         TRY(cl_gemm(plan->context->queue, m, (size_t)config->params.columns,
-                    (size_t)config->params.inputs, x,
-                    tensor->buffer != NULL ? tensor->offset / sizeof(float) : 0, plan->w_ih,
-                    plan->x_proj));
+                    (size_t)config->params.inputs, x, (size_t)engine_input(call, layer)->base,
+                    strand->w_ih, plan->x_proj));
     } else {
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
-                           call->steps, call->batch);
-        TRY(run_projection(plan, plan->projection, call, x, groups));
+                           params->count, call->batch);
+        TRY(run_projection(plan, strand->projection, params, &bound, x, groups, items));
     }
 out:
     return status;
 }
 
-static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call, cl_mem y,
-                          cl_mem cells) {
+static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
+                          const struct params *params, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct algo_config *config = &plan->config;
-    const struct cl_state *state = call->state;
+    const struct algo_config *config = &plan->configs[index];
+    const struct cl_strand *strand = &plan->strands[index];
+    const struct bound bound = bind_layer(plan, call, call->strands[index].layer);
     const int items = config->tile.items;
     size_t groups[ALGO_LAUNCHES][2];
     int by_step = 0;
     for (int i = 0; i < config->launch_count; i++) {
         const struct algo_launch *launch = &config->launches[i];
-        TRY(bind(plan->launches[i], call, state->buffer, y, cells));
-        algo_launch_groups(groups[i], config, launch, &config->tile, call->steps, call->batch);
+        TRY(set_arguments(strand->launches[i], params, &bound));
+        algo_launch_groups(groups[i], config, launch, &config->tile, params->count, call->batch);
         by_step |= launch->repeat == ALGO_EACH_STEP;
         if (launch->repeat == ALGO_ONCE) {
-            TRY(enqueue(plan, plan->launches[i], groups[i], items, 0, launch->phase));
+            TRY(enqueue(plan, strand->launches[i], groups[i], items, 0, launch->phase));
         }
     }
     const int stride = by_step ? 1 : config->chunk_steps;
-    for (int first = 0; first < call->steps; first += stride) {
-        const int end = call->steps - first < stride ? call->steps : first + stride;
+    const int last = params->first + params->count;
+    for (int first = params->first; first < last; first += stride) {
+        const int end = last - first < stride ? last : first + stride;
         for (int i = 0; i < config->launch_count; i++) {
             const struct algo_launch *launch = &config->launches[i];
             if (launch->repeat != ALGO_ONCE) {
-                TRY(enqueue(plan, plan->launches[i], groups[i], items, first,
+                TRY(enqueue(plan, strand->launches[i], groups[i], items, first,
                             by_step ? launch->phase : end));
             }
         }
@@ -274,55 +305,69 @@ out:
     return status;
 }
 
-/* Runs every kernel once on a row of no steps: some drivers compile a kernel only when it is first
- * launched, and CLBlast compiles at its first call. That belongs to the plan, not to a forward. */
-static clrnn_status warm_up(struct cl_plan *plan) {
+/* Runs every kernel of a strand once on a row of no steps: some drivers compile a kernel only when
+ * it is first launched, and CLBlast compiles at its first call. That belongs to the plan, not to a
+ * forward. */
+static clrnn_status warm_up(struct cl_plan *plan, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct algo_config *config = &plan->config;
+    const struct algo_config *config = &plan->configs[index];
+    const struct cl_strand *strand = &plan->strands[index];
     const size_t groups[2] = {1, 1};
-    struct engine_call call = {.params = config->params};
-    call.params.batch = call.params.steps = call.params.rows_group = 1;
-    call.params.work_vector = call.params.stride;
-    call.params.from_zero = 1;   /* the work space stands in for the state, and holds nothing yet */
+    const struct bound bound = bind_nothing(plan);
+    struct params params = config->params;
+    params.batch = params.count = params.rows_group = 1;
+    params.x_rows = 1;
+    params.work_vector = params.stride;
+    params.from_zero = 1;        /* the work space stands in for the state, and holds nothing yet */
     static const struct row row; /* no steps; it outlives the write */
     TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, sizeof row,
                                         &row, 0, NULL, NULL));
     for (int i = 0; i < config->launch_count; i++) {
-        TRY(bind(plan->launches[i], &call, plan->work, plan->work, plan->work));
-        TRY(enqueue(plan, plan->launches[i], groups, config->tile.items, 0, 0));
+        TRY(set_arguments(strand->launches[i], &params, &bound));
+        TRY(enqueue(plan, strand->launches[i], groups, config->tile.items, 0, 0));
     }
-    if (plan->projection != NULL) {
-        TRY(run_projection(plan, plan->projection, &call, plan->work, groups));
+    if (strand->projection != NULL) {
+        TRY(run_projection(plan, strand->projection, &params, &bound, plan->work, groups,
+                           config->projection_tile.items));
     }
-    if (plan->projection_bias != NULL) {
-        TRY(run_projection(plan, plan->projection_bias, &call, plan->work, groups));
+    if (strand->projection_bias != NULL) {
+        TRY(run_projection(plan, strand->projection_bias, &params, &bound, plan->work, groups,
+                           config->projection_tile.items));
         /* its own weights stand in for x: one row of as many floats is there */
         TRY(cl_gemm(plan->context->queue, 1, (size_t)config->params.columns,
-                    (size_t)config->params.inputs, plan->w_ih, 0, plan->w_ih, plan->x_proj));
+                    (size_t)config->params.inputs, strand->w_ih, 0, strand->w_ih, plan->x_proj));
     }
-    TRY(cl_wait(plan->context, "plan"));
 out:
     return status;
 }
 
-clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *config,
-                          const struct clrnn_net *net, cl_mem workspace) {
+clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = calloc(1, sizeof *plan);
     REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
     plan->context = context;
-    plan->config = *config;
+    plan->configs = desc->configs;
+    plan->strand_count = desc->strand_count;
+    plan->space = desc->space;
+    plan->memory_limit = desc->memory_limit;
+    plan->stage_count = 1 + 4 * (size_t)desc->net->desc.num_layers;
+    plan->strands = calloc((size_t)desc->strand_count, sizeof *plan->strands);
+    plan->stages = calloc(plan->stage_count, sizeof *plan->stages);
+    REQUIRE(plan->strands && plan->stages, MEMORY, "plan: out of memory");
     TRY(cl_check_alive(plan->context));
     if (plan->context->strict && !plan->context->probed) {
         TRY(cl_probe(plan->context));
         plan->context->probed = 1;
     }
-    const size_t table = (size_t)config->batch * sizeof(struct row);
-    TRY(cl_buffer_make(&plan->rows, plan->context, CL_MEM_READ_ONLY, table, NULL, "the row table"));
-    TRY(upload_weights(plan, net));
-    TRY(make_workspace(plan, workspace));
-    TRY(make_kernels(plan));
-    TRY(warm_up(plan));
+    TRY(cl_buffer_make(&plan->rows, plan, CL_MEM_READ_ONLY,
+                       (size_t)desc->batch * sizeof(struct row), "the row table"));
+    TRY(cl_space_make(plan, desc->workspace));
+    for (int i = 0; i < desc->strand_count; i++) {
+        TRY(upload_weights(plan, i, &desc->net->strands[i]));
+        TRY(make_kernels(plan, i));
+        TRY(warm_up(plan, i));
+    }
+    TRY(cl_wait(plan->context, "plan"));
     *out = plan;
     plan = NULL;
 out:
@@ -330,18 +375,91 @@ out:
     return status;
 }
 
+/* ---- a call ---------------------------------------------------------------------------------- */
+
+/* Arrays of a layer that are staged, from the device. last: those of one row for each of the batch,
+ * which are complete only at the end. */
+static clrnn_status fetch_layer(struct cl_plan *plan, const struct engine_call *call, int layer,
+                                const struct piece *piece, int last) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const size_t first = 1 + 4 * (size_t)layer;
+    for (size_t index = first; index < first + 4; index++) {
+        if (engine_array_at(call, index)->last == last) {
+            TRY(cl_fetch_array(plan, call, index, piece));
+        }
+    }
+out:
+    return status;
+}
+
+static clrnn_status run_piece(struct cl_plan *plan, const struct engine_call *call,
+                              const struct piece *piece, double *since) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int layer = call->strands[piece->strand].layer;
+    const struct params params = engine_piece_params(call, piece);
+    if (call->by_piece && layer == 0 && call->x_proj == NULL) {
+        TRY(cl_send_array(plan, call, 0, piece));
+    }
+    if (call->x_proj != NULL) {
+        TRY(cl_send_projected(plan, call, &params));
+    }
+    TRY(lap(plan, since, &plan->profile.transfer_us));
+    if (call->x_proj == NULL) {
+        TRY(project(plan, call, &params, piece->strand));
+        TRY(lap(plan, since, &plan->profile.projection_us));
+    }
+    TRY(recur(plan, call, &params, piece->strand));
+    TRY(lap(plan, since, &plan->profile.recurrence_us));
+    if (call->by_piece) {
+        TRY(fetch_layer(plan, call, layer, piece, 0));
+    }
+out:
+    return status;
+}
+
+static clrnn_status enqueue_call(struct cl_plan *plan, const struct engine_call *call,
+                                 double *since) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct piece whole = {0, 0, call->steps};
+    struct piece piece = PIECE_NONE;
+    TRY(cl_reserve_arrays(plan, call));
+    TRY(cl_send_tables(plan, call));
+    for (int i = 0; i < call->load_count; i++) {
+        TRY(cl_move_rows(plan, call, &call->loads[i], 1));
+    }
+    if (!call->by_piece) {
+        TRY(cl_send_array(plan, call, 0, &whole));
+    }
+    while (engine_next_piece(call, &piece)) {
+        TRY(run_piece(plan, call, &piece, since));
+    }
+    for (int layer = 0; layer < call->layer_count; layer++) {
+        TRY(fetch_layer(plan, call, layer, &whole, 1));
+        if (!call->by_piece) {
+            TRY(fetch_layer(plan, call, layer, &whole, 0));
+        }
+    }
+    for (int i = 0; i < call->store_count; i++) {
+        TRY(cl_move_rows(plan, call, &call->stores[i], 0));
+    }
+    if (call->done != NULL) {
+        TRY_CL("forward", clEnqueueMarkerWithWaitList(plan->context->queue, 0, NULL, call->done));
+    }
+out:
+    return status;
+}
+
 clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = engine_plan;
     struct cl_engine_context *context = plan->context;
-    cl_mem x = NULL, y = NULL, cells = NULL;
     int enqueued = 0;
     if (call->done != NULL) {
         *call->done = NULL;
     }
     TRY(cl_check_alive(context));
     TRY(cl_check_call(plan, call));
-    memset(&plan->profile, 0, sizeof plan->profile);
+    plan->profile = (clrnn_profile){.weight_bytes = plan->profile.weight_bytes};
     const double start = clock_us();
     double since = start;
     if (call->num_wait > 0) {
@@ -349,33 +467,12 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
                clEnqueueBarrierWithWaitList(context->queue, call->num_wait, call->wait, NULL));
     }
     enqueued = 1;
-    TRY(cl_place_output(plan, &call->y, &plan->y, "y", &y));
-    TRY(cl_place_output(plan, &call->cells, &plan->cells, "cells", &cells));
-    TRY(cl_send_rows(plan, call));
-    TRY(cl_move_rows(plan, call, call->h_0, 0, 1));
-    TRY(cl_move_rows(plan, call, call->c_0, call->state_words, 1));
-    if (call->x_proj != NULL) {
-        TRY(cl_send_projected(plan, call));
-        TRY(lap(plan, &since, &plan->profile.transfer_us));
-    } else {
-        TRY(cl_send_x(plan, call, &x));
-        TRY(lap(plan, &since, &plan->profile.transfer_us));
-        TRY(project(plan, call, x));
-        TRY(lap(plan, &since, &plan->profile.projection_us));
-    }
-    TRY(recur(plan, call, y, cells));
-    TRY(lap(plan, &since, &plan->profile.recurrence_us));
-    TRY(cl_fetch_output(plan, &call->y, &plan->y));
-    TRY(cl_fetch_output(plan, &call->cells, &plan->cells));
-    TRY(cl_move_rows(plan, call, call->h_n, 0, 0));
-    TRY(cl_move_rows(plan, call, call->c_n, call->state_words, 0));
-    if (call->done != NULL) {
-        TRY_CL("forward", clEnqueueMarkerWithWaitList(context->queue, 0, NULL, call->done));
-    }
+    TRY(enqueue_call(plan, call, &since));
     if (cl_has_host_array(call)) {
         TRY(cl_wait(context, "forward"));
-        cl_scatter_output(&call->y, &plan->y);
-        cl_scatter_output(&call->cells, &plan->cells);
+        for (size_t i = 0; i < plan->stage_count; i++) {
+            cl_scatter_array(plan, call, i);
+        }
     } else {
         TRY_CL("forward", clFlush(context->queue));
     }
@@ -395,5 +492,6 @@ out:
 void cl_plan_profile(void *engine_plan, clrnn_profile *out) {
     const struct cl_plan *plan = engine_plan;
     *out = plan->profile;
-    out->workspace_bytes = algo_workspace_bytes(&plan->config);
+    out->workspace_bytes = plan->space.bytes;
+    out->memory_bytes = plan->held_most;
 }

@@ -6,7 +6,7 @@
 
 struct cl_state {
     struct cl_engine_context *context;
-    cl_mem buffer; /* h [slots][H], then c */
+    cl_mem buffer; /* of all strands, as core/state.c lays them out */
 };
 
 /* A host array's copy on the device, and host memory to gather what is not dense. */
@@ -17,38 +17,62 @@ struct stage {
     size_t gathered_bytes;
 };
 
-struct cl_plan {
-    struct cl_engine_context *context;
-    struct algo_config config;
+struct cl_strand {
     cl_kernel launches[ALGO_LAUNCHES];
     cl_kernel projection, projection_bias;
     cl_mem w_hh, w_ih, b_ih, b_hh;
-    cl_mem workspace, x_proj, work; /* x_proj and work are pieces of the work space */
+};
+
+struct cl_plan {
+    struct cl_engine_context *context;
+    const struct algo_config *configs; /* [strands] */
+    struct cl_strand *strands;
+    int strand_count;
+    struct engine_space space;
+    cl_mem workspace, x_proj, work, between[ENGINE_BETWEENS]; /* pieces of the work space */
     cl_mem rows;
-    struct stage x, y, cells;
+    struct stage mask, starts;
+    struct stage *stages; /* of the arrays of a call, as engine_array_at numbers them */
+    size_t stage_count;
+    uint64_t memory_limit, held, held_most; /* bytes of the device but for weights */
     clrnn_profile profile;
 };
 
+/* cl_memory.c */
+/* A buffer of the plan, counted and held against the limit; from: its content, or NULL. */
+clrnn_status cl_buffer_make(cl_mem *out, struct cl_plan *plan, cl_mem_flags flags, size_t bytes,
+                            const char *what);
+void cl_buffer_free(cl_mem *buffer, struct cl_plan *plan, size_t bytes);
+/* Room for an array's copy: kept, and made anew only where it must grow. */
+clrnn_status cl_stage_reserve(struct stage *stage, struct cl_plan *plan, size_t bytes,
+                              const char *what);
+void cl_stage_free(struct stage *stage, struct cl_plan *plan);
+/* Cuts the work space: the caller's (given) or one of its own. */
+clrnn_status cl_space_make(struct cl_plan *plan, cl_mem given);
+void cl_space_free(struct cl_plan *plan);
+
 /* cl_transfer.c */
-clrnn_status cl_buffer_make(cl_mem *out, const struct cl_engine_context *context,
-                            cl_mem_flags flags, size_t bytes, const void *from, const char *what);
-void cl_stage_free(struct stage *stage, const struct cl_engine_context *context);
-clrnn_status cl_send_x(struct cl_plan *plan, const struct engine_call *call, cl_mem *out);
-clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *call);
-clrnn_status cl_send_rows(struct cl_plan *plan, const struct engine_call *call);
-clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
-                          const clrnn_tensor *tensor, int64_t at, int loads);
-clrnn_status cl_place_output(struct cl_plan *plan, const struct engine_array *array,
-                             struct stage *stage, const char *what, cl_mem *out);
-clrnn_status cl_fetch_output(struct cl_plan *plan, const struct engine_array *array,
-                             struct stage *stage);
-void cl_scatter_output(const struct engine_array *array, const struct stage *stage);
 /* What can be refused of a call before anything is enqueued. */
 clrnn_status cl_check_call(const struct cl_plan *plan, const struct engine_call *call);
 int cl_has_host_array(const struct engine_call *call);
+/* Room for all arrays that are staged, and the row table, mask and starts to the device. */
+clrnn_status cl_send_tables(struct cl_plan *plan, const struct engine_call *call);
+clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *call);
+/* The buffer that kernels use for an array; any, if it is not wanted. */
+cl_mem cl_array_buffer(const struct cl_plan *plan, const struct engine_call *call, size_t index);
+/* Steps first .. first + count - 1 of array `index` to the device, or from it, if it is staged. */
+clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call, size_t index,
+                           const struct piece *piece);
+clrnn_status cl_fetch_array(struct cl_plan *plan, const struct engine_call *call, size_t index,
+                            const struct piece *piece);
+/* Once the device is done: what was fetched whole into host memory of our own, to its place. */
+void cl_scatter_array(const struct cl_plan *plan, const struct engine_call *call, size_t index);
+clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *call,
+                               const struct params *p);
+clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
+                          const struct engine_move *move, int loads);
 
-clrnn_status cl_plan_open(void **out, void *context, const struct algo_config *config,
-                          const struct clrnn_net *net, cl_mem workspace);
+clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_desc *desc);
 void cl_plan_close(void *plan);
 clrnn_status cl_plan_run(void *plan, const struct engine_call *call);
 void cl_plan_profile(void *plan, clrnn_profile *out);

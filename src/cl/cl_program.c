@@ -14,12 +14,17 @@ struct cl_program_entry {
     cl_program program;
 };
 
+/* A user's own text, or a file of kernels/. */
+static const char *part_text(const struct algo_program *program, int part) {
+    return program->texts[part] != NULL ? program->texts[part] : kernel_text(program->files[part]);
+}
+
 clrnn_status cl_program_text(char **out, const struct algo_program *program) {
     clrnn_status status = CLRNN_STATUS_OK;
     char *text = NULL;
     size_t size = 1;
     for (int i = 0; i < program->count; i++) {
-        const char *file = kernel_text(program->files[i]);
+        const char *file = part_text(program, i);
         REQUIRE(file != NULL, BUILD, "program: this build has no kernel file %s",
                 program->files[i]);
         size += strlen(file) + strlen(program->files[i]) + 64;
@@ -32,7 +37,7 @@ clrnn_status cl_program_text(char **out, const struct algo_program *program) {
             at += (size_t)snprintf(text + at, size - at, "#define PHASE %d\n", program->phases[i]);
         }
         at += (size_t)snprintf(text + at, size - at, "#line 1 \"%s\"\n%s\n", program->files[i],
-                               kernel_text(program->files[i]));
+                               part_text(program, i));
     }
     *out = text;
 out:
@@ -119,6 +124,15 @@ out:
     free(text);
     free(key);
     return status;
+}
+
+size_t cl_program_count(const struct cl_engine_context *context) {
+    size_t count = 0;
+    for (const struct cl_program_entry *entry = context->programs; entry != NULL;
+         entry = entry->next) {
+        count++;
+    }
+    return count;
 }
 
 void cl_program_free_all(struct cl_engine_context *context) {

@@ -1,6 +1,6 @@
 /*
- * cl_transfer.c: what a call moves between host and device: arrays, the row table, states. Nothing
- * is waited for here; copies of host arrays are made at their first use and kept.
+ * cl_transfer.c: what a call moves between host and device: arrays, tables, states. A copy of a host
+ * array is made at its first use and kept; where a call goes by pieces, it has room for a piece.
  */
 #include "cl/cl_plan.h"
 #include "core/tensor.h"
@@ -8,51 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-clrnn_status cl_buffer_make(cl_mem *out, const struct cl_engine_context *context,
-                            cl_mem_flags flags, size_t bytes, const void *from, const char *what) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    cl_int code = CL_SUCCESS;
-    *out = clCreateBuffer(context->context, flags, bytes, NULL, &code);
-    REQUIRE(code == CL_SUCCESS, MEMORY, "plan: the device gives no %zu bytes for %s: %s (%d)",
-            bytes, what, cl_code_name(code), code);
-    if (from != NULL) {
-        TRY_CL("plan",
-               clEnqueueWriteBuffer(context->queue, *out, CL_FALSE, 0, bytes, from, 0, NULL, NULL));
-    }
-out:
-    return status;
+/* ---- arrays ---------------------------------------------------------------------------------- */
+
+static const char *array_name(size_t index) {
+    static const char *const names[] = {"y", "hiddens", "cells", "gates"};
+    return index == 0 ? "x" : names[(index - 1) % 4];
 }
 
-void cl_stage_free(struct stage *stage, const struct cl_engine_context *context) {
-    if (stage->buffer != NULL) {
-        clReleaseMemObject(stage->buffer);
+cl_mem cl_array_buffer(const struct cl_plan *plan, const struct engine_call *call, size_t index) {
+    const struct engine_array *array = engine_array_at(call, index);
+    switch (array->home) {
+    case ARRAY_CALLER:
+        return array->tensor->buffer;
+    case ARRAY_STAGED:
+        return plan->stages[index].buffer;
+    case ARRAY_BETWEEN:
+        return plan->between[array->between];
+    case ARRAY_NONE:
+        break;
     }
-    if (!context->poisoned) { /* else the device may touch it yet */
-        free(stage->gathered);
-    }
-}
-
-static clrnn_status stage_reserve(struct stage *stage, struct cl_plan *plan, size_t bytes,
-                                  int dense, const char *what) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (stage->bytes < bytes) {
-        if (stage->buffer != NULL) {
-            clReleaseMemObject(stage->buffer);
-        }
-        stage->buffer = NULL;
-        stage->bytes = 0;
-        TRY(cl_buffer_make(&stage->buffer, plan->context, CL_MEM_READ_WRITE, bytes, NULL, what));
-        stage->bytes = bytes;
-    }
-    if (!dense && stage->gathered_bytes < bytes) {
-        free(stage->gathered);
-        stage->gathered = malloc(bytes);
-        stage->gathered_bytes = stage->gathered != NULL ? bytes : 0;
-        REQUIRE(stage->gathered != NULL, MEMORY, "forward: out of memory for %zu bytes of %s",
-                bytes, what);
-    }
-out:
-    return status;
+    return plan->work;
 }
 
 /* Copies between a strided host array of rank 2 or 3 and a dense one. */
@@ -73,86 +48,151 @@ static void copy_strided(const clrnn_tensor *tensor, float *dense, int gathers) 
     }
 }
 
-clrnn_status cl_send_x(struct cl_plan *plan, const struct engine_call *call, cl_mem *out) {
+/* The steps of a piece, as a view of the caller's array. */
+static clrnn_tensor cut_steps(const struct engine_call *call, const struct engine_array *array,
+                              const struct piece *piece) {
+    const clrnn_tensor *whole = array->tensor;
+    clrnn_tensor view = *whole;
+    const int axis = array->batch_first ? 1 : 0;
+    if (array->last) {
+        return view;
+    }
+    for (int i = 0; i < whole->rank; i++) {
+        view.strides[i] = tensor_stride(whole, i);
+    }
+    int64_t first = piece->first, count = piece->count;
+    if (array->packed) {
+        first = call->starts[piece->first];
+        count = call->starts[piece->first + piece->count] - first;
+    }
+    view.offset += (size_t)(first * view.strides[axis]) * sizeof(float);
+    view.shape[axis] = count;
+    return view;
+}
+
+static size_t bytes_of(const clrnn_tensor *view) {
+    return (size_t)clrnn_tensor_count(view) * sizeof(float);
+}
+
+static clrnn_status gather_reserve(struct stage *stage, size_t bytes, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const clrnn_tensor *x = call->x.tensor;
-    const size_t bytes = (size_t)call->x.dense_bytes;
-    if (x->buffer != NULL) {
-        *out = x->buffer;
-    } else {
-        const int dense = tensor_is_dense(x);
-        TRY(stage_reserve(&plan->x, plan, bytes, dense, "x"));
-        if (!dense) {
-            copy_strided(x, plan->x.gathered, 1);
+    if (stage->gathered_bytes < bytes) {
+        free(stage->gathered);
+        stage->gathered = malloc(bytes);
+        stage->gathered_bytes = stage->gathered != NULL ? bytes : 0;
+        REQUIRE(stage->gathered != NULL, MEMORY, "forward: out of memory for %zu bytes of %s",
+                bytes, what);
+    }
+out:
+    return status;
+}
+
+/* Bytes of an array's copy in this call: of a piece, where the call goes by pieces. */
+static size_t staged_bytes(const struct engine_call *call, const struct engine_array *array) {
+    if (array->home != ARRAY_STAGED) {
+        return 0;
+    }
+    const size_t rows = (size_t)call->chunk * (size_t)call->batch;
+    return sizeof(float) * (call->by_piece && !array->last ? rows * (size_t)array->features
+                                                           : (size_t)array->floats);
+}
+
+clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *call) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct engine_array *array;
+    /* under a limit nothing is kept that is larger than it must be */
+    for (size_t i = 0; plan->memory_limit > 0 && (array = engine_array_at(call, i)) != NULL; i++) {
+        if (plan->stages[i].bytes != staged_bytes(call, array)) {
+            cl_buffer_free(&plan->stages[i].buffer, plan, plan->stages[i].bytes);
+            plan->stages[i].bytes = 0;
         }
-        const void *from = dense ? tensor_host(x) : plan->x.gathered;
-        TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, plan->x.buffer, CL_FALSE, 0,
-                                               bytes, from, 0, NULL, NULL));
-        plan->profile.bytes_to_device += bytes;
-        *out = plan->x.buffer;
+    }
+    for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        TRY(cl_stage_reserve(&plan->stages[i], plan, staged_bytes(call, array), array_name(i)));
     }
 out:
     return status;
 }
 
-/* Where kernels write an output: the caller's buffer, a copy to be read back, or (not wanted) any.
- */
-clrnn_status cl_place_output(struct cl_plan *plan, const struct engine_array *array,
-                             struct stage *stage, const char *what, cl_mem *out) {
+clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call, size_t index,
+                           const struct piece *piece) {
     clrnn_status status = CLRNN_STATUS_OK;
-    if (array->tensor == NULL) {
-        *out = plan->work;
-    } else if (array->tensor->buffer != NULL) {
-        *out = array->tensor->buffer;
-    } else {
-        TRY(stage_reserve(stage, plan, (size_t)array->dense_bytes, tensor_is_dense(array->tensor),
-                          what));
-        *out = stage->buffer;
-    }
-out:
-    return status;
-}
-
-clrnn_status cl_fetch_output(struct cl_plan *plan, const struct engine_array *array,
-                             struct stage *stage) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (array->tensor != NULL && array->tensor->data != NULL) {
-        void *to = tensor_is_dense(array->tensor) ? tensor_host(array->tensor) : stage->gathered;
-        TRY_CL("forward", clEnqueueReadBuffer(plan->context->queue, stage->buffer, CL_FALSE, 0,
-                                              (size_t)array->dense_bytes, to, 0, NULL, NULL));
-        plan->profile.bytes_from_device += (uint64_t)array->dense_bytes;
-    }
-out:
-    return status;
-}
-
-void cl_scatter_output(const struct engine_array *array, const struct stage *stage) {
-    if (array->tensor != NULL && array->tensor->data != NULL && !tensor_is_dense(array->tensor)) {
-        copy_strided(array->tensor, stage->gathered, 0);
-    }
-}
-
-/* h or c of all rows, into (loads) or out of the state. One command where slots follow rows. */
-clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
-                          const clrnn_tensor *tensor, int64_t at, int loads) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (tensor == NULL) {
+    const struct engine_array *array = engine_array_at(call, index);
+    struct stage *stage = &plan->stages[index];
+    if (array->home != ARRAY_STAGED) {
         return status;
     }
+    const clrnn_tensor view = cut_steps(call, array, piece);
+    const void *from = tensor_host(&view);
+    if (!tensor_is_dense(&view)) {
+        if (piece->first > 0) { /* the device may still read what was gathered before */
+            TRY(cl_wait(plan->context, "forward"));
+        }
+        TRY(gather_reserve(stage, bytes_of(&view), array_name(index)));
+        copy_strided(&view, stage->gathered, 1);
+        from = stage->gathered;
+    }
+    TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, stage->buffer, CL_FALSE, 0,
+                                           bytes_of(&view), from, 0, NULL, NULL));
+    plan->profile.bytes_to_device += bytes_of(&view);
+out:
+    return status;
+}
+
+clrnn_status cl_fetch_array(struct cl_plan *plan, const struct engine_call *call, size_t index,
+                            const struct piece *piece) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct engine_array *array = engine_array_at(call, index);
+    struct stage *stage = &plan->stages[index];
+    if (array->home != ARRAY_STAGED) {
+        return status;
+    }
+    const clrnn_tensor view = cut_steps(call, array, piece);
+    const int dense = tensor_is_dense(&view);
+    if (!dense) {
+        TRY(gather_reserve(stage, bytes_of(&view), array_name(index)));
+    }
+    TRY_CL("forward",
+           clEnqueueReadBuffer(plan->context->queue, stage->buffer, CL_FALSE, 0, bytes_of(&view),
+                               dense ? tensor_host(&view) : stage->gathered, 0, NULL, NULL));
+    plan->profile.bytes_from_device += bytes_of(&view);
+    if (!dense && piece->count < call->steps) { /* before the next piece takes its place */
+        TRY(cl_wait(plan->context, "forward"));
+        copy_strided(&view, stage->gathered, 0);
+    }
+out:
+    return status;
+}
+
+void cl_scatter_array(const struct cl_plan *plan, const struct engine_call *call, size_t index) {
+    const struct engine_array *array = engine_array_at(call, index);
+    if (index > 0 && array->home == ARRAY_STAGED && !tensor_is_dense(array->tensor) &&
+        (!call->by_piece || array->last)) {
+        copy_strided(array->tensor, plan->stages[index].gathered, 0);
+    }
+}
+
+/* ---- states ---------------------------------------------------------------------------------- */
+
+/* h, c or o of all rows, into (loads) or out of the state. One command where slots follow rows. */
+clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
+                          const struct engine_move *move, int loads) {
+    clrnn_status status = CLRNN_STATUS_OK;
     const struct cl_state *state = call->state;
     cl_command_queue queue = plan->context->queue;
-    const size_t row_bytes = (size_t)call->params.hidden * sizeof(float);
-    const int64_t stride = tensor_stride(tensor, tensor->rank - 2);
-    int together = stride == call->params.hidden || call->batch == 1;
+    const clrnn_tensor *tensor = &move->tensor;
+    const size_t row_bytes = (size_t)move->width * sizeof(float);
+    const int64_t stride = tensor_stride(tensor, 0);
+    int together = stride == move->width || call->batch == 1;
     for (int n = 0; n < call->batch && together; n++) {
-        together = call->rows[n].slot == call->rows[0].slot + n;
+        together = call->rows[n].slot == call->rows[0].slot + n && call->rows[n].at == n;
     }
     const int commands = together ? 1 : call->batch;
     const size_t bytes = together ? row_bytes * (size_t)call->batch : row_bytes;
     for (int n = 0; n < commands; n++) {
         const size_t there =
-            (size_t)(at + (int64_t)call->rows[n].slot * call->params.hidden) * sizeof(float);
-        const size_t here = tensor->offset + (size_t)(n * stride) * sizeof(float);
+            (size_t)(move->at + (int64_t)call->rows[n].slot * move->width) * sizeof(float);
+        const size_t here = tensor->offset + (size_t)(call->rows[n].at * stride) * sizeof(float);
         char *host = tensor->data != NULL ? (char *)tensor->data + here : NULL;
         if (host == NULL && loads) {
             TRY_CL("forward", clEnqueueCopyBuffer(queue, tensor->buffer, state->buffer, here, there,
@@ -172,32 +212,31 @@ out:
     return status;
 }
 
+/* ---- tables ---------------------------------------------------------------------------------- */
+
 /* The device has read it. */
-static void CL_CALLBACK free_rows(cl_event event, cl_int state, void *rows) {
+static void CL_CALLBACK free_copy(cl_event event, cl_int state, void *copy) {
     (void)event;
     (void)state;
-    free(rows);
+    free(copy);
 }
 
-/* The row table, if it is another than the device has: from a copy that lives until it is read, so
- * that neither this call nor a later one waits for the queue. */
-clrnn_status cl_send_rows(struct cl_plan *plan, const struct engine_call *call) {
+/* Bytes to a buffer, from a copy that lives until it is read, so that neither this call nor a later
+ * one waits for the queue. */
+static clrnn_status send_copy(struct cl_plan *plan, cl_mem buffer, const void *from, size_t bytes,
+                              const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const size_t bytes = (size_t)call->batch * sizeof(struct row);
     cl_event event = NULL;
-    struct row *copy = NULL;
-    if (call->rows_changed) {
-        copy = malloc(bytes);
-        REQUIRE(copy != NULL, MEMORY, "forward: out of memory for %d rows", call->batch);
-        memcpy(copy, call->rows, bytes);
-        TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, bytes,
-                                               copy, 0, NULL, &event));
-        plan->profile.bytes_to_device += bytes;
-        if (clSetEventCallback(event, CL_COMPLETE, free_rows, copy) == CL_SUCCESS) {
-            copy = NULL; /* the callback's now */
-        } else {
-            TRY(cl_wait(plan->context, "forward"));
-        }
+    void *copy = malloc(bytes);
+    REQUIRE(copy != NULL, MEMORY, "forward: out of memory for %zu bytes of %s", bytes, what);
+    memcpy(copy, from, bytes);
+    TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, buffer, CL_FALSE, 0, bytes, copy,
+                                           0, NULL, &event));
+    plan->profile.bytes_to_device += bytes;
+    if (clSetEventCallback(event, CL_COMPLETE, free_copy, copy) == CL_SUCCESS) {
+        copy = NULL; /* the callback's now */
+    } else {
+        TRY(cl_wait(plan->context, "forward"));
     }
 out:
     if (event != NULL) {
@@ -207,32 +246,59 @@ out:
     return status;
 }
 
-/* Where there is no projection: the caller's rows, padded to whole vectors. */
-clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *call) {
+clrnn_status cl_send_tables(struct cl_plan *plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct params *p = &call->params;
-    const size_t words =
-        (size_t)call->steps * (size_t)call->batch * (size_t)(p->columns / p->stride);
-    const size_t to_pitch = (size_t)p->stride * sizeof(float);
-    const size_t from_pitch = (size_t)p->hidden * sizeof(float);
-    TRY_CL("forward", clEnqueueWriteBufferRect(
-                          plan->context->queue, plan->x_proj, CL_TRUE, (const size_t[3]){0},
-                          (const size_t[3]){0}, (const size_t[3]){from_pitch, words, 1}, to_pitch,
-                          0, from_pitch, 0, tensor_host(call->x_proj), 0, NULL, NULL));
+    if (call->rows_changed) {
+        TRY(send_copy(plan, plan->rows, call->rows, (size_t)call->batch * sizeof(struct row),
+                      "rows"));
+    }
+    if (call->mask != NULL) {
+        const size_t bytes = (size_t)call->batch * (size_t)call->steps;
+        TRY(cl_stage_reserve(&plan->mask, plan, bytes, "the mask"));
+        TRY(send_copy(plan, plan->mask.buffer, call->mask, bytes, "the mask"));
+    }
+    if (call->starts != NULL) {
+        const size_t bytes = ((size_t)call->steps + 1) * sizeof(wide);
+        TRY(cl_stage_reserve(&plan->starts, plan, bytes, "batch_sizes"));
+        TRY(send_copy(plan, plan->starts.buffer, call->starts, bytes, "batch_sizes"));
+    }
 out:
     return status;
 }
 
+/* Where there is no projection: the caller's rows, padded to whole vectors. */
+clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *call,
+                               const struct params *p) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const size_t row = (size_t)call->batch * (size_t)(p->columns / p->stride);
+    const size_t words = (size_t)p->count * row;
+    const size_t to_pitch = (size_t)p->stride * sizeof(float);
+    const size_t from_pitch = (size_t)p->hidden * sizeof(float);
+    const float *from =
+        (const float *)tensor_host(call->x_proj) + (size_t)p->first * row * (size_t)p->hidden;
+    TRY_CL("forward", clEnqueueWriteBufferRect(plan->context->queue, plan->x_proj, CL_TRUE,
+                                               (const size_t[3]){0}, (const size_t[3]){0},
+                                               (const size_t[3]){from_pitch, words, 1}, to_pitch, 0,
+                                               from_pitch, 0, from, 0, NULL, NULL));
+out:
+    return status;
+}
+
+/* ---- checks ---------------------------------------------------------------------------------- */
+
 int cl_has_host_array(const struct engine_call *call) {
-    const clrnn_tensor *const tensors[] = {call->x.tensor, call->y.tensor, call->cells.tensor,
-                                           call->h_0,      call->c_0,      call->h_n,
-                                           call->c_n};
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
-        if (tensors[i] != NULL && tensors[i]->data != NULL) {
-            return 1;
-        }
+    const struct engine_array *array;
+    int host = call->x_proj != NULL;
+    for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        host |= array->home == ARRAY_STAGED;
     }
-    return call->x_proj != NULL;
+    for (int i = 0; i < call->load_count; i++) {
+        host |= call->loads[i].tensor.data != NULL;
+    }
+    for (int i = 0; i < call->store_count; i++) {
+        host |= call->stores[i].tensor.data != NULL;
+    }
+    return host;
 }
 
 /* A device array must hold what the kernels will touch. */
@@ -253,18 +319,23 @@ out:
 
 clrnn_status cl_check_call(const struct cl_plan *plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const clrnn_tensor *x = call->x.tensor;
-    TRY(check_buffer(x, "x"));
-    TRY(check_buffer(call->y.tensor, "y"));
-    TRY(check_buffer(call->cells.tensor, "cells"));
-    TRY(check_buffer(call->h_0, "h_0"));
-    TRY(check_buffer(call->c_0, "c_0"));
-    TRY(check_buffer(call->h_n, "h_n"));
-    TRY(check_buffer(call->c_n, "c_n"));
-    REQUIRE(plan->config.projection != CLRNN_PROJECTION_CLBLAST || x == NULL || x->buffer == NULL ||
-                tensor_is_dense(x),
-            UNSUPPORTED,
-            "forward: projection clblast needs a dense x; make the plan with projection own");
+    const struct engine_array *array;
+    for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        TRY(check_buffer(array->tensor, array_name(i)));
+    }
+    for (int i = 0; i < call->load_count; i++) {
+        TRY(check_buffer(&call->loads[i].tensor, "a start state"));
+    }
+    for (int i = 0; i < call->store_count; i++) {
+        TRY(check_buffer(&call->stores[i].tensor, "a final state"));
+    }
+    for (int i = 0; i < call->strand_count; i++) {
+        array = engine_input(call, call->strands[i].layer);
+        REQUIRE(plan->configs[i].projection != CLRNN_PROJECTION_CLBLAST || array->tensor == NULL ||
+                    array->tensor->buffer == NULL || tensor_is_dense(array->tensor),
+                UNSUPPORTED,
+                "forward: projection clblast needs a dense x; make the plan with projection own");
+    }
 out:
     return status;
 }

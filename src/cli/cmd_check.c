@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/compute.h"
 #include "cli/expect.h"
+#include "cli/last.h"
 #include "cli/problem.h"
 #include "cli/report.h"
 #include "cli/verdict.h"
@@ -19,7 +20,9 @@
 typedef struct check_job {
     options opts; /* with the engine and the algorithm of the problem */
     workload load;
+    problem task;                 /* where title is not "" */
     char title[PROBLEM_MAX_TEXT]; /* the problem, or "" */
+    compute_setup setup;          /* what both engines share */
     expectation expected;
     int num_results;
     compute_result results[MAX_ENGINES];
@@ -45,15 +48,19 @@ static const struct {
     {OPTION_LAYERS, "layers", 1},
     {OPTION_DIRECTION, "dir", 1},
     {OPTION_LENGTHS, "lengths", 0},
+    {OPTION_MASK, "mask", 0},
     {OPTION_START, "start", 1},
     {OPTION_GAIN, "gain", 1},
+    {OPTION_CHUNK, "chunk", 0},
+    {OPTION_MEMORY_LIMIT, "memory", 0},
     {OPTION_SEED, "seed", 0},
     {OPTION_ENGINE, "engine", 0},
     {OPTION_ALGORITHM, "algorithm", 0},
 };
 #define NUM_KEY_OPTIONS (sizeof key_options / sizeof key_options[0])
 
-static const option_id model_only[] = {OPTION_INPUT, OPTION_INITIAL_STATE, OPTION_NONLINEARITY};
+static const option_id model_only[] = {OPTION_INPUT, OPTION_INITIAL_STATE, OPTION_NONLINEARITY,
+                                       OPTION_SNIPPET};
 
 static int is_problem(const options *opts) {
     const char *argument = opts->num_arguments > 0 ? opts->arguments[0] : NULL;
@@ -91,17 +98,18 @@ static int read_problem(problem *out, const options *opts) {
             return fail_problem(&error, where);
         }
     }
-    if (opts->given[OPTION_BATCH_FIRST] || opts->given[OPTION_TIME_FIRST]) {
-        out->batch_first = options_batch_first(opts);
+    out->batch_first = options_batch_first(opts, (int)out->batch_first);
+    out->strict |= opts->given[OPTION_STRICT] != 0;
+    if (!problem_finish(out, &error)) {
+        return fail_problem(&error, "problem");
     }
-    problem_finish(out);
     return REPORT_FINE;
 }
 
 static int make_problem(check_job *job) {
     static const char *const engines[] = {"auto", "opencl", "cpu"};
     options *opts = &job->opts;
-    problem task;
+    problem *task = &job->task;
     int code = REPORT_FINE;
     int is_named = opts->num_arguments > 0;
     for (size_t i = 0; i < NUM_KEY_OPTIONS; i++) {
@@ -118,15 +126,13 @@ static int make_problem(check_job *job) {
                                options_name(model_only[i]));
         }
     }
-    TRY(read_problem(&task, opts));
-    opts->value[OPTION_ENGINE] = engines[task.engine];
-    if (opts->value[OPTION_ALGORITHM] == NULL && task.algorithm[0] != 0) {
-        static char algorithm[sizeof task.algorithm];
-        memcpy(algorithm, task.algorithm, sizeof algorithm);
-        opts->value[OPTION_ALGORITHM] = algorithm;
+    TRY(read_problem(task, opts));
+    opts->value[OPTION_ENGINE] = engines[task->engine];
+    if (opts->value[OPTION_ALGORITHM] == NULL && task->algorithm[0] != 0) {
+        opts->value[OPTION_ALGORITHM] = task->algorithm;
     }
-    (void)problem_print(&task, job->title, sizeof job->title);
-    TRY(workload_generate(&job->load, &task));
+    (void)problem_print(task, job->title, sizeof job->title);
+    TRY(workload_generate(&job->load, task));
     TRY(workload_select(&job->load, opts));
 out:
     return code;
@@ -167,6 +173,7 @@ static int judge(check_job *job, const char *name, const clrnn_forward_args *arg
     one->algorithm = "";
     one->device = "";
     one->first_row = job->load.first_row;
+    one->names_layer = job->load.layers > 1 || states_end_there(job->load.net);
     report_progress("judging %s...", name);
     clrnn_status status = clrnn_judge(&one->judgement, job->load.net, job->load.batch_first, args);
     report_progress_end();
@@ -177,21 +184,22 @@ static int judge(check_job *job, const char *name, const clrnn_forward_args *arg
     return REPORT_FINE;
 }
 
-/* Runs it again for the final states alone. */
+/* Runs it again for the last outputs alone. */
 static int check_last(check_job *job, clrnn_context *context, const compute_setup *setup,
                       const compute_result *whole, verdict *one) {
     compute_result last = {0};
     compute_setup last_setup = *setup;
+    clrnn_tensor merged = {0};
     verdict_difference difference = {0};
+    int code = REPORT_FINE;
     last_setup.last_only = 1;
-    last_setup.with_cells = 0;
-    last_setup.chunk = 0;
-    int code = compute_run(&last, context, &job->load, &last_setup);
-    if (code == REPORT_FINE) {
-        verdict_compare(&difference, clrnn_arrays_find(last.outputs, "output"),
-                        clrnn_arrays_find(whole->outputs, "h_n"));
-        one->last_differs = difference.differ > 0;
-    }
+    last_setup.for_judge = 0;
+    TRY(compute_run(&last, context, &job->load, &last_setup));
+    TRY(last_merge(&merged, &job->load, whole));
+    verdict_compare(&difference, &last.args.y, &merged);
+    one->last_differs = difference.differ > 0;
+out:
+    free(merged.data);
     compute_free(&last);
     return code;
 }
@@ -215,7 +223,7 @@ static int run_engine(check_job *job, compute_setup setup, int is_both) {
     clrnn_context *context = NULL;
     int code = REPORT_FINE;
     int is_list = setup.algorithm != NULL && strcmp(setup.algorithm, "list") == 0;
-    setup.with_cells = job->load.is_lstm;
+    setup.for_judge = 1;
     clrnn_status status = compute_open(&context, &setup, &job->load);
     if (status == CLRNN_STATUS_NO_DEVICE && is_both && setup.device == NULL &&
         setup.engine == CLRNN_ENGINE_OPENCL) {
@@ -249,7 +257,7 @@ static int run_engine(check_job *job, compute_setup setup, int is_both) {
     TRY(judge(job, clrnn_engine_name(setup.engine), &result->args));
     one->algorithm = result->algorithm;
     one->device = result->device;
-    if (job->load.last_only) {
+    if (job->load.check_last || job->load.last_only) {
         TRY(check_last(job, context, &setup, result, one));
     }
 out:
@@ -257,20 +265,29 @@ out:
     return code;
 }
 
+/* The options, and what the problem says where they do not. */
+static int configure(check_job *job) {
+    int code = compute_configure(&job->setup, &job->opts);
+    if (code == REPORT_FINE && job->title[0] != 0) {
+        job->setup.chunk = job->task.chunk;
+        job->setup.memory_limit = job->task.memory;
+        job->setup.strict = (int)job->task.strict;
+    }
+    return code;
+}
+
 static int run_engines(check_job *job) {
     static const clrnn_engine engines[MAX_ENGINES] = {CLRNN_ENGINE_OPENCL, CLRNN_ENGINE_CPU};
     const char *named = job->opts.value[OPTION_ENGINE];
-    compute_setup setup;
     int code = REPORT_FINE;
     int is_both = named == NULL || strcmp(named, "auto") == 0;
-    TRY(compute_configure(&setup, &job->opts));
     for (int i = 0; i < MAX_ENGINES && job->num_results < MAX_ENGINES; i++) {
-        compute_setup one = setup;
+        compute_setup one = job->setup;
         one.engine = engines[i];
         if (engines[i] == CLRNN_ENGINE_CPU) {
             one.device = NULL;
         }
-        if (is_both || engines[i] == setup.engine) {
+        if (is_both || engines[i] == job->setup.engine) {
             TRY(run_engine(job, one, is_both));
         }
     }
@@ -278,36 +295,75 @@ out:
     return code;
 }
 
-static void compare_results(check_job *job) {
-    const clrnn_arrays *a = job->results[0].outputs;
-    const clrnn_arrays *b = job->results[1].outputs;
+static void compare_sets(verdict_difference *sum, const clrnn_arrays *a, const clrnn_arrays *b) {
     for (size_t i = 0; i < clrnn_arrays_count(a); i++) {
-        verdict_compare(&job->between, clrnn_arrays_at(a, i), clrnn_arrays_at(b, i));
+        verdict_compare(sum, clrnn_arrays_at(a, i), clrnn_arrays_at(b, i));
     }
+}
+
+static void compare_results(check_job *job) {
+    const compute_result *a = &job->results[0];
+    const compute_result *b = &job->results[1];
+    compare_sets(&job->between, a->outputs, b->outputs);
+    compare_sets(&job->between, a->carried, b->carried);
+    compare_sets(&job->between, a->judged, b->judged);
+}
+
+/* What the file gives is compared with ours, the rest of our results is left out. */
+static void take_expected(verdict_difference *sum, clrnn_tensor *ours, const clrnn_tensor *file) {
+    if (file->data != NULL) {
+        verdict_compare(sum, ours, file);
+    }
+    *ours = *file;
+}
+
+/* The last outputs as the state at the end of the last layer, which may be given beside them. */
+static void take_last(clrnn_layer_arrays *layer, const clrnn_layer_arrays *ends,
+                      verdict_difference *twice) {
+    if (layer->h_n.data != NULL && ends->h_n.data != NULL) {
+        verdict_compare(twice, &layer->h_n, &ends->h_n);
+    } else if (ends->h_n.data != NULL) {
+        layer->h_n = ends->h_n;
+    }
+    layer->o_n = ends->o_n;
 }
 
 static int judge_expected(check_job *job) {
     const expectation *expected = &job->expected;
-    clrnn_forward_args args = job->results[0].args;
-    verdict_compare(&job->to_expected, &args.y, &expected->output);
-    if (expected->h_n.data != NULL) {
-        verdict_compare(&job->to_expected, &args.h_n, &expected->h_n);
+    const compute_result *ours = &job->results[0];
+    clrnn_forward_args args = ours->args;
+    clrnn_tensor merged = {0};
+    verdict_difference twice = {0}; /* output and h_n of one file, which must be the same */
+    int code = REPORT_FINE;
+    clrnn_layer_arrays *layers = calloc((size_t)job->load.layers, sizeof *layers);
+    if (layers == NULL) {
+        return report_fail(REPORT_FAILED, "out of memory");
     }
-    if (expected->c_n.data != NULL) {
-        verdict_compare(&job->to_expected, &args.c_n, &expected->c_n);
+    memcpy(layers, ours->layers, (size_t)job->load.layers * sizeof *layers);
+    args.layers = layers;
+    take_expected(&job->to_expected, &args.y, &expected->output);
+    for (int i = 0; i < job->load.layers; i++) {
+        const clrnn_layer_arrays *file = &expected->layers[i];
+        const clrnn_tensor none = {0};
+        take_expected(&job->to_expected, &layers[i].y, &file->y);
+        take_expected(&job->to_expected, &layers[i].h_n, &file->h_n);
+        take_expected(&job->to_expected, &layers[i].c_n, &file->c_n);
+        layers[i].o_n = layers[i].hiddens = layers[i].cells = none;
     }
-    args.y = expected->output;
-    args.h_n = expected->h_n;
-    args.c_n = expected->c_n;
-    memset(&args.cells, 0, sizeof args.cells);
-    return judge(job, "expected", &args);
+    if (expected->last.data != NULL) {
+        TRY(last_merge(&merged, &job->load, ours));
+        verdict_compare(&job->to_expected, &merged, &expected->last);
+        take_last(&layers[job->load.layers - 1], &expected->ends, &twice);
+    }
+    TRY(judge(job, "expected", &args));
+    job->verdicts[job->num_verdicts - 1].last_differs = twice.differ > 0;
+out:
+    free(merged.data);
+    free(layers);
+    return code;
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */
-
-static int has_expectation(const check_job *job) {
-    return job->expected.output.data != NULL;
-}
 
 static void print_text(const check_job *job) {
     const char *first = job->verdicts[0].name;
@@ -326,7 +382,7 @@ static void print_text(const check_job *job) {
                      (long long)job->between.differ, (long long)job->between.values,
                      job->between.max_abs);
     }
-    if (has_expectation(job)) {
+    if (expect_is_given(&job->expected)) {
         (void)printf("%s and expected differ in %lld of %lld values, at most by %.3e\n", first,
                      (long long)job->to_expected.differ, (long long)job->to_expected.values,
                      job->to_expected.max_abs);
@@ -354,7 +410,7 @@ static int print_json(const check_job *job, int is_fine) {
     if (job->num_results == MAX_ENGINES) {
         (void)json_object_set_new(object, "opencl_to_cpu", difference_json(&job->between));
     }
-    if (has_expectation(job)) {
+    if (expect_is_given(&job->expected)) {
         (void)json_object_set_new(object, "to_expected", difference_json(&job->to_expected));
     }
     (void)json_object_set_new(object, "ok", json_boolean(is_fine));
@@ -365,8 +421,7 @@ static int conclude(const check_job *job) {
     int code = REPORT_FINE;
     int is_fine = 1;
     /* What every engine promises on CPU devices, and on any with --strict. */
-    int is_promised =
-        job->opts.given[OPTION_STRICT] || strcmp(job->results[0].device_type, "CPU") == 0;
+    int is_promised = job->setup.strict || strcmp(job->results[0].device_type, "CPU") == 0;
     int bits_differ = is_promised && job->between.differ > 0;
     for (int i = 0; i < job->num_verdicts; i++) {
         is_fine &= verdict_is_fine(&job->verdicts[i]);
@@ -401,6 +456,7 @@ int cmd_check(const options *opts) {
     }
     job->opts = *opts;
     TRY(make_workload(job));
+    TRY(configure(job));
     TRY(expect_load(&job->expected, &job->load, &job->opts));
     TRY(run_engines(job));
     if (job->num_verdicts == 0) {
@@ -409,7 +465,7 @@ int cmd_check(const options *opts) {
     if (job->num_results == MAX_ENGINES) {
         compare_results(job);
     }
-    if (has_expectation(job)) {
+    if (expect_is_given(&job->expected)) {
         TRY(judge_expected(job));
     }
     TRY(conclude(job));

@@ -24,32 +24,47 @@ static int check_standard_output(const options *opts) {
     return REPORT_FINE;
 }
 
-/* The state alone, for --final-state. */
-static int make_state(clrnn_arrays **out, const clrnn_arrays *outputs) {
-    static const char *const names[] = {"h_n", "c_n"};
+/* The state alone, for --final-state: all but the first output, and what is carried beside. */
+static int make_state(clrnn_arrays **out, const compute_result *result) {
+    const clrnn_arrays *const sets[] = {result->outputs, result->carried};
     clrnn_status status = clrnn_arrays_create(out);
-    for (int i = 0; i < 2 && status == CLRNN_STATUS_OK; i++) {
-        clrnn_tensor copy;
-        const clrnn_tensor *found = clrnn_arrays_find(outputs, names[i]);
-        if (found != NULL) {
-            status = clrnn_arrays_convert(&copy, *out, names[i], CLRNN_DTYPE_F32, found);
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = k == 0 ? 1 : 0;
+             i < clrnn_arrays_count(sets[k]) && status == CLRNN_STATUS_OK; i++) {
+            clrnn_tensor copy;
+            status = clrnn_arrays_convert(&copy, *out, clrnn_arrays_name(sets[k], i),
+                                          CLRNN_DTYPE_F32, clrnn_arrays_at(sets[k], i));
         }
     }
     return status == CLRNN_STATUS_OK ? REPORT_FINE
                                      : report_fail_library(0, "copying the final state");
 }
 
+/* More arrays than one need an .npz. */
+static int check_state_file(const deliver_file *files, int count, const workload *load) {
+    char names[128];
+    state_list list;
+    if (states_list(&list, load->net, STATE_END, load->mask.data != NULL) != CLRNN_STATUS_OK) {
+        return report_fail(REPORT_FAILED, "out of memory");
+    }
+    states_names(&list, names, sizeof names);
+    int code = deliver_check(files, count, list.count > 1 ? 1 : -1, names);
+    states_free(&list);
+    return code;
+}
+
 static void print_profile(const clrnn_profile *profile) {
-    (void)fprintf(stderr,
-                  "projection  %12.1f us\nrecurrence  %12.1f us\ntransfer    %12.1f us\n"
-                  "total       %12.1f us\n"
-                  "launches    %12llu\nto device   %12llu bytes\nfrom device %12llu bytes\n"
-                  "work space  %12llu bytes\n",
-                  profile->projection_us, profile->recurrence_us, profile->transfer_us,
-                  profile->total_us, (unsigned long long)profile->launches,
-                  (unsigned long long)profile->bytes_to_device,
-                  (unsigned long long)profile->bytes_from_device,
-                  (unsigned long long)profile->workspace_bytes);
+    (void)fprintf(
+        stderr,
+        "projection  %12.1f us\nrecurrence  %12.1f us\ntransfer    %12.1f us\n"
+        "total       %12.1f us\n"
+        "launches    %12llu\nto device   %12llu bytes\nfrom device %12llu bytes\n"
+        "work space  %12llu bytes\nmemory      %12llu bytes\nweights     %12llu bytes\n",
+        profile->projection_us, profile->recurrence_us, profile->transfer_us, profile->total_us,
+        (unsigned long long)profile->launches, (unsigned long long)profile->bytes_to_device,
+        (unsigned long long)profile->bytes_from_device,
+        (unsigned long long)profile->workspace_bytes, (unsigned long long)profile->memory_bytes,
+        (unsigned long long)profile->weight_bytes);
 }
 
 static int print_json(const compute_result *result, const options *opts) {
@@ -69,12 +84,15 @@ static int print_json(const compute_result *result, const options *opts) {
     if (result->has_profile) {
         (void)json_object_set_new(
             object, "profile",
-            json_pack("{s:f,s:f,s:f,s:f,s:I,s:I,s:I,s:I}", "projection_us", profile->projection_us,
-                      "recurrence_us", profile->recurrence_us, "transfer_us", profile->transfer_us,
-                      "total_us", profile->total_us, "launches", (json_int_t)profile->launches,
-                      "bytes_to_device", (json_int_t)profile->bytes_to_device, "bytes_from_device",
+            json_pack("{s:f,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:I,s:I}", "projection_us",
+                      profile->projection_us, "recurrence_us", profile->recurrence_us,
+                      "transfer_us", profile->transfer_us, "total_us", profile->total_us,
+                      "launches", (json_int_t)profile->launches, "bytes_to_device",
+                      (json_int_t)profile->bytes_to_device, "bytes_from_device",
                       (json_int_t)profile->bytes_from_device, "workspace_bytes",
-                      (json_int_t)profile->workspace_bytes));
+                      (json_int_t)profile->workspace_bytes, "memory_bytes",
+                      (json_int_t)profile->memory_bytes, "weight_bytes",
+                      (json_int_t)profile->weight_bytes));
     }
     return report_json(object);
 }
@@ -110,10 +128,11 @@ int cmd_run(const options *opts) {
     TRY(compute_configure(&setup, opts));
     TRY(check_standard_output(opts));
     TRY(options_seed(opts));
-    TRY(deliver_check(files, 2, -1));
+    TRY(deliver_check(files, 2, -1, NULL));
     TRY(deliver_check_model(files, 2, opts->arguments[0]));
     TRY(workload_load(&load, opts->arguments[0], opts));
-    TRY(deliver_check(files, 2, load.is_lstm ? 1 : -1));
+    TRY(check_state_file(files, 2, &load));
+    setup.last_only = load.last_only;
     if (compute_open(&context, &setup, &load) != CLRNN_STATUS_OK) {
         code = compute_fail_open(&setup, "opening a device");
         goto out;
@@ -133,7 +152,7 @@ int cmd_run(const options *opts) {
     TRY(as_json ? print_json(&result, opts) : print_text(&result, opts));
     TRY(report_finish_output());
     if (files[1].path != NULL) {
-        TRY(make_state(&state, result.outputs));
+        TRY(make_state(&state, &result));
     }
     files[0].arrays = result.outputs;
     files[1].arrays = state;

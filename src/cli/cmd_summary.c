@@ -1,5 +1,6 @@
 /* cmd_summary.c: `clrnn summary`: the layers of a model file as Keras prints them. */
 #include "cli/commands.h"
+#include "cli/modelfile.h"
 #include "cli/report.h"
 
 #include <stdio.h>
@@ -43,6 +44,11 @@ static void print_total(const char *what, int64_t params) {
     (void)printf("%s: %s (%.2f %s)\n", what, with_commas(number, params), bytes, units[unit]);
 }
 
+/* 1 if the layer gives its last output alone. */
+static int is_last_only(const clrnn_model *model, size_t layer) {
+    return clrnn_model_get_info(model).last_only && layer + 1 == clrnn_model_layer_count(model);
+}
+
 static int print_text(const char *path, const clrnn_model *model) {
     char escaped[600];
     int64_t total = 0;
@@ -62,8 +68,9 @@ static int print_text(const char *path, const clrnn_model *model) {
         }
         (void)snprintf(name, sizeof name, " %s (%s)",
                        report_escape(escaped, sizeof escaped, layer.name), layer.type);
-        (void)snprintf(shape, sizeof shape, "(None, None, %d)", layer.outputs);
-        (void)printf("%-*s%-*s%*s\n", NAME_WIDTH, name, SHAPE_WIDTH, shape, PARAMS_WIDTH,
+        (void)snprintf(shape, sizeof shape, "(None, %s%d)", is_last_only(model, i) ? "" : "None, ",
+                       layer.outputs);
+        (void)printf("%-*s %-*s%*s\n", NAME_WIDTH - 1, name, SHAPE_WIDTH, shape, PARAMS_WIDTH,
                      with_commas(params, layer.params));
         total += layer.params;
     }
@@ -83,10 +90,12 @@ static int print_json(const char *path, const clrnn_model *model) {
             json_decref(layers);
             return report_fail_file(1, "reading", path);
         }
-        (void)json_array_append_new(layers, json_pack("{s:o,s:s,s:[n,n,i],s:I}", "name",
+        json_t *shape = is_last_only(model, i) ? json_pack("[n,i]", layer.outputs)
+                                               : json_pack("[n,n,i]", layer.outputs);
+        (void)json_array_append_new(layers, json_pack("{s:o,s:s,s:o,s:I}", "name",
                                                       report_json_text(layer.name), "type",
-                                                      layer.type, "output_shape", layer.outputs,
-                                                      "params", (json_int_t)layer.params));
+                                                      layer.type, "output_shape", shape, "params",
+                                                      (json_int_t)layer.params));
         total += layer.params;
     }
     return report_json(json_pack("{s:o,s:o,s:I,s:I,s:i}", "model", report_json_text(path), "layers",
@@ -97,10 +106,10 @@ static int print_json(const char *path, const clrnn_model *model) {
 int cmd_summary(const options *opts) {
     const char *path = opts->arguments[0];
     clrnn_model *model = NULL;
-    if (clrnn_model_load(&model, path, CLRNN_NONLINEARITY_TANH) != CLRNN_STATUS_OK) {
-        return report_fail_model(path);
+    int code = modelfile_open(&model, path, opts);
+    if (code == REPORT_FINE) {
+        code = opts->given[OPTION_JSON] ? print_json(path, model) : print_text(path, model);
     }
-    int code = opts->given[OPTION_JSON] ? print_json(path, model) : print_text(path, model);
     clrnn_model_free(model);
     return code;
 }

@@ -1,11 +1,4 @@
-/*
- * compute.c: how run and check drive the library.
- *
- * The one idea to know is the chunk: a piece of the sequence is a view of x and y in time, with the
- * lengths that are left of it, from the state that the piece before ended in. A row that is over
- * has length 0 there and keeps its state. A reverse layer takes the pieces from the last to the
- * first.
- */
+/* compute.c: how run and check drive the library. */
 #include "cli/compute.h"
 
 #include "cli/report.h"
@@ -46,19 +39,33 @@ int compute_configure(compute_setup *out, const options *opts) {
     }
     out->strict = opts->given[OPTION_STRICT] != 0;
     out->with_profile = opts->given[OPTION_PROFILE] != 0;
-    return options_integer(&out->chunk, opts, OPTION_CHUNK, 1, INT64_C(1) << 30, 0);
+    const int code = options_size(&out->memory_limit, opts, OPTION_MEMORY_LIMIT);
+    return code != REPORT_FINE
+               ? code
+               : options_integer(&out->chunk, opts, OPTION_CHUNK, 1, INT64_C(1) << 30, 0);
+}
+
+/* Of a forward pass, nearly. */
+static double count_flops(const workload *load) {
+    const clrnn_net_desc *net = clrnn_net_get_desc(load->net);
+    double inputs = net->inputs;
+    double sum = 0;
+    for (int i = 0; i < net->num_layers; i++) {
+        const clrnn_layer_desc *layer = &net->layers[i];
+        sum += 2.0 * clrnn_layer_directions(layer) * clrnn_layer_gates(layer) * layer->hidden *
+               (inputs + layer->hidden);
+        inputs = clrnn_layer_outputs(layer);
+    }
+    return sum * (double)load->steps * (double)load->batch;
 }
 
 clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load) {
-    const clrnn_net_desc *net = clrnn_net_get_desc(load->net);
-    double flops = 2.0 * clrnn_cell_gates(net->cell) * net->hidden *
-                   ((double)net->inputs + net->hidden) * (double)load->steps * (double)load->batch;
     clrnn_context_desc desc = {
         .device = setup->device,
         .engine = setup->engine,
         .profile = setup->with_profile,
         .strict = setup->strict,
-        .timeout_ms = (uint64_t)(TIMEOUT_MS + flops / SLOWEST_FLOPS_A_MS),
+        .timeout_ms = (uint64_t)(TIMEOUT_MS + count_flops(load) / SLOWEST_FLOPS_A_MS),
     };
     return clrnn_context_create(out, &desc);
 }
@@ -87,13 +94,13 @@ int compute_fail_open(const compute_setup *setup, const char *doing) {
 }
 
 static clrnn_plan_desc describe_plan(const workload *load, const compute_setup *setup) {
-    int64_t steps = setup->chunk > 0 && setup->chunk < load->steps ? setup->chunk : load->steps;
     clrnn_plan_desc desc = {
         .algorithm = setup->algorithm,
-        .steps = (int)steps,
+        .steps = (int)load->steps,
         .batch = (int)load->batch,
         .batch_first = load->batch_first,
-        .last_only = setup->last_only,
+        .chunk = (int)setup->chunk,
+        .memory_limit = setup->memory_limit,
     };
     return desc;
 }
@@ -189,101 +196,92 @@ out:
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-/* The steps from `start` on of x, y or cells. */
-static clrnn_tensor cut_steps(const clrnn_tensor *whole, int batch_first, int64_t start,
-                              int64_t steps) {
-    clrnn_tensor part = *whole;
-    int axis = batch_first ? 1 : 0;
-    if (whole->data == NULL || whole->rank != 3 || whole->shape[axis] == steps) {
-        return part;
-    }
-    part.strides[2] = 1;
-    part.strides[1] = whole->shape[2];
-    part.strides[0] = whole->shape[1] * whole->shape[2];
-    part.shape[axis] = steps;
-    part.offset += (size_t)(start * part.strides[axis]) * sizeof(float);
-    return part;
-}
-
-/* A row's valid steps within a piece. */
-static void cut_lengths(int32_t *out, const workload *load, int64_t start, int64_t steps) {
-    const int32_t *lengths =
-        (const int32_t *)(const void *)((const char *)load->lengths.data + load->lengths.offset);
-    for (int64_t row = 0; row < load->batch; row++) {
-        int64_t left = lengths[row] - start;
-        out[row] = (int32_t)(left < 0 ? 0 : left > steps ? steps : left);
-    }
-}
-
 static double now_seconds(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void add_profile(compute_result *out, const clrnn_plan *plan) {
-    clrnn_profile part;
-    if (clrnn_plan_profile(&part, plan) != CLRNN_STATUS_OK) {
-        return;
+/* Adds an array; *out is a view of it with the shape that the library takes. */
+static clrnn_status add(clrnn_tensor *out, clrnn_arrays *arrays, const char *name, int rank,
+                        const int64_t *shape, int view_rank, const int64_t *view_shape) {
+    clrnn_tensor array;
+    clrnn_status status = clrnn_arrays_add(&array, arrays, name, CLRNN_DTYPE_F32, rank, shape);
+    if (status == CLRNN_STATUS_OK) {
+        *out = workload_view(&array, view_rank, view_shape);
     }
-    out->has_profile = 1;
-    out->profile.projection_us += part.projection_us;
-    out->profile.recurrence_us += part.recurrence_us;
-    out->profile.transfer_us += part.transfer_us;
-    out->profile.total_us += part.total_us;
-    out->profile.launches += part.launches;
-    out->profile.bytes_to_device += part.bytes_to_device;
-    out->profile.bytes_from_device += part.bytes_from_device;
-    out->profile.workspace_bytes = part.workspace_bytes;
+    return status;
 }
 
-static clrnn_status forward_pieces(compute_result *out, clrnn_plan *plan, const workload *load,
-                                   const compute_setup *setup) {
+static clrnn_status make_output(compute_result *out, const workload *load,
+                                const compute_setup *setup) {
+    int64_t shape[3];
+    int64_t whole[3];
+    const int rank = workload_output_shape(load, setup->last_only, shape);
+    if (setup->last_only) {
+        const int64_t last[2] = {load->batch, load->outputs};
+        return add(&out->args.y, out->outputs, "output", rank, shape, 2, last);
+    }
+    if (load->packed_rows > 0) {
+        return add(&out->args.y, out->outputs, "output", rank, shape, rank, shape);
+    }
+    workload_steps_shape(load, load->outputs, whole);
+    return add(&out->args.y, out->outputs, "output", rank, shape, 3, whole);
+}
+
+/* h_n and c_n, and with a mask the last outputs. */
+static clrnn_status make_states(compute_result *out, const workload *load) {
+    state_list list;
+    clrnn_status status = states_list(&list, load->net, STATE_END, load->mask.data != NULL);
+    for (int i = 0; i < list.count && status == CLRNN_STATUS_OK; i++) {
+        const state_array *array = &list.arrays[i];
+        clrnn_tensor made;
+        int64_t shape[3];
+        const int rank = workload_state_shape(load, array, shape);
+        status = clrnn_arrays_add(&made, array->kind == STATE_O ? out->carried : out->outputs,
+                                  array->name, CLRNN_DTYPE_F32, rank, shape);
+        if (status == CLRNN_STATUS_OK) {
+            states_bind(out->layers, load->net, array, STATE_END, &made, load->batch);
+        }
+    }
+    states_free(&list);
+    return status;
+}
+
+static clrnn_status make_steps(clrnn_tensor *out, compute_result *result, const workload *load,
+                               const char *what, int layer, int64_t features) {
+    char name[32];
+    int64_t shape[3];
+    (void)snprintf(name, sizeof name, "%s_l%d", what, layer);
+    workload_steps_shape(load, features, shape);
+    return add(out, result->judged, name, 3, shape, 3, shape);
+}
+
+/* What the judge takes the state before a step from: outputs of layers below the last, every h
+ * where an output is not h, every c. And with a mask the last output of each layer. */
+static clrnn_status make_judged(compute_result *out, const workload *load) {
+    const clrnn_net_desc *net = clrnn_net_get_desc(load->net);
     clrnn_status status = CLRNN_STATUS_OK;
-    clrnn_tensor carry[2][2]; /* [piece & 1][h, c] */
-    clrnn_tensor lengths = {0};
-    int64_t piece = setup->chunk;
-    int64_t pieces = (load->steps + piece - 1) / piece;
-    int is_reverse = clrnn_net_get_desc(load->net)->direction == CLRNN_DIRECTION_REVERSE;
-    const int64_t shape[] = {1, load->batch, load->hidden};
-    static const char *const names[2][2] = {{"h even", "c even"}, {"h odd", "c odd"}};
-    for (int i = 0; i < 4 && status == CLRNN_STATUS_OK; i++) {
-        status = clrnn_arrays_add(&carry[i / 2][i % 2], out->scratch, names[i / 2][i % 2],
-                                  CLRNN_DTYPE_F32, 3, shape);
-    }
-    if (status == CLRNN_STATUS_OK && load->lengths.data != NULL) {
-        status =
-            clrnn_arrays_add(&lengths, out->scratch, "lengths", CLRNN_DTYPE_I32, 1, &load->batch);
-    }
-    for (int64_t i = 0; i < pieces && status == CLRNN_STATUS_OK; i++) {
-        int64_t start = (is_reverse ? pieces - 1 - i : i) * piece;
-        int64_t steps = load->steps - start < piece ? load->steps - start : piece;
-        clrnn_forward_args args = out->args;
-        if (pieces > 1) {
-            report_progress("chunk %lld of %lld", (long long)i + 1, (long long)pieces);
+    for (int i = 0; i < load->layers && status == CLRNN_STATUS_OK; i++) {
+        const clrnn_layer_desc *layer = &net->layers[i];
+        clrnn_layer_arrays *arrays = &out->layers[i];
+        const int64_t directions = clrnn_layer_directions(layer);
+        const int is_merged = directions == 2 && layer->merge != CLRNN_MERGE_CONCAT;
+        if (i + 1 < load->layers) {
+            status = make_steps(&arrays->y, out, load, "output", i, clrnn_layer_outputs(layer));
         }
-        args.x = cut_steps(&out->args.x, load->batch_first, start, steps);
-        args.y = cut_steps(&out->args.y, load->batch_first, start, steps);
-        args.cells = cut_steps(&out->args.cells, load->batch_first, start, steps);
-        if (lengths.data != NULL) {
-            cut_lengths(lengths.data, load, start, steps);
-            args.lengths = lengths;
+        if (status == CLRNN_STATUS_OK && (is_merged || load->mask.data != NULL)) {
+            status = make_steps(&arrays->hiddens, out, load, "hiddens", i,
+                                directions * clrnn_layer_width(layer));
         }
-        if (i > 0) {
-            args.h_0 = carry[i & 1][0];
+        if (status == CLRNN_STATUS_OK && load->mask.data != NULL && arrays->o_n.data == NULL) {
+            const int64_t shape[3] = {directions, load->batch, clrnn_layer_width(layer)};
+            char name[32];
+            (void)snprintf(name, sizeof name, "o_n_l%d", i);
+            status = add(&arrays->o_n, out->judged, name, 3, shape, 3, shape);
         }
-        if (i > 0 && load->is_lstm) {
-            args.c_0 = carry[i & 1][1];
-        }
-        if (i + 1 < pieces) {
-            args.h_n = carry[(i + 1) & 1][0];
-        }
-        if (i + 1 < pieces && load->is_lstm) {
-            args.c_n = carry[(i + 1) & 1][1];
-        }
-        status = clrnn_forward(plan, &args, 0, NULL, NULL);
-        if (status == CLRNN_STATUS_OK && setup->with_profile) {
-            add_profile(out, plan);
+        if (status == CLRNN_STATUS_OK && clrnn_layer_states(layer) == 2) {
+            status = make_steps(&arrays->cells, out, load, "cells", i, directions * layer->hidden);
         }
     }
     return status;
@@ -292,42 +290,27 @@ static clrnn_status forward_pieces(compute_result *out, clrnn_plan *plan, const 
 /* The outputs as users get them, and the views of them that forward and the judge take. */
 static clrnn_status make_outputs(compute_result *out, const workload *load,
                                  const compute_setup *setup) {
-    clrnn_tensor array;
-    int64_t shape[3];
-    int rank;
-    clrnn_status status = clrnn_arrays_create(&out->outputs);
-    if (status == CLRNN_STATUS_OK) {
-        status = clrnn_arrays_create(&out->scratch);
+    clrnn_arrays **const sets[] = {&out->outputs, &out->carried, &out->judged};
+    clrnn_status status = CLRNN_STATUS_OK;
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0] && status == CLRNN_STATUS_OK; i++) {
+        status = clrnn_arrays_create(sets[i]);
     }
+    memcpy(out->layers, load->starts, (size_t)load->layers * sizeof *out->layers);
+    out->args = (clrnn_forward_args){
+        .x = load->x,
+        .lengths = load->lengths,
+        .mask = load->mask,
+        .batch_sizes = load->batch_sizes,
+        .layers = out->layers,
+    };
     if (status == CLRNN_STATUS_OK) {
-        out->args.x = load->x;
-        out->args.lengths = load->lengths;
-        out->args.h_0 = load->h_0;
-        out->args.c_0 = load->c_0;
-        rank = workload_output_shape(load, shape);
-        if (setup->last_only) {
-            rank = 2;
-            shape[0] = load->batch;
-            shape[1] = load->hidden;
-        }
-        status = clrnn_arrays_add(&array, out->outputs, "output", CLRNN_DTYPE_F32, rank, shape);
+        status = make_output(out, load, setup);
     }
     if (status == CLRNN_STATUS_OK) {
-        out->args.y = setup->last_only ? array : workload_output_view(load, &array);
-        rank = workload_state_shape(load, shape);
-        status = clrnn_arrays_add(&array, out->outputs, "h_n", CLRNN_DTYPE_F32, rank, shape);
+        status = make_states(out, load);
     }
-    if (status == CLRNN_STATUS_OK) {
-        out->args.h_n = workload_state_view(load, &array);
-    }
-    if (status == CLRNN_STATUS_OK && load->is_lstm) {
-        status = clrnn_arrays_add(&array, out->outputs, "c_n", CLRNN_DTYPE_F32, rank, shape);
-        out->args.c_n = workload_state_view(load, &array);
-    }
-    if (status == CLRNN_STATUS_OK && load->is_lstm && setup->with_cells) {
-        rank = workload_output_shape(load, shape);
-        status = clrnn_arrays_add(&array, out->scratch, "cells", CLRNN_DTYPE_F32, rank, shape);
-        out->args.cells = workload_output_view(load, &array);
+    if (status == CLRNN_STATUS_OK && setup->for_judge) {
+        status = make_judged(out, load);
     }
     return status;
 }
@@ -352,7 +335,6 @@ static void find_line(char *out, size_t size, const char *text, const char *key,
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,
                 const compute_setup *setup) {
     clrnn_plan *plan = NULL;
-    compute_setup pieces = *setup;
     clrnn_plan_desc desc = describe_plan(load, setup);
     const clrnn_device_info *device = clrnn_context_device(context);
     int code = REPORT_FINE;
@@ -366,29 +348,34 @@ int compute_run(compute_result *out, clrnn_context *context, const workload *loa
     clrnn_status status = clrnn_plan_create(&plan, context, load->net, &desc);
     if (status != CLRNN_STATUS_OK) {
         code = report_fail_library(0, "planning on the %s engine", engine);
+        /* the user's own OpenCL C is input as the model is */
+        code = status == CLRNN_STATUS_BUILD && load->has_snippets ? REPORT_INPUT : code;
         goto out;
     }
     const char *description = clrnn_plan_describe(plan);
     find_line(out->algorithm, sizeof out->algorithm, description, "algorithm",
               setup->algorithm != NULL ? setup->algorithm : "");
     out->description = description != NULL ? strdup(description) : NULL;
+    out->layers = calloc((size_t)load->layers, sizeof *out->layers);
+    if (out->layers == NULL) {
+        code = report_fail(REPORT_FAILED, "out of memory");
+        goto out;
+    }
     if (make_outputs(out, load, setup) != CLRNN_STATUS_OK) {
         code = report_fail_library(0, "reserving the outputs");
         goto out;
     }
-    if (pieces.chunk == 0 || pieces.chunk > load->steps) {
-        pieces.chunk = load->steps;
-    }
     double started = now_seconds();
     report_progress("running...");
-    status = forward_pieces(out, plan, load, &pieces);
+    status = clrnn_forward(plan, &out->args, 0, NULL, NULL);
     out->seconds = now_seconds() - started;
     if (status != CLRNN_STATUS_OK) {
         code = report_fail_library(0, "running on the %s engine", engine);
         goto out;
     }
-    if (setup->with_profile && !out->has_profile) {
-        code = report_fail_library(0, "--profile");
+    if (setup->with_profile) {
+        out->has_profile = clrnn_plan_profile(&out->profile, plan) == CLRNN_STATUS_OK;
+        code = out->has_profile ? REPORT_FINE : report_fail_library(0, "--profile");
     }
 out:
     report_progress_end();
@@ -416,7 +403,9 @@ void compute_explain(const compute_result *result) {
 
 void compute_free(compute_result *result) {
     clrnn_arrays_free(result->outputs);
-    clrnn_arrays_free(result->scratch);
+    clrnn_arrays_free(result->carried);
+    clrnn_arrays_free(result->judged);
+    free(result->layers);
     free(result->description);
     memset(result, 0, sizeof *result);
 }

@@ -1,7 +1,4 @@
-/*
- * compute.h: a workload through one engine: context, algorithm, plan, forward, in one piece or in
- * chunks. Shared by run and check.
- */
+/* compute.h: a workload through one engine, for run and check: context, plan, forward. */
 #ifndef CLRNN_CLI_COMPUTE_H
 #define CLRNN_CLI_COMPUTE_H
 
@@ -13,16 +10,19 @@ typedef struct compute_setup {
     int from_environment;  /* CLRNN_DEVICE named it */
     const char *algorithm; /* NULL: the library's choice */
     int strict;
-    int64_t chunk;  /* 0: whole */
-    int with_cells; /* keep every c_t of an lstm, for the judge */
-    int last_only;
+    int64_t chunk;         /* 0: the library's choice */
+    uint64_t memory_limit; /* 0: none */
+    int for_judge;         /* keep what it needs of every step and layer */
+    int last_only;         /* y is the last output of each row */
     int with_profile;
 } compute_setup;
 
 typedef struct compute_result {
-    clrnn_arrays *outputs; /* output, h_n and, of an lstm, c_n, shaped as users get them */
-    clrnn_arrays *scratch;
-    clrnn_forward_args args; /* the whole workload and its results, for clrnn_judge */
+    clrnn_arrays *outputs; /* output, h_n, c_n, shaped as users get them; names: states.h */
+    clrnn_arrays *carried; /* with a mask, o_n: the rest of a state */
+    clrnn_arrays *judged;  /* what the judge alone asks for */
+    clrnn_layer_arrays *layers;
+    clrnn_forward_args args; /* the workload and its results, for clrnn_judge */
     char engine[16];
     char device[128];
     char device_type[16];
@@ -30,10 +30,10 @@ typedef struct compute_result {
     char *description; /* clrnn_plan_describe, or NULL */
     double seconds;    /* of the forward calls */
     int has_profile;
-    clrnn_profile profile; /* summed over chunks */
+    clrnn_profile profile;
 } compute_result;
 
-/* -e, -d, CLRNN_DEVICE, -a, --strict, --chunk */
+/* -e, -d, CLRNN_DEVICE, -a, --strict, --chunk, --memory-limit */
 int compute_configure(compute_setup *out, const options *opts);
 /* Reports nothing: clrnn_last_error has the reason. */
 clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load);

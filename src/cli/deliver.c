@@ -111,7 +111,7 @@ int deliver_check_model(const deliver_file *files, int count, const char *model)
     return REPORT_FINE;
 }
 
-int deliver_check(const deliver_file *files, int count, int must_be_npz) {
+int deliver_check(const deliver_file *files, int count, int must_be_npz, const char *names) {
     for (int i = 0; i < count; i++) {
         const char *path = files[i].path;
         if (path == NULL) {
@@ -128,9 +128,8 @@ int deliver_check(const deliver_file *files, int count, int must_be_npz) {
             return REPORT_USAGE;
         }
         if (i == must_be_npz && !is_npz) {
-            (void)report_fail(REPORT_USAGE, "%s %s: h_n and c_n need one .npz file",
-                              files[i].option, path);
-            return REPORT_USAGE;
+            return report_fail(REPORT_USAGE, "%s %s: %s need one .npz file", files[i].option, path,
+                               names);
         }
         if (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO)) {
             return report_fail(REPORT_USAGE, "%s -: standard output is a terminal",

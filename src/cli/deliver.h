@@ -17,8 +17,9 @@ typedef struct deliver_file {
     const clrnn_arrays *arrays;
 } deliver_file;
 
-/* What can be said before anything is computed: kinds of files, places named twice. */
-int deliver_check(const deliver_file *files, int count, int must_be_npz);
+/* What can be said before anything is computed: kinds of files, places named twice. File number
+ * `must_be_npz` (-1: none) takes the arrays `names`, which are several. */
+int deliver_check(const deliver_file *files, int count, int must_be_npz, const char *names);
 /* Refuses a file that is the model's. */
 int deliver_check_model(const deliver_file *files, int count, const char *model);
 /* Writes all of them; after a failure or an interrupt none of them is left. */

@@ -6,6 +6,7 @@
 #include "cli/options.h"
 
 #include "cli/commands.h"
+#include "cli/problem_values.h"
 #include "cli/report.h"
 #include "cli/suggest.h"
 
@@ -44,23 +45,27 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_INPUT] = {'i', "input", "[NAME=]FILE", KIND_TEXT, RUN | CHECK,
                       "x as .npy or .npz; '-' is standard input"},
     [OPTION_OUTPUT] = {'o', "output", "FILE", KIND_TEXT, RUN,
-                       ".npy: the first output; .npz: output, h_n and, of an lstm, c_n; '-' is "
+                       ".npy: the first output; .npz: output, h_n and, with an lstm, c_n; '-' is "
                        "standard output. Without it the outputs are described"},
     [OPTION_LENGTHS] = {'l', "lengths", "FILE", KIND_TEXT, RUN | CHECK,
                         "[N] integers, 0..T: the valid steps of each row"},
-    [OPTION_MASK] = {'m', "mask", "FILE", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_MASK] = {'m', "mask", "FILE", KIND_TEXT, RUN | CHECK,
+                     "[N][T] booleans, 0: the step keeps the state (models with a config)"},
     [OPTION_INITIAL_STATE] = {0, "initial-state", "FILE", KIND_TEXT, RUN | CHECK,
-                              ".npz with h_0 [1][N][H] (and c_0), or .npy for h_0 alone; h_n and "
+                              ".npz with h_0 [L*D][N][H] (and c_0), or .npy for h_0 alone; h_n and "
                               "c_n are read as h_0 and c_0"},
     [OPTION_FINAL_STATE] = {0, "final-state", "FILE", KIND_TEXT, RUN,
                             ".npz with h_n (and c_n): feed it back as --initial-state to go on "
                             "with a stream"},
     [OPTION_BATCH_FIRST] = {0, "batch-first", NULL, KIND_FLAG, RUN | CHECK,
-                            "x is [N][T][I] and y [N][T][H]"},
+                            "x is [N][T][I] and y [N][T][F]"},
     [OPTION_TIME_FIRST] = {0, "time-first", NULL, KIND_FLAG, RUN | CHECK,
-                           "x is [T][N][I] and y [T][N][H] (default)"},
+                           "x is [T][N][I] and y [T][N][F] (default, unless a config says so)"},
     [OPTION_NONLINEARITY] = {0, "nonlinearity", "tanh|relu", KIND_CHOICE, RUN | CHECK,
                              "of a vanilla rnn (default tanh)"},
+    [OPTION_SNIPPET] = {0, "snippet", "NAME=FILE", KIND_TEXT, RUN | SUMMARY | CHECK,
+                        "OpenCL C of what a config calls NAME, a custom cell or activation; may be "
+                        "given several times"},
     [OPTION_ENGINE] = {'e', "engine", "auto|opencl|cpu", KIND_CHOICE, RUN | CHECK,
                        "where it runs (default auto; check: both)"},
     [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, RUN | CHECK,
@@ -72,17 +77,21 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_STRICT] = {0, "strict", NULL, KIND_FLAG, RUN | CHECK,
                        "the same bits on every engine, device and algorithm, or a refusal"},
     [OPTION_WEIGHTS] = {0, "weights", "fp32|fp16|bf16", KIND_LATER, RUN | CHECK, NULL},
-    [OPTION_CHUNK] = {0, "chunk", "T", KIND_TEXT, RUN | CHECK,
-                      "feed the sequence in pieces of T steps, a reverse layer from the end (same "
-                      "result)"},
+    [OPTION_CHUNK] =
+        {0, "chunk", "T", KIND_TEXT, RUN | CHECK,
+         "work in pieces of T steps, layer by layer, reverse layers from the end (same "
+         "result)"},
     [OPTION_ROWS] = {0, "rows", "A:B", KIND_TEXT, RUN | CHECK,
                      "only the rows A to B - 1 of the batch"},
     [OPTION_SHA256] = {0, "sha256", NULL, KIND_FLAG, RUN, "print the SHA-256 of each output"},
-    [OPTION_MEMORY_LIMIT] = {0, "memory-limit", "SIZE", KIND_LATER, RUN | CHECK, NULL},
-    [OPTION_PROFILE] = {0, "profile", NULL, KIND_FLAG, RUN, "time by phase, on standard error"},
+    [OPTION_MEMORY_LIMIT] = {0, "memory-limit", "SIZE", KIND_TEXT, RUN | CHECK,
+                             "of device memory beside weights and states, in bytes or as 64M, "
+                             "1.5GiB, 2GB (same result, more passes)"},
+    [OPTION_PROFILE] = {0, "profile", NULL, KIND_FLAG, RUN,
+                        "time by phase and memory, on standard error"},
     [OPTION_TRACE] = {0, "trace", "FILE", KIND_LATER, RUN | CHECK, NULL},
     [OPTION_EXPECT] = {0, "expect", "FILE", KIND_TEXT, CHECK,
-                       "judge this y too: .npy, or .npz with output (and h_n, c_n)"},
+                       "judge this y too: .npy, or .npz with output (and output_l0 ..., h_n, c_n)"},
     [OPTION_EXPECT_STATE] = {0, "expect-state", "FILE", KIND_TEXT, CHECK,
                              ".npz with h_n (and c_n) that belong to --expect"},
     [OPTION_CELL] = {0, "cell", "NAME", KIND_TEXT, CHECK, "key cell of the problem"},
@@ -172,7 +181,13 @@ static int take(options *out, option_id id, const char *typed, const char *value
     if (row->kind == KIND_TEXT && value[0] == 0) {
         return report_fail(REPORT_USAGE, "%s '': needs a value: %s", typed, row->argument);
     }
-    if (row->kind == KIND_TEXT && out->repeated[id] > 0 && id != OPTION_INPUT) {
+    if (id == OPTION_SNIPPET) {
+        if (out->num_snippets == OPTIONS_MAX_SNIPPETS) {
+            return report_fail(REPORT_USAGE, "%s %s: at most %d are taken", typed, value,
+                               OPTIONS_MAX_SNIPPETS);
+        }
+        out->snippets[out->num_snippets++] = value;
+    } else if (row->kind == KIND_TEXT && out->repeated[id] > 0 && id != OPTION_INPUT) {
         return report_fail(REPORT_USAGE, "%s is given twice: %s and %s", typed, out->value[id],
                            value);
     }
@@ -317,6 +332,18 @@ int options_integer(int64_t *out, const options *opts, option_id id, int64_t min
     return REPORT_FINE;
 }
 
+int options_size(uint64_t *out, const options *opts, option_id id) {
+    const char *text = opts->value[id];
+    *out = 0;
+    if (text != NULL && (!problem_read_size(out, text) || *out == 0)) {
+        (void)report_fail(REPORT_USAGE, "--%s %s: needs a number of bytes above 0", table[id].name,
+                          options_shown(text));
+        report_hint("such as 67108864, 64M, 1.5GiB or 2GB");
+        return REPORT_USAGE;
+    }
+    return REPORT_FINE;
+}
+
 int options_seed(const options *opts) {
     const char *text = opts->value[OPTION_SEED];
     if (text == NULL) {
@@ -331,8 +358,10 @@ int options_seed(const options *opts) {
     return REPORT_FINE;
 }
 
-int options_batch_first(const options *opts) {
-    return opts->given[OPTION_BATCH_FIRST] > opts->given[OPTION_TIME_FIRST];
+int options_batch_first(const options *opts, int fallback) {
+    int batch = opts->given[OPTION_BATCH_FIRST];
+    int time = opts->given[OPTION_TIME_FIRST];
+    return batch == time ? fallback : batch > time;
 }
 
 /* ---- help ------------------------------------------------------------------------------------ */

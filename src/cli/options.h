@@ -19,6 +19,7 @@ typedef enum option_id {
     OPTION_BATCH_FIRST,
     OPTION_TIME_FIRST,
     OPTION_NONLINEARITY,
+    OPTION_SNIPPET,
     OPTION_ENGINE,
     OPTION_DEVICE,
     OPTION_ALGORITHM,
@@ -52,6 +53,7 @@ typedef enum option_id {
 } option_id;
 
 #define OPTIONS_MAX_ARGUMENTS 4
+#define OPTIONS_MAX_SNIPPETS 32
 
 typedef struct options {
     const struct command *command;
@@ -60,6 +62,8 @@ typedef struct options {
     int repeated[OPTION_COUNT];      /* how often it was given */
     const char *arguments[OPTIONS_MAX_ARGUMENTS];
     int num_arguments;
+    const char *snippets[OPTIONS_MAX_SNIPPETS]; /* every --snippet */
+    int num_snippets;
 } options;
 
 /* argv without the program's and the command's name. Reports what is wrong with it; gives the exit
@@ -77,9 +81,11 @@ const char *options_shown(const char *text);
 /* A value as a whole number; `fallback` where the option was not given. */
 int options_integer(int64_t *out, const options *opts, option_id id, int64_t min, int64_t max,
                     int64_t fallback);
+/* A value as a number of bytes, at least 1; 0 where the option was not given. */
+int options_size(uint64_t *out, const options *opts, option_id id);
 /* Refuses a --seed that is no whole number; what it means is the problem's business. */
 int options_seed(const options *opts);
-/* 1 where --batch-first holds. */
-int options_batch_first(const options *opts);
+/* 1 where --batch-first holds, 0 where --time-first does; `fallback` where neither was given. */
+int options_batch_first(const options *opts, int fallback);
 
 #endif

@@ -240,10 +240,9 @@ int report_fail_model(const char *path) {
         const char *format; /* as the library calls it */
         const char *hint;
     } hints[] = {
+        {"which was not given", "--snippet NAME=FILE gives it"},
         {"PyTorch checkpoint",
          "numpy.savez('m.npz', **{k: v.numpy() for k, v in net.state_dict().items()})"},
-        {"a safetensors file",
-         "numpy.savez('m.npz', **safetensors.numpy.load_file('m.safetensors'))"},
     };
     int code = report_fail_file(1, "reading", path);
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {

@@ -55,7 +55,7 @@ int report_fail(int code, const char *format, ...) REPORT_PRINTF(2, 3);
 int report_fail_library(int input, const char *format, ...) REPORT_PRINTF(2, 3);
 /* The same for a file: "reading PATH: ...", whether the library's message names it or not. */
 int report_fail_file(int input, const char *doing, const char *path);
-/* The same for a model, with a hint how to make an .npz of what it is. */
+/* The same for a model, with a hint where there is one. */
 int report_fail_model(const char *path);
 void report_hint(const char *format, ...) REPORT_PRINTF(1, 2);
 void report_note(const char *format, ...) REPORT_PRINTF(1, 2);   /* not with -q */

@@ -1,5 +1,6 @@
 /*
- * start.h: the initial state of a workload from a file: h_0 and, of an lstm, c_0.
+ * start.h: the initial state of a workload from a file: h_0, c_0 and, with a mask, o_0, by the
+ * names of states.h.
  */
 #ifndef CLRNN_CLI_START_H
 #define CLRNN_CLI_START_H

@@ -36,14 +36,26 @@ void verdict_print_header(void) {
                  "max abs", "max ulp", "ratio", "residual / bound", "worst value", report_plain());
 }
 
+/* "y", "c of layer 1, second direction" */
+static const char *what_text(const verdict *one, char text[64]) {
+    const clrnn_judgement *j = &one->judgement;
+    int used = snprintf(text, 64, "%s", j->what[0] != 0 ? j->what : "-");
+    if (one->names_layer) {
+        (void)snprintf(text + used, 64 - (size_t)used, " of layer %d%s", j->layer,
+                       j->direction == 1 ? ", second direction" : "");
+    }
+    return text;
+}
+
 void verdict_print(const verdict *one) {
     const clrnn_judgement *j = &one->judgement;
     char pair[64];
+    char what[64];
     int is_fine = verdict_is_fine(one);
     (void)snprintf(pair, sizeof pair, "%.3e / %.3e", j->residual, j->bound);
     (void)printf("%-9s %-16s %10.3e %10.4g %9.4g  %-23s %s step %lld row %lld unit %lld  %s%s%s\n",
                  one->name, one->algorithm[0] != 0 ? one->algorithm : "-", j->max_abs, j->max_ulp,
-                 j->ratio, pair, j->what[0] != 0 ? j->what : "-", (long long)j->step,
+                 j->ratio, pair, what_text(one, what), (long long)j->step,
                  (long long)(j->row + one->first_row), (long long)j->unit,
                  is_fine ? report_green() : report_red(), is_fine ? "ok" : "MISMATCH",
                  report_plain());
@@ -51,9 +63,9 @@ void verdict_print(const verdict *one) {
 
 json_t *verdict_json(const verdict *one) {
     const clrnn_judgement *j = &one->judgement;
-    json_t *worst =
-        json_pack("{s:s,s:I,s:I,s:I}", "what", j->what, "step", (json_int_t)j->step, "row",
-                  (json_int_t)(j->row + one->first_row), "unit", (json_int_t)j->unit);
+    json_t *worst = json_pack("{s:s,s:i,s:i,s:I,s:I,s:I}", "what", j->what, "layer", j->layer,
+                              "direction", j->direction, "step", (json_int_t)j->step, "row",
+                              (json_int_t)(j->row + one->first_row), "unit", (json_int_t)j->unit);
     json_t *object = json_pack(
         "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "result", one->name, "algorithm",
         report_json_text(one->algorithm), "device", report_json_text(one->device), "max_abs",
@@ -66,18 +78,19 @@ json_t *verdict_json(const verdict *one) {
 
 int verdict_report(const verdict *one) {
     const clrnn_judgement *j = &one->judgement;
+    char what[64];
     if (verdict_is_fine(one)) {
         return REPORT_FINE;
     }
     if (j->bad == 0 && j->ratio <= 1) {
         return report_fail(REPORT_MISMATCH,
-                           "mismatch: %s: y of the last steps alone is not the final state",
+                           "mismatch: %s: y of the last outputs alone is not that of all steps",
                            one->name);
     }
     return report_fail(REPORT_MISMATCH,
                        "mismatch: %s: %s of step %lld, row %lld, unit %lld is off by %.3e, the "
                        "bound is %.3e; %lld of %lld values are bad",
-                       one->name, j->what, (long long)j->step, (long long)(j->row + one->first_row),
-                       (long long)j->unit, j->residual, j->bound, (long long)j->bad,
-                       (long long)j->checked);
+                       one->name, what_text(one, what), (long long)j->step,
+                       (long long)(j->row + one->first_row), (long long)j->unit, j->residual,
+                       j->bound, (long long)j->bad, (long long)j->checked);
 }

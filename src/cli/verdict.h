@@ -10,6 +10,7 @@ typedef struct verdict {
     const char *algorithm; /* of its engine, or "" */
     const char *device;
     int64_t first_row; /* of --rows: what the judgement's rows count from */
+    int names_layer;   /* the net has several layers, or two directions in one */
     clrnn_judgement judgement;
     int last_differs; /* y of last_only is not h_n */
 } verdict;

@@ -1,21 +1,12 @@
-/*
- * workload.c: the user's files as a workload. What is wrong with them is said here, with the file's
- * name and the numbers, before the library sees them.
- */
+/* workload.c: shapes of a workload, its rows, and the workload of a problem. */
 #include "cli/workload.h"
 
-#include "cli/commands.h"
 #include "cli/report.h"
-#include "cli/start.h"
 
-#include <ctype.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MAX_EXTENT (INT64_C(1) << 30) /* the API's limit on T and N */
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
@@ -32,55 +23,59 @@ const char *workload_shape(const clrnn_tensor *tensor, char *text, size_t size) 
     return text;
 }
 
-static clrnn_tensor view(const clrnn_tensor *array, int64_t a, int64_t b, int64_t c) {
+clrnn_tensor workload_view(const clrnn_tensor *array, int rank, const int64_t *shape) {
     clrnn_tensor out = *array;
     memset(out.strides, 0, sizeof out.strides);
     memset(out.shape, 0, sizeof out.shape);
-    out.rank = 3;
-    out.shape[0] = a;
-    out.shape[1] = b;
-    out.shape[2] = c;
+    out.rank = rank;
+    memcpy(out.shape, shape, (size_t)rank * sizeof shape[0]);
     return out;
 }
 
-clrnn_tensor workload_state_view(const workload *load, const clrnn_tensor *array) {
-    return view(array, 1, load->batch, load->hidden);
+void workload_steps_shape(const workload *load, int64_t features, int64_t shape[3]) {
+    shape[0] = load->batch_first ? load->batch : load->steps;
+    shape[1] = load->batch_first ? load->steps : load->batch;
+    shape[2] = features;
 }
 
-clrnn_tensor workload_output_view(const workload *load, const clrnn_tensor *array) {
-    return load->batch_first ? view(array, load->batch, load->steps, load->hidden)
-                             : view(array, load->steps, load->batch, load->hidden);
-}
-
-int workload_state_shape(const workload *load, int64_t shape[3]) {
+int workload_output_shape(const workload *load, int last, int64_t shape[3]) {
     int rank = 0;
-    shape[rank++] = 1;
+    if (last) {
+        if (!load->is_flat) {
+            shape[rank++] = load->batch;
+        }
+    } else if (load->is_flat) {
+        shape[rank++] = load->steps;
+    } else if (load->packed_rows > 0) {
+        shape[rank++] = load->packed_rows;
+    } else {
+        workload_steps_shape(load, load->outputs, shape);
+        rank = 2;
+    }
+    shape[rank++] = load->outputs;
+    return rank;
+}
+
+int workload_state_shape(const workload *load, const state_array *array, int64_t shape[3]) {
+    int rank = 0;
+    shape[rank++] = array->strands;
     if (!load->is_flat) {
         shape[rank++] = load->batch;
     }
-    shape[rank++] = load->hidden;
+    shape[rank++] = array->width;
     return rank;
 }
 
-int workload_output_shape(const workload *load, int64_t shape[3]) {
-    int rank = 0;
-    if (load->is_flat) {
-        shape[rank++] = load->steps;
-    } else {
-        shape[rank++] = load->batch_first ? load->batch : load->steps;
-        shape[rank++] = load->batch_first ? load->steps : load->batch;
-    }
-    shape[rank++] = load->hidden;
-    return rank;
-}
+/* ---- files ----------------------------------------------------------------------------------- */
 
-const char *workload_names(const clrnn_arrays *file, int (*is_known)(const char *name), char *text,
-                           size_t size) {
+const char *workload_names(const clrnn_arrays *file,
+                           int (*is_known)(const char *name, const void *context),
+                           const void *context, char *text, size_t size) {
     size_t used = 0;
     text[0] = 0;
     for (size_t i = 0; i < clrnn_arrays_count(file); i++) {
         const char *name = clrnn_arrays_name(file, i);
-        if (is_known != NULL && is_known(name)) {
+        if (is_known != NULL && is_known(name, context)) {
             continue;
         }
         if (used + 48 > size) {
@@ -92,8 +87,6 @@ const char *workload_names(const clrnn_arrays *file, int (*is_known)(const char 
     }
     return text;
 }
-
-/* ---- files ----------------------------------------------------------------------------------- */
 
 int workload_read(clrnn_arrays **out, const char *path, const char *what) {
     static const char *reader; /* who took standard input */
@@ -111,215 +104,6 @@ int workload_read(clrnn_arrays **out, const char *path, const char *what) {
         return report_fail_file(1, "reading", path);
     }
     return REPORT_FINE;
-}
-
-/* A dense float32 copy of `source`, kept by the workload. */
-static int keep(clrnn_tensor *out, workload *load, const char *name, const clrnn_tensor *source,
-                const char *path) {
-    if (source->dtype == CLRNN_DTYPE_TEXT) {
-        return report_fail(REPORT_INPUT, "%s: holds text, numbers are needed", path);
-    }
-    if (clrnn_arrays_convert(out, load->arrays, name, CLRNN_DTYPE_F32, source) != CLRNN_STATUS_OK) {
-        return report_fail_file(1, "reading", path);
-    }
-    return REPORT_FINE;
-}
-
-/* NAME=FILE gives the name; a file whose own name has a '=' does not. */
-static const char *split_input(const char *value, char *name, size_t size) {
-    const char *equals = strchr(value, '=');
-    size_t length = equals != NULL ? (size_t)(equals - value) : 0;
-    name[0] = 0;
-    if (length == 0 || length >= size || access(value, F_OK) == 0) {
-        return value;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)value[i]) && strchr("_.:", value[i]) == NULL) {
-            return value;
-        }
-    }
-    (void)snprintf(name, size, "%.*s", (int)length, value);
-    return equals + 1;
-}
-
-static int is_input_name(const char *name) {
-    return strcmp(name, "input") == 0 || strcmp(name, "x") == 0;
-}
-
-/* The one array of the file, or the one that bears the input's name. */
-static int pick_input(const clrnn_tensor **out, const clrnn_arrays *file, const char *path) {
-    size_t count = clrnn_arrays_count(file);
-    *out = NULL;
-    if (count == 1) {
-        *out = clrnn_arrays_at(file, 0);
-        return REPORT_FINE;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (is_input_name(clrnn_arrays_name(file, i))) {
-            if (*out != NULL) {
-                return report_fail(REPORT_USAGE, "%s: holds both input and x, one is needed", path);
-            }
-            *out = clrnn_arrays_at(file, i);
-        }
-    }
-    if (*out == NULL) {
-        (void)report_fail(REPORT_USAGE, "%s: of its %zu arrays none is called input or x", path,
-                          count);
-        report_hint("one array alone may have any name");
-        return REPORT_USAGE;
-    }
-    char names[256];
-    return report_fail(REPORT_USAGE, "%s: holds %s beside the model's one input", path,
-                       workload_names(file, is_input_name, names, sizeof names));
-}
-
-static int load_input(workload *load, const char *value, const char *model) {
-    char name[64];
-    char shape[256];
-    clrnn_arrays *file = NULL;
-    const clrnn_tensor *found = NULL;
-    clrnn_tensor x;
-    int code = REPORT_FINE;
-    const char *path = split_input(value, name, sizeof name);
-    if (name[0] != 0 && !is_input_name(name)) {
-        (void)report_fail(REPORT_USAGE, "-i %s: %s has no input of that name", name, model);
-        report_hint("its one input is called input");
-        return REPORT_USAGE;
-    }
-    TRY(workload_read(&file, path, "--input"));
-    TRY(pick_input(&found, file, path));
-    workload_shape(found, shape, sizeof shape);
-    if (found->rank != 2 && found->rank != 3) {
-        code = report_fail(REPORT_INPUT, "%s: x is %s, needs %s or one sequence [T][%d]", path,
-                           shape, load->batch_first ? "[N][T][I]" : "[T][N][I]", (int)load->inputs);
-        goto out;
-    }
-    if (found->shape[found->rank - 1] != load->inputs) {
-        code = report_fail(REPORT_INPUT, "%s: x is %s, %s takes %d features", path, shape, model,
-                           (int)load->inputs);
-        goto out;
-    }
-    load->is_flat = found->rank == 2;
-    int64_t first = found->shape[0];
-    int64_t second = load->is_flat ? 1 : found->shape[1];
-    int swap = load->batch_first && !load->is_flat;
-    load->steps = swap ? second : first;
-    load->batch = swap ? first : second;
-    if (load->steps == 0 || load->batch == 0) {
-        code = report_fail(REPORT_INPUT, "%s: x is %s, no %s to run on", path, shape,
-                           load->steps == 0 ? "time step" : "row");
-        goto out;
-    }
-    if (load->steps > MAX_EXTENT || load->batch > MAX_EXTENT) {
-        code = report_fail(REPORT_INPUT, "%s: x is %s, at most %lld steps and rows are possible",
-                           path, shape, (long long)MAX_EXTENT);
-        goto out;
-    }
-    TRY(keep(&x, load, "x", found, path));
-    load->x = load->batch_first ? view(&x, load->batch, load->steps, load->inputs)
-                                : view(&x, load->steps, load->batch, load->inputs);
-out:
-    clrnn_arrays_free(file);
-    return code;
-}
-
-static int64_t length_at(const clrnn_tensor *lengths, int64_t row) {
-    const char *data = (const char *)lengths->data + lengths->offset;
-    if (lengths->dtype == CLRNN_DTYPE_I64) {
-        return ((const int64_t *)(const void *)data)[row];
-    }
-    return ((const int32_t *)(const void *)data)[row];
-}
-
-static int load_lengths(workload *load, const char *path) {
-    char shape[256];
-    clrnn_arrays *file = NULL;
-    int code = REPORT_FINE;
-    TRY(workload_read(&file, path, "--lengths"));
-    if (clrnn_arrays_count(file) != 1) {
-        code = report_fail(REPORT_INPUT, "%s: holds %zu arrays, lengths are one", path,
-                           clrnn_arrays_count(file));
-        goto out;
-    }
-    const clrnn_tensor *found = clrnn_arrays_at(file, 0);
-    if (found->dtype != CLRNN_DTYPE_I32 && found->dtype != CLRNN_DTYPE_I64) {
-        code = report_fail(REPORT_INPUT, "%s: lengths are %s, need int32 or int64", path,
-                           clrnn_dtype_name(found->dtype));
-        report_hint("numpy.save('lengths.npy', lengths.astype('int32'))");
-        goto out;
-    }
-    if (found->rank != 1 || found->shape[0] != load->batch) {
-        code = report_fail(REPORT_INPUT, "%s: lengths are %s, the batch needs [%lld]", path,
-                           workload_shape(found, shape, sizeof shape), (long long)load->batch);
-        if (found->rank == 1 && found->shape[0] == load->steps && !load->is_flat) {
-            report_hint("with %s x would be %lld rows of %lld steps",
-                        load->batch_first ? "--time-first" : "--batch-first",
-                        (long long)load->steps, (long long)load->batch);
-        }
-        goto out;
-    }
-    for (int64_t row = 0; row < load->batch; row++) {
-        int64_t length = length_at(found, row);
-        if (length < 0 || length > load->steps) {
-            code = report_fail(REPORT_INPUT, "%s: row %lld has length %lld, needs 0 to %lld", path,
-                               (long long)row, (long long)length, (long long)load->steps);
-            goto out;
-        }
-    }
-    if (clrnn_arrays_convert(&load->lengths, load->arrays, "lengths", CLRNN_DTYPE_I32, found) !=
-        CLRNN_STATUS_OK) {
-        code = report_fail_file(1, "reading", path);
-    }
-out:
-    clrnn_arrays_free(file);
-    return code;
-}
-
-int workload_load(workload *load, const char *model, const options *opts) {
-    int code = REPORT_FINE;
-    memset(load, 0, sizeof *load);
-    clrnn_nonlinearity nonlinearity = CLRNN_NONLINEARITY_TANH;
-    if (opts->value[OPTION_NONLINEARITY] != NULL &&
-        strcmp(opts->value[OPTION_NONLINEARITY], "relu") == 0) {
-        nonlinearity = CLRNN_NONLINEARITY_RELU;
-    }
-    if (opts->value[OPTION_INPUT] == NULL) {
-        (void)report_fail(REPORT_USAGE, "no input: -i FILE gives x");
-        report_hint("clrnn %s %s -i x.npy", opts->command->name, model);
-        return REPORT_USAGE;
-    }
-    if (opts->repeated[OPTION_INPUT] > 1) {
-        return report_fail(REPORT_USAGE, "-i is given %d times, %s has one input",
-                           opts->repeated[OPTION_INPUT], model);
-    }
-    if (clrnn_arrays_create(&load->arrays) != CLRNN_STATUS_OK) {
-        return report_fail_library(0, "starting");
-    }
-    clrnn_status status = clrnn_model_load(&load->model, model, nonlinearity);
-    if (status != CLRNN_STATUS_OK) {
-        code = report_fail_model(model);
-        return status == CLRNN_STATUS_ARGUMENT ? REPORT_USAGE : code; /* --nonlinearity */
-    }
-    load->net = clrnn_model_net(load->model);
-    const clrnn_net_desc *desc = clrnn_net_get_desc(load->net);
-    if (opts->value[OPTION_NONLINEARITY] != NULL && desc->cell != CLRNN_CELL_RNN) {
-        return report_fail(REPORT_USAGE, "--nonlinearity is for a vanilla rnn, %s is a %s", model,
-                           clrnn_cell_name(desc->cell));
-    }
-    load->inputs = desc->inputs;
-    load->hidden = desc->hidden;
-    load->is_lstm = desc->cell == CLRNN_CELL_LSTM;
-    load->batch_first = options_batch_first(opts);
-    TRY(load_input(load, opts->value[OPTION_INPUT], model));
-    if (opts->value[OPTION_LENGTHS] != NULL) {
-        TRY(load_lengths(load, opts->value[OPTION_LENGTHS]));
-    }
-    TRY(workload_select(load, opts));
-    if (opts->value[OPTION_INITIAL_STATE] != NULL) {
-        TRY(start_load(load, opts->value[OPTION_INITIAL_STATE]));
-    }
-out:
-    return code;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -366,6 +150,23 @@ int workload_take_rows(clrnn_tensor *tensor, clrnn_arrays *keeper, const char *n
     return REPORT_FINE;
 }
 
+/* The start states that are there before the rows are chosen: a problem's. */
+static int take_starts(workload *load, int64_t first, int64_t count) {
+    int code = REPORT_FINE;
+    for (int i = 0; i < load->layers; i++) {
+        clrnn_layer_arrays *start = &load->starts[i];
+        char name[48];
+        (void)snprintf(name, sizeof name, "h_0 of rows, layer %d", i);
+        TRY(workload_take_rows(&start->h_0, load->arrays, name, 1, first, count));
+        name[0] = 'c';
+        TRY(workload_take_rows(&start->c_0, load->arrays, name, 1, first, count));
+        name[0] = 'o';
+        TRY(workload_take_rows(&start->o_0, load->arrays, name, 1, first, count));
+    }
+out:
+    return code;
+}
+
 int workload_select(workload *load, const options *opts) {
     const char *text = opts->value[OPTION_ROWS];
     int64_t first;
@@ -373,6 +174,9 @@ int workload_select(workload *load, const options *opts) {
     int code = REPORT_FINE;
     if (text == NULL) {
         return REPORT_FINE;
+    }
+    if (load->packed_rows > 0) {
+        return report_fail(REPORT_USAGE, "--rows %s: packed rows lie step by step", text);
     }
     if (!parse_rows(text, load->batch, &first, &end)) {
         return report_fail(REPORT_USAGE, "--rows %s: needs A:B, two whole numbers", text);
@@ -384,8 +188,8 @@ int workload_select(workload *load, const options *opts) {
     TRY(workload_take_rows(&load->x, load->arrays, "x of rows", load->batch_first ? 0 : 1, first,
                            end - first));
     TRY(workload_take_rows(&load->lengths, load->arrays, "lengths of rows", 0, first, end - first));
-    TRY(workload_take_rows(&load->h_0, load->arrays, "h_0 of rows", 1, first, end - first));
-    TRY(workload_take_rows(&load->c_0, load->arrays, "c_0 of rows", 1, first, end - first));
+    TRY(workload_take_rows(&load->mask, load->arrays, "mask of rows", 0, first, end - first));
+    TRY(take_starts(load, first, end - first));
     load->whole_batch = load->batch;
     load->first_row = first;
     load->batch = end - first;
@@ -393,9 +197,57 @@ out:
     return code;
 }
 
+/* ---- problems -------------------------------------------------------------------------------- */
+
+/* A slip of a few zeros must not bring the machine down: zeroed memory is granted before it is
+ * there. */
+static int refuse_giant(const problem *from) {
+    double needed = generate_bytes(from);
+    double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (there > 0 && needed > there) {
+        return report_fail(REPORT_FAILED, "the problem takes about %.0f MiB, this machine has %.0f",
+                           needed / 1048576, there / 1048576);
+    }
+    return REPORT_FINE;
+}
+
+int workload_generate(workload *out, const problem *from) {
+    memset(out, 0, sizeof *out);
+    int code = refuse_giant(from);
+    if (code != REPORT_FINE) {
+        return code;
+    }
+    clrnn_status status = clrnn_arrays_create(&out->arrays);
+    if (status == CLRNN_STATUS_OK) {
+        status = generate(&out->made, from);
+    }
+    if (status != CLRNN_STATUS_OK) {
+        return report_fail_library(0, "making the problem's data");
+    }
+    const clrnn_net_desc *desc = clrnn_net_get_desc(out->made.net);
+    out->net = out->made.net;
+    out->x = out->made.x;
+    out->lengths = out->made.lengths;
+    out->mask = out->made.mask;
+    out->batch_sizes = out->made.batch_sizes;
+    out->starts = out->made.layers;
+    out->batch_first = (int)from->batch_first;
+    out->check_last = (int)from->last_only;
+    out->steps = from->steps;
+    out->batch = from->batch;
+    out->packed_rows = from->packed ? out->x.shape[0] : 0;
+    out->inputs = from->inputs;
+    out->layers = desc->num_layers;
+    out->outputs = clrnn_layer_outputs(&desc->layers[out->layers - 1]);
+    return REPORT_FINE;
+}
+
 void workload_free(workload *load) {
     clrnn_arrays_free(load->arrays);
-    clrnn_net_free(load->own_net);
+    if (load->starts != load->made.layers) {
+        free(load->starts);
+    }
+    generate_free(&load->made);
     clrnn_model_free(load->model);
     memset(load, 0, sizeof *load);
 }

@@ -1,37 +1,126 @@
 /* cell.c: the table of cells. */
 #include "core/cell.h"
 
-#define TANH ACT_ID_TANH
-#define SIGMOID ACT_ID_SIGMOID
+enum {
+    CELL_RNN,
+    CELL_LSTM,
+    CELL_LSTM_PROJECTED,
+    CELL_GRU_AFTER,
+    CELL_GRU_BEFORE,
+    CELL_CUSTOM,
+    CELL_RNN_BACKWARD,
+    CELL_COUNT
+};
 
-enum { CELL_RNN, CELL_LSTM, CELL_GRU_AFTER, CELL_GRU_BEFORE, CELL_RNN_BACKWARD, CELL_COUNT };
+/* rows, gate: sums over h */
+#define OVER_H(rows, gate)                                                                         \
+    { rows, gate, WEIGHT_HH, gate, SIZE_WIDTH, SIZE_HIDDEN }
 
-/* name, file, phases {rows, gate}, gates, words, states, activations */
 static const struct cell cells[CELL_COUNT] = {
-    [CELL_RNN] = {"rnn", "cell_rnn.cl", 1, {{1, 0}}, 1, 1, 1, 1, {TANH}},
-    [CELL_LSTM] = {"lstm", "cell_lstm.cl", 1, {{4, 0}}, 4, 4, 2, 3, {SIGMOID, TANH, TANH}},
-    [CELL_GRU_AFTER] = {"gru_after", "cell_gru_after.cl", 1, {{3, 0}}, 3, 3, 1, 2, {SIGMOID, TANH}},
-    [CELL_GRU_BEFORE] =
-        {"gru_before", "cell_gru_before.cl", 2, {{2, 0}, {1, 2}}, 3, 3, 1, 2, {SIGMOID, TANH}},
-    [CELL_RNN_BACKWARD] = {"rnn_backward", "cell_rnn_backward.cl", 1, {{1, 0}}, 1, 2, 1, 0, {0}},
+    [CELL_RNN] = {.name = "rnn",
+                  .file = "cell_rnn.cl",
+                  .phase_count = 1,
+                  .phases = {OVER_H(1, 0)},
+                  .gates = 1,
+                  .bias_rows = 1,
+                  .words = 1,
+                  .states = 1},
+    [CELL_LSTM] = {.name = "lstm",
+                   .file = "cell_lstm.cl",
+                   .phase_count = 1,
+                   .phases = {OVER_H(4, 0)},
+                   .gates = 4,
+                   .bias_rows = 4,
+                   .words = 4,
+                   .states = 2,
+                   .constants = 3},
+    [CELL_LSTM_PROJECTED] = {.name = "lstm_projected",
+                             .file = "cell_lstm.cl",
+                             .define = "LSTM_PROJECTED",
+                             .phase_count = 2,
+                             .phases = {OVER_H(4, 0),
+                                        {1, 4, WEIGHT_HR, 0, SIZE_HIDDEN, SIZE_WIDTH}},
+                             .gates = 4,
+                             .bias_rows = 5,
+                             .words = 4,
+                             .states = 2,
+                             .constants = 3},
+    [CELL_GRU_AFTER] = {.name = "gru_after",
+                        .file = "cell_gru_after.cl",
+                        .phase_count = 1,
+                        .phases = {OVER_H(3, 0)},
+                        .gates = 3,
+                        .bias_rows = 3,
+                        .words = 3,
+                        .states = 1},
+    [CELL_GRU_BEFORE] = {.name = "gru_before",
+                         .file = "cell_gru_before.cl",
+                         .phase_count = 2,
+                         .phases = {OVER_H(2, 0), OVER_H(1, 2)},
+                         .gates = 3,
+                         .bias_rows = 3,
+                         .words = 3,
+                         .states = 1},
+    [CELL_CUSTOM] = {.name = "custom",
+                     .file = "cell_custom.cl",
+                     .phase_count = 1,
+                     .phases = {OVER_H(1, 0)},
+                     .gates = 1,
+                     .bias_rows = 1,
+                     .words = 1,
+                     .states = 1},
+    [CELL_RNN_BACKWARD] = {.name = "rnn_backward",
+                           .file = "cell_rnn_backward.cl",
+                           .phase_count = 1,
+                           .phases = {OVER_H(1, 0)},
+                           .gates = 1,
+                           .bias_rows = 1,
+                           .words = 2,
+                           .states = 1},
 };
 
 const struct cell *cell_at(size_t index) {
     return index < CELL_COUNT ? &cells[index] : 0;
 }
 
-struct cell cell_of(const clrnn_net_desc *desc) {
-    switch (desc->cell) {
+static const struct cell *row_of(const clrnn_layer_desc *layer) {
+    switch (layer->cell) {
     case CLRNN_CELL_LSTM:
-        return cells[CELL_LSTM];
+        return &cells[layer->projection > 0 ? CELL_LSTM_PROJECTED : CELL_LSTM];
     case CLRNN_CELL_GRU:
-        return cells[desc->reset == CLRNN_RESET_BEFORE ? CELL_GRU_BEFORE : CELL_GRU_AFTER];
+        return &cells[layer->reset == CLRNN_RESET_BEFORE ? CELL_GRU_BEFORE : CELL_GRU_AFTER];
+    case CLRNN_CELL_CUSTOM:
+        return &cells[CELL_CUSTOM];
     case CLRNN_CELL_RNN:
         break;
     }
-    struct cell rnn = cells[CELL_RNN];
-    if (desc->nonlinearity == CLRNN_NONLINEARITY_RELU) {
-        rnn.acts[0] = ACT_ID_RELU;
+    return &cells[CELL_RNN];
+}
+
+static int options_of(const clrnn_layer_desc *layer) {
+    return (layer->peepholes ? OPTION_PEEPHOLES : 0) |
+           (layer->couple == CLRNN_COUPLE_FORGET ? OPTION_COUPLE_FORGET : 0) |
+           (layer->couple == CLRNN_COUPLE_INPUT ? OPTION_COUPLE_INPUT : 0) |
+           (layer->forget_bias != 0 ? OPTION_FORGET_BIAS : 0) |
+           (layer->gate_clip > 0 ? OPTION_GATE_CLIP : 0) |
+           (layer->cell_clip > 0 ? OPTION_CELL_CLIP : 0);
+}
+
+struct cell cell_of(const struct strand *strand) {
+    const clrnn_layer_desc *layer = strand->desc;
+    struct cell cell = *row_of(layer);
+    if (layer->cell == CLRNN_CELL_CUSTOM) {
+        cell.phases[0].rows = cell.gates = cell.bias_rows = cell.words = strand->gates;
+        cell.states = strand->states;
+        cell.source = layer->source;
     }
-    return rnn;
+    cell.act_count = strand->act_count;
+    for (int slot = 0; slot < cell.act_count; slot++) {
+        cell.acts[slot] = strand->acts[slot];
+    }
+    cell.options = options_of(layer);
+    cell.gate_clip = layer->gate_clip;
+    cell.cell_clip = layer->cell_clip;
+    cell.forget_bias = layer->forget_bias;
+    return cell;
 }

@@ -29,29 +29,119 @@ const char *clrnn_engine_name(clrnn_engine engine) {
     return "unknown";
 }
 
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+static void cut_piece(const struct engine_call *call, struct piece *piece) {
+    const int rest = call->steps - piece->first;
+    piece->count = rest < call->chunk ? rest : call->chunk;
+}
+
+int engine_next_piece(const struct engine_call *call, struct piece *piece) {
+    if (piece->strand < 0) {
+        piece->strand = piece->first = 0;
+    } else if (call->by_piece) {
+        piece->strand++;
+        if (piece->strand == call->strand_count) {
+            piece->strand = 0;
+            piece->first += piece->count;
+        }
+    } else {
+        piece->first += piece->count;
+        if (piece->first >= call->steps) {
+            piece->first = 0;
+            piece->strand++;
+        }
+    }
+    cut_piece(call, piece);
+    return piece->strand < call->strand_count && piece->first < call->steps;
+}
+
+const struct engine_array *engine_input(const struct engine_call *call, int layer) {
+    return layer == 0 ? &call->x : &call->layers[layer - 1].y;
+}
+
+const struct engine_array *engine_array_at(const struct engine_call *call, size_t index) {
+    if (index == 0) {
+        return &call->x;
+    }
+    const size_t layer = (index - 1) / 4;
+    if (layer >= (size_t)call->layer_count) {
+        return NULL;
+    }
+    const struct engine_layer *of = &call->layers[layer];
+    const struct engine_array *const arrays[] = {&of->y, &of->hiddens, &of->cells, &of->gates};
+    return arrays[(index - 1) % 4];
+}
+
+/* An array of which only the piece is there lies as if the rest were: its steps begin at `first`. */
+static struct layout piece_layout(const struct engine_call *call, const struct engine_array *array,
+                                  const struct piece *piece, int64_t part) {
+    struct layout out = {.at = array->base + part, .step = array->at_step, .row = array->at_row};
+    if (call->by_piece && (array->home == ARRAY_STAGED || array->home == ARRAY_BETWEEN)) {
+        if (array->batch_first) {
+            out.row = (wide)piece->count * array->features;
+        }
+        out.at -= (array->packed ? call->starts[piece->first] * array->features
+                                 : piece->first * out.step);
+    }
+    return out;
+}
+
+struct params engine_piece_params(const struct engine_call *call, const struct piece *piece) {
+    const struct engine_strand *strand = &call->strands[piece->strand];
+    const struct engine_layer *layer = &call->layers[strand->layer];
+    struct params params = strand->params;
+    const int64_t second = strand->direction;
+    const int gates = layer->gates.features > 0 ? params.columns / params.stride : 0;
+    params.first = piece->first;
+    params.count = piece->count;
+    params.from_zero = call->from_zero && piece->first == 0;
+    params.x = piece_layout(call, engine_input(call, strand->layer), piece, 0);
+    params.y = piece_layout(call, &layer->y, piece,
+                            params.merge == MERGE_STORE ? second * params.width : 0);
+    params.hiddens = piece_layout(call, &layer->hiddens, piece, second * params.width);
+    params.cells = piece_layout(call, &layer->cells, piece, second * params.hidden);
+    params.gates = piece_layout(call, &layer->gates, piece, second * gates * params.hidden);
+    return params;
+}
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
 clrnn_status engine_pack(struct engine_weights *out, const struct algo_config *config,
-                         const struct clrnn_net *net) {
+                         const struct strand *strand) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct params *p = &config->params;
+    const struct cell *cell = &config->cell;
     memset(out, 0, sizeof *out);
-    out->bias_floats = (size_t)net->gates * (size_t)p->stride;
+    out->b_ih_floats = (size_t)strand->gates * (size_t)p->stride;
+    out->b_hh_floats = (size_t)(cell->bias_rows + cell->constants) * (size_t)p->stride;
     out->recurrent = calloc(config->weight_floats, sizeof(float));
-    out->b_ih = calloc(out->bias_floats, sizeof(float));
-    out->b_hh = calloc(out->bias_floats, sizeof(float));
+    out->b_ih = calloc(out->b_ih_floats, sizeof(float));
+    out->b_hh = calloc(out->b_hh_floats, sizeof(float));
     REQUIRE(out->recurrent && out->b_ih && out->b_hh, MEMORY,
             "plan: out of memory for %zu packed weights", config->weight_floats);
-    for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        pack_weights(out->recurrent + config->weight_offset[phase], net->w_hh,
-                     &config->weights[phase]);
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        pack_weights(out->recurrent + config->weight_offset[phase],
+                     strand->weights[cell->phases[phase].role], &config->weights[phase]);
     }
-    pack_gates(out->b_ih, net->b_ih, net->gates, p->hidden, p->stride);
-    pack_gates(out->b_hh, net->b_hh, net->gates, p->hidden, p->stride);
+    if (strand->weights[BIAS_IH] != NULL) {
+        pack_gates(out->b_ih, strand->weights[BIAS_IH], strand->gates, p->hidden, p->stride);
+    }
+    if (strand->weights[BIAS_HH] != NULL) {
+        pack_gates(out->b_hh, strand->weights[BIAS_HH], strand->gates, p->hidden, p->stride);
+    }
+    if (strand->weights[WEIGHT_CI] != NULL) {
+        for (int i = 0; i < cell->constants; i++) {
+            pack_gates(out->b_hh + p->constants + i * p->stride, strand->weights[WEIGHT_CI + i], 1,
+                       p->hidden, p->stride);
+        }
+    }
     if (config->projection_floats > 0) {
         out->projection = calloc(config->projection_floats, sizeof(float));
         REQUIRE(out->projection, MEMORY, "plan: out of memory for %zu packed weights",
                 config->projection_floats);
-        pack_projection(out->projection, net->w_ih, net->gates, p->hidden, p->stride, p->inputs,
-                        config->projection_tile.block[0]);
+        pack_projection(out->projection, strand->weights[WEIGHT_IH], strand->gates, p->hidden,
+                        p->stride, p->inputs, config->projection_tile.block[0]);
     }
 out:
     if (status != CLRNN_STATUS_OK) {

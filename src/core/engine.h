@@ -8,27 +8,104 @@
 #include "algo/algo.h"
 #include "core/net.h"
 
-/* How an array of a call lies in the memory that kernels see: floats from its start. */
+/* Where an array of a call lies. */
+enum array_home {
+    ARRAY_NONE,    /* not wanted */
+    ARRAY_CALLER,  /* in the caller's memory, or in a buffer of the caller's */
+    ARRAY_STAGED,  /* in a dense copy that the engine keeps of a host array */
+    ARRAY_BETWEEN, /* in the work space: what goes from layer to layer */
+};
+
+/* x, or an output of a layer: a row of `features` floats for each step and row of the batch. */
 struct engine_array {
-    const clrnn_tensor *tensor; /* NULL: not wanted */
-    int64_t at_step, at_row;    /* from one step, one row to the next */
-    int64_t dense_bytes;
+    enum array_home home;
+    const clrnn_tensor *tensor; /* the caller's; NULL: BETWEEN */
+    int features;
+    int last;                      /* one row of features for each row of the batch */
+    int packed;                    /* rows of a step begin at starts[time] */
+    int batch_first;               /* [N][T][features], else [T][N][features] */
+    int64_t at_step, at_row, base; /* floats; of a staged array: as if all of it were there */
+    int64_t floats;                /* dense, all steps */
+    int between;                   /* which of the two pieces of the work space */
+};
+
+struct engine_layer {
+    struct engine_array y, hiddens, cells, gates;
+};
+
+/* What a strand takes besides its config. */
+struct engine_strand {
+    int layer, direction;
+    struct params params; /* all but what belongs to a piece */
+};
+
+/* States of a strand of the call's rows, into or out of the state's memory. */
+struct engine_move {
+    clrnn_tensor tensor; /* [N][width] */
+    int64_t at;          /* floats of the state before slot 0 */
+    int width;
 };
 
 /* One forward, checked and laid out; it lives as long as the call. */
 struct engine_call {
     int steps, batch;
-    struct params params;
+    int chunk;              /* steps of a piece */
+    int by_piece;           /* each piece goes through all layers before the next one */
     const struct row *rows; /* [batch] */
     int rows_changed;       /* 0: the same table as in the call before */
-    struct engine_array x, y, cells;
+    const uint8_t *mask;    /* [N][T], or NULL */
+    const wide *starts;     /* [T], or NULL */
+    struct engine_array x;
     const clrnn_tensor *x_proj; /* instead of x, where the plan has no projection: host, dense */
-    void *state;                /* an engine's state, never NULL */
-    const clrnn_tensor *h_0, *c_0, *h_n, *c_n; /* NULL: not wanted */
-    int64_t state_words;                       /* floats of h of all slots */
+    const struct engine_layer *layers;   /* [L] */
+    const struct engine_strand *strands; /* [S] */
+    int layer_count, strand_count;
+    void *state; /* an engine's state, never NULL */
+    int from_zero;
+    const struct engine_move *loads, *stores;
+    int load_count, store_count;
     cl_uint num_wait;
     const cl_event *wait;
     cl_event *done;
+};
+
+/* Steps first .. first + count - 1 of a strand's way. */
+struct piece {
+    int strand, first, count;
+};
+
+/* The pieces of a call in their order: 1, or 0 behind the last. Begin with PIECE_NONE. */
+#define PIECE_NONE                                                                                 \
+    { -1, 0, 0 }
+int engine_next_piece(const struct engine_call *call, struct piece *piece);
+
+/* The params of a piece, complete. */
+struct params engine_piece_params(const struct engine_call *call, const struct piece *piece);
+
+/* The array that a strand reads: x, or y of the layer below. */
+const struct engine_array *engine_input(const struct engine_call *call, int layer);
+
+/* Every array that the caller may have given: x, then those of the layers. NULL behind the last. */
+const struct engine_array *engine_array_at(const struct engine_call *call, size_t index);
+
+/* How a plan's work space is cut: bytes from its start. Device buffers may be cut at multiples of at
+ * most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
+enum { ENGINE_ALIGNMENT = 4096, ENGINE_BETWEENS = 2 };
+struct engine_space {
+    size_t x_proj_bytes;
+    size_t work_at, work_bytes;
+    size_t between_at[ENGINE_BETWEENS], between_bytes[ENGINE_BETWEENS];
+    size_t bytes;
+};
+
+struct engine_plan_desc {
+    const struct clrnn_net *net;
+    const struct algo_config *configs; /* [strands] */
+    int strand_count;
+    int batch, steps;
+    struct engine_space space;
+    uint64_t memory_limit; /* 0: none */
+    cl_mem workspace;      /* the caller's, or NULL */
 };
 
 struct engine {
@@ -36,8 +113,7 @@ struct engine {
     clrnn_status (*context_open)(void **out, const clrnn_context_desc *desc);
     void (*context_close)(void *context);
     void (*describe)(void *context, struct device_desc *desc, clrnn_device_info *info);
-    clrnn_status (*plan_open)(void **out, void *context, const struct algo_config *config,
-                              const struct clrnn_net *net, cl_mem workspace);
+    clrnn_status (*plan_open)(void **out, void *context, const struct engine_plan_desc *desc);
     void (*plan_close)(void *plan);
     clrnn_status (*plan_run)(void *plan, const struct engine_call *call);
     void (*plan_profile)(void *plan, clrnn_profile *out);
@@ -66,16 +142,16 @@ struct clrnn_context {
 /* LOST in a child of the process that made the context. */
 clrnn_status context_check_process(const clrnn_context *context);
 
-/* Packed weights of a net for a config: made by the engines when they open a plan. */
+/* Packed weights of a strand for a config: made by the engines when they open a plan. */
 struct engine_weights {
     float *recurrent;  /* config->weight_floats */
     float *projection; /* config->projection_floats, or NULL */
     float *b_ih;       /* [G][stride] */
-    float *b_hh;
-    size_t bias_floats;
+    float *b_hh;       /* [bias rows][stride], then constants [.][stride] */
+    size_t b_ih_floats, b_hh_floats;
 };
 clrnn_status engine_pack(struct engine_weights *out, const struct algo_config *config,
-                         const struct clrnn_net *net);
+                         const struct strand *strand);
 void engine_unpack(struct engine_weights *weights);
 
 #endif

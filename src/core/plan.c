@@ -1,24 +1,27 @@
 /*
- * plan.c: from the caller's arrays to one engine call: checks shapes, lays out the row table, finds
- * the state, and hands over. It decides nothing about the device and computes nothing itself.
+ * plan.c: making a plan: configures every strand of the net by one algorithm, has the engine open
+ * its half, and says what was chosen. How it runs is in plan_forward.c.
  */
 #include "core/plan.h"
 
 #include "core/tensor.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct problem plan_problem(const clrnn_net *net, const clrnn_plan_desc *desc) {
-    return (struct problem){.cell = cell_of(&net->desc),
-                            .inputs = net->desc.inputs,
-                            .hidden = net->desc.hidden,
+struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *desc, int chunk) {
+    return (struct problem){.cell = cell_of(strand),
+                            .inputs = strand->inputs,
+                            .hidden = strand->hidden,
+                            .width = strand->width,
                             .steps = desc->steps,
                             .batch = desc->batch,
-                            .reverse = net->desc.direction == CLRNN_DIRECTION_REVERSE,
+                            .reverse = strand->reverse,
                             .has_projection = 1,
-                            .projection = desc->projection};
+                            .projection = desc->projection,
+                            .chunk = chunk};
 }
 
 clrnn_status plan_check_desc(const clrnn_context *context, const clrnn_net *net,
@@ -30,6 +33,8 @@ clrnn_status plan_check_desc(const clrnn_context *context, const clrnn_net *net,
             "plan: steps must be 1 to %d, got %d", PLAN_MAX_EXTENT, desc->steps);
     REQUIRE(desc->batch >= 1 && desc->batch <= PLAN_MAX_EXTENT, SHAPE,
             "plan: batch must be 1 to %d, got %d", PLAN_MAX_EXTENT, desc->batch);
+    REQUIRE(desc->chunk >= 0, SHAPE, "plan: chunk must be 0 (chosen) or more steps, got %d",
+            desc->chunk);
     REQUIRE(desc->projection >= CLRNN_PROJECTION_AUTO &&
                 desc->projection <= CLRNN_PROJECTION_CLBLAST,
             ARGUMENT, "plan: unknown projection %d", (int)desc->projection);
@@ -38,68 +43,199 @@ out:
     return status;
 }
 
-/* The cell's name in a problem string. */
-static const char *problem_cell(const clrnn_net_desc *net) {
-    if (net->cell == CLRNN_CELL_GRU && net->reset == CLRNN_RESET_BEFORE) {
-        return "gru-before";
+/* ---- configs --------------------------------------------------------------------------------- */
+
+/* All strands by the algorithm `name`, for pieces of `chunk` steps. */
+static clrnn_status configure_strands(struct algo_config *configs, const clrnn_context *context,
+                                      const clrnn_net *net, const clrnn_plan_desc *desc,
+                                      const struct problem *only, const char *name, int chunk) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    for (int i = 0; i < net->strand_count; i++) {
+        struct problem problem = plan_problem(&net->strands[i], desc, chunk);
+        if (only != NULL) {
+            problem = *only;
+            problem.chunk = chunk;
+        }
+        TRY(algo_configure(&configs[i], &context->desc, &problem, name));
     }
-    if (net->cell == CLRNN_CELL_RNN && net->nonlinearity == CLRNN_NONLINEARITY_RELU) {
-        return "rnn-relu";
-    }
-    return clrnn_cell_name(net->cell);
+out:
+    return status;
 }
 
-static void describe(clrnn_plan *plan) {
-    const struct algo_config *config = &plan->config;
-    const clrnn_net_desc *net = &plan->net->desc;
-    char *text = plan->text;
-    size_t size = sizeof plan->text;
-    const int reference = plan->context->id == CLRNN_ENGINE_REFERENCE;
-    const int used = snprintf(
-        text, size, "engine: %s\ndevice: %s\nproblem: cell=%s,T=%d,N=%d,I=%d,H=%d%s%s%s\n",
-        clrnn_engine_name(plan->context->id), plan->context->info.name, problem_cell(net),
-        plan->desc.steps, plan->desc.batch, net->inputs, net->hidden,
-        net->direction == CLRNN_DIRECTION_REVERSE ? ",dir=reverse" : "",
-        plan->desc.batch_first ? ",batch-first=1" : "", plan->desc.last_only ? ",last=1" : "");
-    text += used;
-    size -= (size_t)used;
-    if (reference) {
-        snprintf(text, size, "algorithm: loops in double precision, from the equations\n");
-        return;
+/* A named algorithm: first whole, to know what memory it takes, then in the pieces that fit. */
+static clrnn_status configure_named(struct algo_config *configs, struct plan_memory *memory,
+                                    const clrnn_context *context, const clrnn_net *net,
+                                    const clrnn_plan_desc *desc, const struct problem *only,
+                                    const char *name) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    TRY(configure_strands(configs, context, net, desc, only, name, desc->chunk));
+    TRY(plan_memory_lay_out(memory, context, net, desc, configs));
+    if (memory->chunk != (desc->chunk > 0 ? desc->chunk : desc->steps)) {
+        TRY(configure_strands(configs, context, net, desc, only, name, memory->chunk));
     }
-    snprintf(text, size,
-             "algorithm: %s\n"
-             "reason: %s\n"
-             "tile: %d rows x %d units, %d lanes, %d items a group\n"
-             "projection: %s\n"
-             "sums: %d slices of %d\n"
-             "workspace: %zu bytes\n",
-             config->algorithm, config->reason, config->tile.rows, config->tile.block[0],
-             config->tile.vector_width, config->tile.items,
-             config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own",
-             config->params.slices, config->params.slice, algo_workspace_bytes(config));
+out:
+    return status;
+}
+
+clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *memory,
+                            const clrnn_context *context, const clrnn_net *net,
+                            const clrnn_plan_desc *desc, const struct problem *only) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    if (desc->algorithm != NULL) {
+        TRY(configure_named(configs, memory, context, net, desc, only, desc->algorithm));
+    } else {
+        /* The first that takes every strand. If none does: what memory lacks is what the caller can
+         * mend, else the last one's reason. */
+        const char *lacks_memory = NULL;
+        for (size_t i = 0; i < algo_count(); i++) {
+            status = configure_named(configs, memory, context, net, desc, only, algo_name(i));
+            if (status == CLRNN_STATUS_OK) {
+                break;
+            }
+            if (status == CLRNN_STATUS_MEMORY && lacks_memory == NULL) {
+                lacks_memory = algo_name(i);
+            }
+        }
+        if (status != CLRNN_STATUS_OK && lacks_memory != NULL) {
+            TRY(configure_named(configs, memory, context, net, desc, only, lacks_memory));
+        }
+        TRY(status);
+    }
+out:
+    return status;
+}
+
+void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
+                  const clrnn_net *net, const clrnn_plan_desc *desc) {
+    struct plan_memory memory;
+    struct algo_config *configs = calloc((size_t)net->strand_count, sizeof *configs);
+    memset(out, 0, sizeof *out);
+    snprintf(out->name, sizeof out->name, "%s", algo_name(index));
+    if (configs == NULL) {
+        snprintf(out->reason, sizeof out->reason, "out of memory");
+    } else if (configure_named(configs, &memory, context, net, desc, NULL, out->name) ==
+               CLRNN_STATUS_OK) {
+        out->allowed = 1;
+        snprintf(out->reason, sizeof out->reason, "%s", configs[0].reason);
+    } else {
+        const char *message = clrnn_last_error()->message;
+        const char *is_refused = strstr(message, " is refused: ");
+        snprintf(out->reason, sizeof out->reason, "%.190s",
+                 is_refused != NULL ? is_refused + strlen(" is refused: ") : message);
+    }
+    free(configs);
+}
+
+/* ---- description ----------------------------------------------------------------------------- */
+
+struct text {
+    char *to;
+    size_t size, used;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const int length = vsnprintf(text->to + text->used, text->size - text->used, format, args);
+    va_end(args);
+    text->used += length > 0 ? (size_t)length : 0;
+    text->used = text->used < text->size ? text->used : text->size - 1;
+}
+
+static void describe_strand(struct text *text, const clrnn_plan *plan, int index) {
+    const struct strand *strand = &plan->net->strands[index];
+    const struct algo_config *config = &plan->configs[index];
+    const struct params *p = &config->params;
+    add(text, "layer %d %s: cell %s, I=%d, H=%d", strand->layer,
+        strand->reverse ? "reverse" : "forward", config->cell.name, strand->inputs, strand->hidden);
+    if (strand->width != strand->hidden) {
+        add(text, ", P=%d", strand->width);
+    }
+    if (plan->context->id != CLRNN_ENGINE_REFERENCE) {
+        add(text,
+            "; tile %d rows x %d units, %d lanes, %d items a group; %d slices of %d; "
+            "projection %s",
+            config->tile.rows, config->tile.block[0], config->tile.vector_width, config->tile.items,
+            p->slices[0], p->slice[0],
+            config->projection == CLRNN_PROJECTION_CLBLAST
+                ? "clblast: its bits may change with the batch, and strict refuses it"
+                : "own");
+    }
+    add(text, "\n");
+}
+
+static clrnn_status describe(clrnn_plan *plan) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct algo_config *config = &plan->configs[0];
+    struct text text = {.size = 1024 + 320 * (size_t)plan->net->strand_count};
+    text.to = calloc(1, text.size);
+    plan->text = text.to;
+    REQUIRE(text.to != NULL, MEMORY, "plan: out of memory");
+    add(&text, "engine: %s\ndevice: %s\nshape: T=%d, N=%d, %s first\n",
+        clrnn_engine_name(plan->context->id), plan->context->info.name, plan->desc.steps,
+        plan->desc.batch, plan->desc.batch_first ? "batch" : "time");
+    if (plan->context->id == CLRNN_ENGINE_REFERENCE) {
+        add(&text, "algorithm: loops in double precision, from the equations\n");
+    } else {
+        add(&text, "algorithm: %s\nreason: %s\nprojection: %s\nworkspace: %zu bytes\n",
+            config->algorithm, config->reason,
+            config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own",
+            plan->memory.space.bytes);
+        add(&text, "pieces: %s%d steps%s\n", plan->memory.chunk < plan->desc.steps ? "" : "all ",
+            plan->memory.chunk, plan->memory.by_piece ? ", each through all layers" : "");
+    }
+    for (int i = 0; i < plan->net->strand_count; i++) {
+        describe_strand(&text, plan, i);
+    }
+out:
+    return status;
+}
+
+/* ---- creating -------------------------------------------------------------------------------- */
+
+static clrnn_status reserve(clrnn_plan *plan) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const size_t layers = (size_t)plan->net->desc.num_layers;
+    const size_t strands = (size_t)plan->net->strand_count;
+    const size_t batch = (size_t)plan->desc.batch;
+    plan->rows = calloc(batch, sizeof *plan->rows);
+    plan->next_rows = calloc(batch, sizeof *plan->next_rows);
+    REQUIRE(plan->rows && plan->next_rows, MEMORY, "plan: out of memory for %zu rows", batch);
+    plan->given = calloc(layers, sizeof *plan->given);
+    plan->layers = calloc(layers, sizeof *plan->layers);
+    plan->strands = calloc(strands, sizeof *plan->strands);
+    plan->moves = calloc(6 * strands, sizeof *plan->moves);
+    REQUIRE(plan->given && plan->layers && plan->strands && plan->moves, MEMORY,
+            "plan: out of memory for %zu layers", layers);
+out:
+    return status;
 }
 
 clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
-                         const clrnn_plan_desc *desc, const struct problem *problem) {
+                         const clrnn_plan_desc *desc, const struct problem *only) {
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_plan *plan = calloc(1, sizeof *plan);
     REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
     plan->context = context;
     plan->net = net;
     plan->desc = *desc;
-    plan->problem = *problem;
     plan->net_version = net->version;
-    TRY(algo_configure(&plan->config, &context->desc, problem, desc->algorithm));
-    plan->rows = calloc((size_t)desc->batch, sizeof *plan->rows);
-    plan->next_rows = calloc((size_t)desc->batch, sizeof *plan->next_rows);
-    REQUIRE(plan->rows && plan->next_rows, MEMORY, "plan: out of memory for %d rows", desc->batch);
-    TRY(context->engine->plan_open(&plan->engine_plan, context->device, &plan->config, net,
-                                   desc->workspace));
-    TRY(state_create(&plan->scratch, context, problem->hidden, plan->config.cell.states,
-                     desc->batch));
-    plan->desc.algorithm = plan->config.algorithm;
-    describe(plan);
+    plan->configs = calloc((size_t)net->strand_count, sizeof *plan->configs);
+    REQUIRE(plan->configs != NULL, MEMORY, "plan: out of memory");
+    TRY(plan_configure(plan->configs, &plan->memory, context, net, desc, only));
+    TRY(reserve(plan));
+    const struct engine_plan_desc engine_desc = {.net = net,
+                                                 .configs = plan->configs,
+                                                 .strand_count = net->strand_count,
+                                                 .batch = desc->batch,
+                                                 .steps = desc->steps,
+                                                 .space = plan->memory.space,
+                                                 .memory_limit = desc->memory_limit,
+                                                 .workspace = desc->workspace};
+    TRY(context->engine->plan_open(&plan->engine_plan, context->device, &engine_desc));
+    TRY(state_create(&plan->scratch, context, net, desc->batch));
+    plan->desc.algorithm = plan->configs[0].algorithm;
+    TRY(describe(plan));
     *out = plan;
     plan = NULL;
 out:
@@ -115,311 +251,14 @@ void clrnn_plan_free(clrnn_plan *plan) {
     if (plan->engine_plan != NULL) {
         plan->context->engine->plan_close(plan->engine_plan);
     }
+    free(plan->configs);
     free(plan->rows);
     free(plan->next_rows);
+    free(plan->starts);
+    free(plan->given);
+    free(plan->layers);
+    free(plan->strands);
+    free(plan->moves);
+    free(plan->text);
     free(plan);
-}
-
-static const clrnn_tensor *wanted(const clrnn_tensor *tensor) {
-    return tensor_is_set(tensor) ? tensor : NULL;
-}
-
-/* Checks one of x, y, cells and says how it lies before the kernels. extents: {T, N} as required;
- * for x they are read instead. */
-static clrnn_status lay_out(struct engine_array *out, const clrnn_tensor *tensor, const char *name,
-                            int batch_first, int features, int64_t *steps, int64_t *batch,
-                            int stages_host) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    char got[128];
-    const int step_axis = batch_first ? 1 : 0;
-    TRY(tensor_check(tensor, name));
-    REQUIRE(tensor->dtype == CLRNN_DTYPE_F32, ARGUMENT, "forward: %s must be float32, got %s", name,
-            clrnn_dtype_name(tensor->dtype));
-    REQUIRE(tensor->rank == 3, SHAPE, "forward: %s must be %s, got %s", name,
-            batch_first ? "[N][T][features]" : "[T][N][features]",
-            tensor_text(tensor, got, sizeof got));
-    if (*steps < 0) {
-        *steps = tensor->shape[step_axis];
-        *batch = tensor->shape[1 - step_axis];
-    }
-    REQUIRE(tensor->shape[step_axis] == *steps && tensor->shape[1 - step_axis] == *batch &&
-                tensor->shape[2] == features,
-            SHAPE, "forward: %s needs [%lld][%lld][%d] (%s), got %s", name,
-            (long long)(batch_first ? *batch : *steps), (long long)(batch_first ? *steps : *batch),
-            features, batch_first ? "batch first" : "time first",
-            tensor_text(tensor, got, sizeof got));
-    const int staged = stages_host && tensor->data != NULL;
-    out->tensor = tensor;
-    out->dense_bytes = clrnn_tensor_count(tensor) * (int64_t)sizeof(float);
-    if (staged) {
-        out->at_step = batch_first ? features : *batch * features;
-        out->at_row = batch_first ? *steps * features : features;
-    } else {
-        out->at_step = tensor_stride(tensor, step_axis);
-        out->at_row = tensor_stride(tensor, 1 - step_axis);
-    }
-out:
-    return status;
-}
-
-static clrnn_status lay_out_last(struct engine_array *out, const clrnn_tensor *y, int hidden,
-                                 int64_t batch, int stages_host) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    char got[128];
-    TRY(tensor_check(y, "y"));
-    REQUIRE(y->dtype == CLRNN_DTYPE_F32, ARGUMENT, "forward: y must be float32, got %s",
-            clrnn_dtype_name(y->dtype));
-    REQUIRE(y->rank == 2 && y->shape[0] == batch && y->shape[1] == hidden, SHAPE,
-            "forward: y needs [%lld][%d] (last only), got %s", (long long)batch, hidden,
-            tensor_text(y, got, sizeof got));
-    out->tensor = y;
-    out->dense_bytes = clrnn_tensor_count(y) * (int64_t)sizeof(float);
-    out->at_step = 0;
-    out->at_row = stages_host && y->data != NULL ? hidden : tensor_stride(y, 0);
-out:
-    return status;
-}
-
-static int64_t base_of(const struct engine_array *array) {
-    return array->tensor != NULL && array->tensor->buffer != NULL
-               ? (int64_t)(array->tensor->offset / sizeof(float))
-               : 0;
-}
-
-static clrnn_status length_of(int *out, const clrnn_tensor *lengths, int row, int64_t steps) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const void *values = tensor_host(lengths);
-    const int64_t at = row * tensor_stride(lengths, 0);
-    const int64_t length = lengths->dtype == CLRNN_DTYPE_I32 ? ((const int32_t *)values)[at]
-                                                             : ((const int64_t *)values)[at];
-    REQUIRE(length >= 0 && length <= steps, ARGUMENT,
-            "forward: length of row %d must be 0 to %lld, got %lld", row, (long long)steps,
-            (long long)length);
-    *out = (int)length;
-out:
-    return status;
-}
-
-static clrnn_status check_lengths(const clrnn_tensor *lengths, int64_t batch) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    char got[128];
-    TRY(tensor_check(lengths, "lengths"));
-    REQUIRE(lengths->data != NULL, ARGUMENT, "forward: lengths must lie in host memory");
-    REQUIRE(lengths->dtype == CLRNN_DTYPE_I32 || lengths->dtype == CLRNN_DTYPE_I64, ARGUMENT,
-            "forward: lengths must be int32 or int64, got %s", clrnn_dtype_name(lengths->dtype));
-    REQUIRE(lengths->rank == 1 && lengths->shape[0] == batch, SHAPE,
-            "forward: lengths needs [%lld], got %s", (long long)batch,
-            tensor_text(lengths, got, sizeof got));
-out:
-    return status;
-}
-
-static clrnn_status slot_of(int *out, const clrnn_forward_args *args, clrnn_state *state, int row) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const int slot = args->slots != NULL ? args->slots[row] : row;
-    REQUIRE(slot >= 0 && slot < state->slots, ARGUMENT,
-            "forward: slot of row %d must be 0 to %d, got %d", row, state->slots - 1, slot);
-    REQUIRE(state->stamps[slot] != state->calls, ARGUMENT, "forward: rows share slot %d", slot);
-    state->stamps[slot] = state->calls;
-    *out = slot;
-out:
-    return status;
-}
-
-/* The row table of a call, in plan->next_rows; kept as plan->rows if it is another than before. */
-static clrnn_status fill_rows(clrnn_plan *plan, struct engine_call *call,
-                              const clrnn_forward_args *args, clrnn_state *state) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const int64_t steps = call->steps, batch = call->batch;
-    const int64_t columns = call->params.columns;
-    const clrnn_tensor *lengths = wanted(&args->lengths);
-    if (lengths != NULL) {
-        TRY(check_lengths(lengths, batch));
-    }
-    state->calls++;
-    memset(plan->next_rows, 0, (size_t)batch * sizeof *plan->next_rows);
-    for (int n = 0; n < call->batch; n++) {
-        struct row *row = &plan->next_rows[n];
-        int slot = 0, length = call->steps;
-        if (lengths != NULL) {
-            TRY(length_of(&length, lengths, n, steps));
-        }
-        TRY(slot_of(&slot, args, state, n));
-        row->slot = slot;
-        row->length = length;
-        row->reverse = plan->problem.reverse;
-        row->x = base_of(&call->x) + n * call->x.at_row;
-        row->x_stride = call->x.at_step;
-        row->y = base_of(&call->y) + n * call->y.at_row;
-        row->y_stride = call->y.at_step;
-        row->c = base_of(&call->cells) + n * call->cells.at_row;
-        row->c_stride = call->cells.at_step;
-        /* x_proj lies in the order of x, so that one product can make all of it */
-        row->g = (plan->desc.batch_first ? n * steps : n) * columns;
-        row->g_stride = (plan->desc.batch_first ? 1 : batch) * columns;
-    }
-    const size_t bytes = (size_t)batch * sizeof *plan->rows;
-    if (plan->last_batch != call->batch || memcmp(plan->rows, plan->next_rows, bytes) != 0) {
-        struct row *swap = plan->rows;
-        plan->rows = plan->next_rows;
-        plan->next_rows = swap;
-        plan->last_batch = call->batch;
-        call->rows_changed = 1;
-    }
-    call->rows = plan->rows;
-out:
-    return status;
-}
-
-static clrnn_status check_state(const clrnn_plan *plan, const clrnn_tensor *tensor, int64_t batch,
-                                const char *name, int needs_cell) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (tensor != NULL) {
-        REQUIRE(!needs_cell || plan->config.cell.states == 2, ARGUMENT,
-                "forward: %s is for lstm, the net is %s", name, plan->config.cell.name);
-        TRY(net_check_state(plan->net, tensor, batch, name));
-    }
-out:
-    return status;
-}
-
-/* What of the start state is not given is 0. */
-static clrnn_status prepare_scratch(const clrnn_plan *plan, struct engine_call *call) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const struct engine *engine = plan->context->engine;
-    const size_t words = (size_t)call->state_words;
-    if (call->h_0 == NULL && call->c_0 == NULL) {
-        call->params.from_zero = 1;
-    } else if (call->h_0 == NULL) {
-        TRY(engine->state_write(call->state, 0, words, NULL));
-    } else if (call->c_0 == NULL && plan->config.cell.states == 2) {
-        TRY(engine->state_write(call->state, words, words, NULL));
-    }
-out:
-    return status;
-}
-
-static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
-                        const clrnn_forward_args *args) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const struct engine *engine = plan->context->engine;
-    clrnn_state *state = args->state != NULL ? args->state : plan->scratch;
-    call->h_0 = wanted(&args->h_0);
-    call->c_0 = wanted(&args->c_0);
-    call->h_n = wanted(&args->h_n);
-    call->c_n = wanted(&args->c_n);
-    TRY(check_state(plan, call->h_0, call->batch, "h_0", 0));
-    TRY(check_state(plan, call->c_0, call->batch, "c_0", 1));
-    TRY(check_state(plan, call->h_n, call->batch, "h_n", 0));
-    TRY(check_state(plan, call->c_n, call->batch, "c_n", 1));
-    REQUIRE(args->state == NULL || args->state->context == plan->context, ARGUMENT,
-            "forward: the state belongs to another context");
-    REQUIRE(state->hidden == plan->problem.hidden && state->states == plan->config.cell.states,
-            SHAPE, "forward: the state has H=%d and %d arrays, the net needs H=%d and %d",
-            state->hidden, state->states, plan->problem.hidden, plan->config.cell.states);
-    REQUIRE(args->slots == NULL || args->state != NULL, ARGUMENT,
-            "forward: slots need a state to point into");
-    REQUIRE(args->slots != NULL || call->batch <= state->slots, SHAPE,
-            "forward: a batch of %d needs as many slots, the state has %d", call->batch,
-            state->slots);
-    call->params = plan->config.params;
-    call->params.batch = call->batch;
-    call->params.steps = call->steps;
-    call->params.work_vector = (wide)call->batch * call->params.stride;
-    call->params.state_words = (wide)state->slots * state->hidden;
-    call->params.rows_group = algo_rows_group(&plan->config, call->batch);
-    call->params.last_only = plan->desc.last_only;
-    call->params.has_y = call->y.tensor != NULL;
-    call->params.cells = call->cells.tensor != NULL;
-    call->state = state->engine_state;
-    call->state_words = call->params.state_words;
-    TRY(fill_rows(plan, call, args, state));
-    if (args->state == NULL) {
-        TRY(prepare_scratch(plan, call));
-    }
-    TRY(engine->plan_run(plan->engine_plan, call));
-out:
-    if (status != CLRNN_STATUS_OK) {
-        plan->last_batch = 0; /* nobody knows whether the engine has this row table */
-    }
-    return status;
-}
-
-static clrnn_status check_extents(const clrnn_plan *plan, int64_t steps, int64_t batch) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    REQUIRE(steps >= 1 && steps <= plan->desc.steps, SHAPE,
-            "forward: x has %lld steps, the plan takes 1 to %d", (long long)steps,
-            plan->desc.steps);
-    REQUIRE(batch >= 1 && batch <= plan->desc.batch, SHAPE,
-            "forward: x has %lld rows, the plan takes 1 to %d", (long long)batch, plan->desc.batch);
-out:
-    return status;
-}
-
-/* y and cells, once T and N are known. */
-static clrnn_status lay_out_outputs(const clrnn_plan *plan, struct engine_call *call,
-                                    const clrnn_forward_args *args) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    int64_t steps = call->steps, batch = call->batch;
-    const int hidden = plan->problem.hidden;
-    const int stages = plan->context->engine->stages_host;
-    if (wanted(&args->y) != NULL && plan->desc.last_only) {
-        TRY(lay_out_last(&call->y, &args->y, hidden, batch, stages));
-    } else if (wanted(&args->y) != NULL) {
-        TRY(lay_out(&call->y, &args->y, "y", plan->desc.batch_first, hidden, &steps, &batch,
-                    stages));
-    }
-    if (wanted(&args->cells) != NULL) {
-        REQUIRE(plan->config.cell.states == 2, ARGUMENT,
-                "forward: cells is for lstm, the net is %s", plan->config.cell.name);
-        TRY(lay_out(&call->cells, &args->cells, "cells", plan->desc.batch_first, hidden, &steps,
-                    &batch, stages));
-    }
-out:
-    return status;
-}
-
-static clrnn_status plan_forward(clrnn_plan *plan, const clrnn_forward_args *args, cl_uint num_wait,
-                                 const cl_event *wait, cl_event *done) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    struct engine_call call = {.num_wait = num_wait, .wait = wait, .done = done};
-    int64_t steps = -1, batch = -1;
-    TRY(lay_out(&call.x, &args->x, "x", plan->desc.batch_first, plan->problem.inputs, &steps,
-                &batch, plan->context->engine->stages_host));
-    TRY(check_extents(plan, steps, batch));
-    call.steps = (int)steps;
-    call.batch = (int)batch;
-    TRY(lay_out_outputs(plan, &call, args));
-    TRY(run(plan, &call, args));
-out:
-    return status;
-}
-
-clrnn_status plan_forward_projected(clrnn_plan *plan, const clrnn_tensor *x_proj,
-                                    const clrnn_forward_args *args) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    struct engine_call call = {.x_proj = x_proj};
-    REQUIRE(x_proj->rank == 4 && x_proj->shape[2] == plan->config.cell.words &&
-                x_proj->shape[3] == plan->problem.hidden,
-            SHAPE, "forward: x_proj needs [T][N][%d][%d]", plan->config.cell.words,
-            plan->problem.hidden);
-    TRY(check_extents(plan, x_proj->shape[0], x_proj->shape[1]));
-    call.steps = (int)x_proj->shape[0];
-    call.batch = (int)x_proj->shape[1];
-    TRY(lay_out_outputs(plan, &call, args));
-    TRY(run(plan, &call, args));
-out:
-    return status;
-}
-
-clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args, cl_uint num_wait,
-                           const cl_event *wait, cl_event *done) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    REQUIRE(plan != NULL && args != NULL, ARGUMENT, "forward: needs a plan and arguments");
-    TRY(context_check_process(plan->context));
-    REQUIRE(plan->net_version == plan->net->version, ARGUMENT,
-            "forward: the net's weights changed after the plan was made");
-    TRY(plan_forward(plan, args, num_wait, wait, done));
-out:
-    return status;
 }

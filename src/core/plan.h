@@ -1,4 +1,4 @@
-/* plan.h: a plan: a net, a config for the context's device, and the engine's half. */
+/* plan.h: a plan: a net, a config for each of its strands, and the engine's half. */
 #ifndef CLRNN_CORE_PLAN_H
 #define CLRNN_CORE_PLAN_H
 
@@ -7,42 +7,87 @@
 /* Steps, rows and slots at most: their sums with one another stay far from 2^31. */
 enum { PLAN_MAX_EXTENT = 1 << 30 };
 
+/* What a state holds of a strand: each [slots][width or hidden], floats from its start. */
+struct state_strand {
+    int width, hidden, states;
+    int64_t h, c, o;
+};
+
 struct clrnn_state {
     clrnn_context *context;
     void *engine_state;
-    int slots, hidden, states;
-    uint64_t calls;   /* that used it */
-    uint64_t *stamps; /* [slots] the last call that took the slot: finds slots taken twice */
+    int slots, strand_count;
+    struct state_strand *strands;
+    int *layers;     /* [L + 1] the first strand of each layer */
+    int layer_count; /* L */
+    int64_t floats;
+    uint64_t calls;       /* that used it */
+    uint64_t *stamps;     /* [slots] the last call that took the slot: finds slots taken twice */
+    unsigned char *spent; /* [slots] a reverse direction ended there; NULL: the net has none */
+};
+
+/* How a plan goes through time and how much memory that takes. */
+struct plan_memory {
+    int chunk;    /* steps of a piece */
+    int by_piece; /* every piece goes through all layers before the next one */
+    int all_forward;
+    struct engine_space space;
 };
 
 struct clrnn_plan {
     clrnn_context *context;
     const clrnn_net *net;
     clrnn_plan_desc desc;
-    struct problem problem;
-    struct algo_config config;
+    struct algo_config *configs; /* [S] */
+    struct plan_memory memory;
     void *engine_plan;
     struct row *rows;      /* [batch] of the last call */
     struct row *next_rows; /* of this call, before it is compared */
     int last_batch;        /* rows of the last call, 0 before the first */
-    clrnn_state *scratch;  /* for calls without a state of their own */
+    wide *starts;          /* [steps + 1], from the first packed call on */
+    /* scratch of a call, so that a forward allocates nothing */
+    clrnn_layer_arrays *given;     /* [L] the caller's arrays, by layer */
+    struct engine_layer *layers;   /* [L] */
+    struct engine_strand *strands; /* [S] */
+    struct engine_move *moves;     /* [6 S] loads, then stores */
+    clrnn_state *scratch;          /* for calls without a state of their own */
     uint64_t net_version;
-    char text[1024];
+    char *text; /* clrnn_plan_describe */
 };
 
-/* Zeroed h (and c) of `slots` streams. */
-clrnn_status state_create(clrnn_state **out, clrnn_context *context, int hidden, int states,
+/* Zeroed state of `slots` streams. */
+clrnn_status state_create(clrnn_state **out, clrnn_context *context, const clrnn_net *net,
                           int slots);
 
-/* The problem that a net and a desc pose. */
-struct problem plan_problem(const clrnn_net *net, const clrnn_plan_desc *desc);
+/* The problem that a strand and a desc pose; chunk as in struct problem. */
+struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *desc, int chunk);
 
 clrnn_status plan_check_desc(const clrnn_context *context, const clrnn_net *net,
                              const clrnn_plan_desc *desc);
 
-/* As clrnn_plan_create, for a problem of one's own: backward recurrences. */
+/* Configs of all strands by one algorithm, and the memory; `configs` has room for all. `only`: the
+ * problem of a net of one strand that is not what net and desc say (backward recurrences), or
+ * NULL. Errors: UNSUPPORTED, MEMORY. */
+clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *memory,
+                            const clrnn_context *context, const clrnn_net *net,
+                            const clrnn_plan_desc *desc, const struct problem *only);
+
+/* What a pair does with the whole net: see clrnn_plan_algorithms. */
+void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
+                  const clrnn_net *net, const clrnn_plan_desc *desc);
+
+/* plan_memory.c: chooses chunk and layout. configs: of all strands, for whole sequences. */
+clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *context,
+                                 const clrnn_net *net, const clrnn_plan_desc *desc,
+                                 const struct algo_config *configs);
+
+/* A call may ask for more arrays than x and y: shortens its pieces so that the copies of all of them
+ * stay within the limit too. */
+void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call);
+
+/* As clrnn_plan_create; `only` as in plan_configure. */
 clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
-                         const clrnn_plan_desc *desc, const struct problem *problem);
+                         const clrnn_plan_desc *desc, const struct problem *only);
 
 /* A plan without projection: x_proj is a dense host array [T][N][words][H]. */
 clrnn_status plan_forward_projected(clrnn_plan *plan, const clrnn_tensor *x_proj,

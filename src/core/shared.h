@@ -9,7 +9,9 @@ typedef int32_t narrow;
 
 #include "params.cl"
 
-_Static_assert(sizeof(struct row) == 80, "struct row is laid out as in OpenCL C");
+_Static_assert(sizeof(struct row) == 16, "struct row is laid out as in OpenCL C");
 _Static_assert(sizeof(struct params) % 8 == 0, "struct params has no tail that differs");
+/* Every OpenCL device takes 1024 bytes of arguments; the arrays need theirs. */
+_Static_assert(sizeof(struct params) <= 768, "struct params leaves room for other arguments");
 
 #endif

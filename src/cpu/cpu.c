@@ -20,12 +20,19 @@ struct cpu_context {
     int profile;
 };
 
+struct cpu_strand {
+    const struct cpu_kernels *kernels, *projection; /* projection NULL: x_proj is given */
+    struct engine_weights weights;
+};
+
 struct cpu_plan {
     struct cpu_context *context;
-    struct algo_config config;
-    const struct cpu_kernels *kernels, *projection;
-    struct engine_weights weights;
-    float *x_proj, *work;
+    const struct algo_config *configs;
+    struct cpu_strand *strands;
+    int strand_count;
+    struct engine_space space;
+    float *memory; /* the work space */
+    float *x_proj, *work, *between[ENGINE_BETWEENS];
     clrnn_profile profile;
 };
 
@@ -67,38 +74,58 @@ static void plan_close(void *engine_plan) {
     if (plan == NULL) {
         return;
     }
-    engine_unpack(&plan->weights);
-    free(plan->x_proj);
-    free(plan->work);
+    for (int i = 0; plan->strands != NULL && i < plan->strand_count; i++) {
+        engine_unpack(&plan->strands[i].weights);
+    }
+    free(plan->strands);
+    free(plan->memory);
     free(plan);
 }
 
-static clrnn_status plan_open(void **out, void *device, const struct algo_config *config,
-                              const struct clrnn_net *net, cl_mem workspace) {
+static clrnn_status open_strand(struct cpu_strand *out, struct cpu_plan *plan,
+                                const struct algo_config *config, const struct strand *strand) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct cpu_context *context = device;
-    struct cpu_plan *plan = NULL;
-    REQUIRE(workspace == NULL, ARGUMENT, "plan: the cpu engine takes no OpenCL work space");
-    plan = calloc(1, sizeof *plan);
-    REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
-    plan->context = context;
-    plan->config = *config;
-    plan->kernels = cpu_kernels_find(config->cell.name, context->isa, config->tile.variant);
-    REQUIRE(plan->kernels != NULL, UNSUPPORTED,
-            "plan: this build has no %s kernels for %s, tile %d", config->cell.name, context->isa,
-            config->tile.variant);
+    const char *isa = plan->context->isa;
+    out->kernels = cpu_kernels_find(config->cell.name, isa, config->tile.variant);
+    REQUIRE(out->kernels != NULL, UNSUPPORTED, "plan: this build has no %s kernels for %s, tile %d",
+            config->cell.name, isa, config->tile.variant);
     if (config->projection_floats > 0) {
-        plan->projection =
-            cpu_kernels_find("project", context->isa, config->projection_tile.variant);
-        REQUIRE(plan->projection != NULL, UNSUPPORTED,
-                "plan: this build has no projection kernels for %s, tile %d", context->isa,
+        out->projection = cpu_kernels_find("project", isa, config->projection_tile.variant);
+        REQUIRE(out->projection != NULL, UNSUPPORTED,
+                "plan: this build has no projection kernels for %s, tile %d", isa,
                 config->projection_tile.variant);
     }
-    TRY(engine_pack(&plan->weights, config, net));
-    plan->x_proj = cpu_state_floats(config->x_proj_bytes / sizeof(float));
-    plan->work = cpu_state_floats(config->work_bytes / sizeof(float));
-    REQUIRE(plan->x_proj && plan->work, MEMORY, "plan: out of memory for %zu bytes of work space",
-            config->x_proj_bytes + config->work_bytes);
+    TRY(engine_pack(&out->weights, config, strand));
+    plan->profile.weight_bytes +=
+        sizeof(float) * (config->weight_floats + config->projection_floats +
+                         out->weights.b_ih_floats + out->weights.b_hh_floats);
+out:
+    return status;
+}
+
+static clrnn_status plan_open(void **out, void *device, const struct engine_plan_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct cpu_plan *plan = NULL;
+    REQUIRE(desc->workspace == NULL, ARGUMENT, "plan: the cpu engine takes no OpenCL work space");
+    plan = calloc(1, sizeof *plan);
+    REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
+    plan->context = device;
+    plan->configs = desc->configs;
+    plan->space = desc->space;
+    plan->strands = calloc((size_t)desc->strand_count, sizeof *plan->strands);
+    REQUIRE(plan->strands != NULL, MEMORY, "plan: out of memory");
+    plan->strand_count = desc->strand_count;
+    for (int i = 0; i < desc->strand_count; i++) {
+        TRY(open_strand(&plan->strands[i], plan, &desc->configs[i], &desc->net->strands[i]));
+    }
+    plan->memory = cpu_state_floats(desc->space.bytes / sizeof(float));
+    REQUIRE(plan->memory != NULL, MEMORY, "plan: out of memory for %zu bytes of work space",
+            desc->space.bytes);
+    plan->x_proj = plan->memory;
+    plan->work = plan->memory + desc->space.work_at / sizeof(float);
+    for (int i = 0; i < ENGINE_BETWEENS; i++) {
+        plan->between[i] = plan->memory + desc->space.between_at[i] / sizeof(float);
+    }
     *out = plan;
     plan = NULL;
 out:
@@ -106,24 +133,41 @@ out:
     return status;
 }
 
-static void launch(const struct cpu_plan *plan, const struct engine_call *call, cpu_kernel *kernel,
-                   const struct algo_launch *what, const struct algo_tile *tile, int first,
-                   int second) {
+static float *array_data(const struct cpu_plan *plan, const struct engine_array *array) {
+    switch (array->home) {
+    case ARRAY_BETWEEN:
+        return plan->between[array->between];
+    case ARRAY_CALLER:
+        return tensor_host(array->tensor);
+    default:
+        return NULL;
+    }
+}
+
+/* A launch of a strand's projection or recurrence, group by group. */
+static void launch(const struct cpu_plan *plan, const struct engine_call *call,
+                   const struct params *params, int index, cpu_kernel *kernel,
+                   const struct algo_launch *what, int first, int second) {
     size_t groups[2];
-    const int projection = what == &plan->config.projection_launch;
+    const struct algo_config *config = &plan->configs[index];
+    const struct cpu_strand *strand = &plan->strands[index];
+    const int layer = call->strands[index].layer;
+    const struct engine_layer *arrays = &call->layers[layer];
+    const int projection = what == &config->projection_launch;
     const struct cpu_state *state = call->state;
-    const float *x = projection ? tensor_host(call->x.tensor) : plan->x_proj;
-    const float *w = projection ? plan->weights.projection : plan->weights.recurrent;
-    const float *b = projection ? plan->weights.b_ih : plan->weights.b_hh;
+    const float *x = projection ? array_data(plan, engine_input(call, layer)) : plan->x_proj;
+    const float *w = projection ? strand->weights.projection : strand->weights.recurrent;
+    const float *b = projection ? strand->weights.b_ih : strand->weights.b_hh;
     float *work = projection ? plan->x_proj : plan->work;
-    float *y = call->y.tensor != NULL ? tensor_host(call->y.tensor) : NULL;
-    float *cells = call->cells.tensor != NULL ? tensor_host(call->cells.tensor) : NULL;
-    algo_launch_groups(groups, &plan->config, what, tile, call->steps, call->batch);
+    float *y = array_data(plan, &arrays->y), *hiddens = array_data(plan, &arrays->hiddens);
+    float *cells = array_data(plan, &arrays->cells), *gates = array_data(plan, &arrays->gates);
+    algo_launch_groups(groups, config, what, projection ? &config->projection_tile : &config->tile,
+                       params->count, call->batch);
     /* blocks outside: the weights of one are used for all rows while they are in the cache */
     for (size_t block = 0; block < groups[1]; block++) {
         for (size_t rows = 0; rows < groups[0]; rows++) {
-            kernel(call->params, call->rows, x, w, b, state->values, work, y, cells, first, second,
-                   (int)rows, (int)block);
+            kernel(params, call->rows, x, w, b, state->values, work, y, hiddens, cells, gates,
+                   call->mask, call->starts, first, second, (int)rows, (int)block);
         }
     }
 }
@@ -132,50 +176,65 @@ static cpu_kernel *find_kernel(const struct cpu_kernels *kernels, const char *na
     return strcmp(name, "single_forward") == 0 ? kernels->single_forward : NULL;
 }
 
-static void copy_projected(struct cpu_plan *plan, const struct engine_call *call) {
-    const struct params *p = &call->params;
-    const float *from = tensor_host(call->x_proj);
-    const size_t words =
-        (size_t)call->steps * (size_t)call->batch * (size_t)(p->columns / p->stride);
+/* The caller's own x_proj [T][N][words][H], in the order of the way: forward strands alone. */
+static void copy_projected(struct cpu_plan *plan, const struct engine_call *call,
+                           const struct params *p) {
+    const size_t row = (size_t)call->batch * (size_t)(p->columns / p->stride);
+    const size_t words = (size_t)p->count * row;
+    const float *from =
+        (const float *)tensor_host(call->x_proj) + (size_t)p->first * row * (size_t)p->hidden;
     for (size_t word = 0; word < words; word++) {
         memcpy(plan->x_proj + word * (size_t)p->stride, from + word * (size_t)p->hidden,
                (size_t)p->hidden * sizeof(float));
     }
 }
 
+static void run_piece(struct cpu_plan *plan, const struct engine_call *call,
+                      const struct piece *piece) {
+    const struct algo_config *config = &plan->configs[piece->strand];
+    const struct cpu_strand *strand = &plan->strands[piece->strand];
+    const struct params params = engine_piece_params(call, piece);
+    const int timed = plan->context->profile;
+    const double start = timed ? clock_us() : 0;
+    if (strand->projection != NULL) {
+        launch(plan, call, &params, piece->strand, strand->projection->step_forward,
+               &config->projection_launch, 0, 0);
+    } else {
+        copy_projected(plan, call, &params);
+    }
+    const double projected = timed ? clock_us() : 0;
+    const int end = piece->first + piece->count;
+    for (int first = piece->first; first < end; first += config->chunk_steps) {
+        const int next = end - first < config->chunk_steps ? end : first + config->chunk_steps;
+        for (int i = 0; i < config->launch_count; i++) {
+            launch(plan, call, &params, piece->strand,
+                   find_kernel(strand->kernels, config->launches[i].kernel), &config->launches[i],
+                   first, next);
+        }
+    }
+    if (timed) {
+        plan->profile.projection_us += projected - start;
+        plan->profile.recurrence_us += clock_us() - projected;
+    }
+}
+
 static clrnn_status plan_run(void *engine_plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cpu_plan *plan = engine_plan;
-    const struct algo_config *config = &plan->config;
-    struct cpu_state *state = call->state;
-    const int timed = plan->context->profile;
-    const double start = timed ? clock_us() : 0;
+    struct piece piece = PIECE_NONE;
     TRY(cpu_state_check_call(call, "cpu"));
-    cpu_state_load(state, call, call->h_0, 0);
-    cpu_state_load(state, call, call->c_0, call->state_words);
-    if (plan->projection != NULL) {
-        launch(plan, call, plan->projection->step_forward, &config->projection_launch,
-               &config->projection_tile, 0, 0);
-    } else {
-        copy_projected(plan, call);
+    plan->profile.projection_us = plan->profile.recurrence_us = 0;
+    const double start = plan->context->profile ? clock_us() : 0;
+    for (int i = 0; i < call->load_count; i++) {
+        cpu_state_load(call, &call->loads[i]);
     }
-    const double projected = timed ? clock_us() : 0;
-    for (int first = 0; first < call->steps; first += config->chunk_steps) {
-        const int rest = call->steps - first;
-        const int count = rest < config->chunk_steps ? rest : config->chunk_steps;
-        for (int i = 0; i < config->launch_count; i++) {
-            launch(plan, call, find_kernel(plan->kernels, config->launches[i].kernel),
-                   &config->launches[i], &config->tile, first, first + count);
-        }
+    while (engine_next_piece(call, &piece)) {
+        run_piece(plan, call, &piece);
     }
-    cpu_state_store(state, call, call->h_n, 0);
-    cpu_state_store(state, call, call->c_n, call->state_words);
-    if (timed) {
-        const double end = clock_us();
-        plan->profile = (clrnn_profile){.projection_us = projected - start,
-                                        .recurrence_us = end - projected,
-                                        .total_us = end - start};
+    for (int i = 0; i < call->store_count; i++) {
+        cpu_state_store(call, &call->stores[i]);
     }
+    plan->profile.total_us = plan->context->profile ? clock_us() - start : 0;
 out:
     return status;
 }
@@ -183,7 +242,7 @@ out:
 static void plan_profile(void *engine_plan, clrnn_profile *out) {
     const struct cpu_plan *plan = engine_plan;
     *out = plan->profile;
-    out->workspace_bytes = algo_workspace_bytes(&plan->config);
+    out->workspace_bytes = out->memory_bytes = plan->space.bytes;
 }
 
 const struct engine engine_cpu = {

@@ -36,6 +36,7 @@
 #else
 
 #include "activation.cl"
+#include "cell.cl"
 #include CELL_FILE
 #include "rows.cl"
 #define TILE_VECTORS_0 TILE_VECTORS_OF(PHASE_ROWS_0)

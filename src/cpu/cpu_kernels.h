@@ -4,10 +4,12 @@
 
 #include "core/shared.h"
 
-typedef void cpu_kernel(const struct params p, const struct row *restrict rows,
+/* The arguments of KERNEL_ARRAYS in kernels/rows.cl, the launch's two numbers, and the group. */
+typedef void cpu_kernel(const struct params *restrict params, const struct row *restrict rows,
                         const float *restrict x, const float *restrict w, const float *restrict b,
-                        float *state, float *work, float *y, float *cells, int first, int second,
-                        int group_0, int group_1);
+                        float *state, float *work, float *y, float *hiddens, float *cells,
+                        float *gates, const uint8_t *mask, const wide *starts, int first,
+                        int second, int group_0, int group_1);
 
 /* One object of the build: a cell, an instruction set, a panel variant. */
 struct cpu_kernels {

@@ -26,11 +26,14 @@
 
 typedef float real __attribute__((vector_size(VECTOR_WIDTH * 4)));
 typedef int32_t whole __attribute__((vector_size(VECTOR_WIDTH * 4)));
+typedef uint8_t uchar;
 
 #define GLOBAL
 #define LOCAL
 #define KERNEL static
 #define GROUP_SHAPE
+#define PARAMS_ARGUMENT const struct params *restrict params
+#define PARAMS params
 #define GROUP_PARAMS , const int group_0, const int group_1
 #define GROUP_ID(dim) (group_##dim)
 #define LOCAL_ID 0

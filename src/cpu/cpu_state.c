@@ -53,40 +53,45 @@ clrnn_status cpu_state_read(void *engine_state, size_t at, size_t count, float *
     return CLRNN_STATUS_OK;
 }
 
-static float *row_of(const struct cpu_state *state, const struct engine_call *call, int row,
-                     int64_t at) {
-    return state->values + at + (int64_t)call->rows[row].slot * call->params.hidden;
+static float *row_of(const struct engine_call *call, const struct engine_move *move, int row) {
+    const struct cpu_state *state = call->state;
+    return state->values + move->at + (int64_t)call->rows[row].slot * move->width;
 }
 
-static float *row_in(const clrnn_tensor *tensor, int row) {
-    return (float *)tensor_host(tensor) + row * tensor_stride(tensor, tensor->rank - 2);
+static float *row_in(const struct engine_call *call, const struct engine_move *move, int row) {
+    return (float *)tensor_host(&move->tensor) +
+           call->rows[row].at * tensor_stride(&move->tensor, 0);
 }
 
-void cpu_state_load(struct cpu_state *state, const struct engine_call *call,
-                    const clrnn_tensor *tensor, int64_t at) {
-    for (int row = 0; tensor != NULL && row < call->batch; row++) {
-        memcpy(row_of(state, call, row, at), row_in(tensor, row),
-               (size_t)call->params.hidden * sizeof(float));
+void cpu_state_load(const struct engine_call *call, const struct engine_move *move) {
+    for (int row = 0; row < call->batch; row++) {
+        memcpy(row_of(call, move, row), row_in(call, move, row),
+               (size_t)move->width * sizeof(float));
     }
 }
 
-void cpu_state_store(const struct cpu_state *state, const struct engine_call *call,
-                     const clrnn_tensor *tensor, int64_t at) {
-    for (int row = 0; tensor != NULL && row < call->batch; row++) {
-        memcpy(row_in(tensor, row), row_of(state, call, row, at),
-               (size_t)call->params.hidden * sizeof(float));
+void cpu_state_store(const struct engine_call *call, const struct engine_move *move) {
+    for (int row = 0; row < call->batch; row++) {
+        memcpy(row_in(call, move, row), row_of(call, move, row),
+               (size_t)move->width * sizeof(float));
     }
 }
 
 clrnn_status cpu_state_check_call(const struct engine_call *call, const char *engine) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const clrnn_tensor *const tensors[] = {call->x.tensor, call->y.tensor, call->cells.tensor,
-                                           call->h_0,      call->c_0,      call->h_n,
-                                           call->c_n};
-    for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
-        REQUIRE(tensors[i] == NULL || tensors[i]->buffer == NULL, ARGUMENT,
-                "forward: the %s engine takes host arrays, got an OpenCL buffer", engine);
+    const struct engine_array *array;
+    int buffers = 0;
+    for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        buffers |= array->tensor != NULL && array->tensor->buffer != NULL;
     }
+    for (int i = 0; i < call->load_count; i++) {
+        buffers |= call->loads[i].tensor.buffer != NULL;
+    }
+    for (int i = 0; i < call->store_count; i++) {
+        buffers |= call->stores[i].tensor.buffer != NULL;
+    }
+    REQUIRE(!buffers, ARGUMENT, "forward: the %s engine takes host arrays, got an OpenCL buffer",
+            engine);
     REQUIRE(call->num_wait == 0 && call->done == NULL, ARGUMENT,
             "forward: the %s engine takes no events", engine);
 out:

@@ -5,7 +5,7 @@
 #include "core/engine.h"
 
 struct cpu_state {
-    float *values; /* h [slots][H], then c */
+    float *values; /* of all strands, as core/state.c lays them out */
 };
 
 /* Zeroed floats on 64-byte lines, so that a vector never lies on two; free() them. NULL: no memory.
@@ -17,12 +17,9 @@ void cpu_state_close(void *state);
 clrnn_status cpu_state_write(void *state, size_t at, size_t count, const float *values);
 clrnn_status cpu_state_read(void *state, size_t at, size_t count, float *values);
 
-/* A call's h_0 or c_0 into the slots of its rows, and h_n or c_n out of them. NULL: nothing to do.
- */
-void cpu_state_load(struct cpu_state *state, const struct engine_call *call,
-                    const clrnn_tensor *tensor, int64_t at);
-void cpu_state_store(const struct cpu_state *state, const struct engine_call *call,
-                     const clrnn_tensor *tensor, int64_t at);
+/* States of the call's rows into their slots, and out of them. */
+void cpu_state_load(const struct engine_call *call, const struct engine_move *move);
+void cpu_state_store(const struct engine_call *call, const struct engine_move *move);
 
 /* Host arrays only, and no events. `engine` is for the message. */
 clrnn_status cpu_state_check_call(const struct engine_call *call, const char *engine);

@@ -1,6 +1,6 @@
 /*
- * reference_engine.c: the fp64 reference as an engine: the same calls, rows and states, each row
- * walked through its steps in double precision. Slow, and no plan changes what it does.
+ * reference_engine.c: the fp64 reference as an engine: the same calls, rows and states, in double
+ * precision and rounded at the end. Slow, and no plan changes what it does.
  */
 #include "core/engine.h"
 #include "core/tensor.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct reference_plan {
-    const struct clrnn_net *net;
+    const clrnn_net *net;
 };
 
 static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
@@ -41,15 +41,15 @@ static void describe(void *context, struct device_desc *desc, clrnn_device_info 
     snprintf(info->reason, sizeof info->reason, "loops from the equations, for checking");
 }
 
-static clrnn_status plan_open(void **out, void *context, const struct algo_config *config,
-                              const struct clrnn_net *net, cl_mem workspace) {
+static clrnn_status plan_open(void **out, void *context, const struct engine_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     (void)context;
-    (void)config;
-    REQUIRE(workspace == NULL, ARGUMENT, "plan: the reference engine takes no OpenCL work space");
+    REQUIRE(desc->workspace == NULL, ARGUMENT,
+            "plan: the reference engine takes no OpenCL work space");
+    TRY(reference_check_net(desc->net));
     struct reference_plan *plan = calloc(1, sizeof *plan);
     REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
-    plan->net = net;
+    plan->net = desc->net;
     *out = plan;
 out:
     return status;
@@ -59,58 +59,146 @@ static void plan_close(void *plan) {
     free(plan);
 }
 
-static void round_into(float *to, const double *from, int count) {
-    for (int unit = 0; unit < count; unit++) {
-        to[unit] = reference_round(from[unit]);
-    }
+/* ---- states ---------------------------------------------------------------------------------- */
+
+/* Slot of row 0 of one of a strand's arrays in the state, and how wide a slot is. */
+static float *slot_of(const struct engine_call *call, int64_t at, int width, int row) {
+    const struct cpu_state *state = call->state;
+    return state->values + at + (int64_t)call->rows[row].slot * width;
 }
 
-static void store_outputs(const struct engine_call *call, const struct row *row, int64_t time,
-                          const double *h, const double *c) {
-    const int hidden = call->params.hidden;
-    if (call->y.tensor != NULL) {
-        float *y = tensor_host(call->y.tensor);
-        round_into(y + row->y + time * row->y_stride, h, hidden);
-    }
-    if (call->cells.tensor != NULL) {
-        float *cells = tensor_host(call->cells.tensor);
-        round_into(cells + row->c + time * row->c_stride, c, hidden);
-    }
-}
-
-static void run_row(struct reference_walk *walk, const struct reference_plan *plan,
-                    const struct engine_call *call, const struct row *row, float *h, float *c) {
-    const int hidden = call->params.hidden;
-    const float *x = tensor_host(call->x.tensor);
-    for (int unit = 0; unit < hidden; unit++) {
-        walk->h[unit] = call->params.from_zero ? 0.0 : (double)h[unit];
-        if (c != NULL) {
-            walk->c[unit] = call->params.from_zero ? 0.0 : (double)c[unit];
+/* The rows' slots into `to` [N][width], or back. */
+static void read_slots(const struct engine_call *call, int64_t at, int width, double *to) {
+    for (int row = 0; row < call->batch; row++) {
+        const float *from = slot_of(call, at, width, row);
+        for (int unit = 0; unit < width; unit++) {
+            to[(int64_t)row * width + unit] = call->from_zero ? 0.0 : (double)from[unit];
         }
     }
-    for (int step = 0; step < row->length; step++) {
-        const int64_t time = reference_time(plan->net, step, row->length);
-        reference_walk_step(walk, plan->net, x + row->x + time * row->x_stride);
-        store_outputs(call, row, time, walk->h, walk->c);
-    }
-    if (call->params.last_only && row->length == 0) {
-        store_outputs(call, row, 0, walk->h, walk->c);
-    }
-    round_into(h, walk->h, hidden);
-    if (c != NULL) {
-        round_into(c, walk->c, hidden);
+}
+
+static void write_slots(const struct engine_call *call, int64_t at, int width, double *from) {
+    for (int row = 0; row < call->batch; row++) {
+        float *to = slot_of(call, at, width, row);
+        for (int unit = 0; unit < width; unit++) {
+            to[unit] = reference_round(from[(int64_t)row * width + unit]);
+        }
     }
 }
 
-static void clear_padding(const struct engine_call *call, const struct row *row) {
-    const size_t bytes = (size_t)call->params.hidden * sizeof(float);
-    for (int64_t time = row->length; time < call->steps; time++) {
-        if (call->y.tensor != NULL && !call->params.last_only) {
-            memset((float *)tensor_host(call->y.tensor) + row->y + time * row->y_stride, 0, bytes);
+/* ---- a layer's memory ------------------------------------------------------------------------ */
+
+/* Everything a layer takes and gives, in double; states in place. */
+struct layer_memory {
+    double *h, *c, *o;       /* [D][N][W], [D][N][H] */
+    double *y, *last;        /* [T][N][F], [N][F] */
+    double *hiddens, *cells; /* [T][N][D W], [T][N][D H] */
+    double *gates;           /* [T][N][D G H] */
+};
+
+static void free_memory(struct layer_memory *memory, int layers) {
+    for (int i = 0; memory != NULL && i < layers; i++) {
+        double *const arrays[] = {memory[i].h,     memory[i].c,    memory[i].o,
+                                  memory[i].y,     memory[i].last, memory[i].hiddens,
+                                  memory[i].cells, memory[i].gates};
+        for (size_t at = 0; at < sizeof arrays / sizeof arrays[0]; at++) {
+            free(arrays[at]);
         }
-        if (call->cells.tensor != NULL) {
-            memset((float *)tensor_host(call->cells.tensor) + row->c + time * row->c_stride, 0,
-                   bytes);
+    }
+    free(memory);
+}
+
+static clrnn_status reserve(double **out, int64_t count) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    *out = calloc((size_t)count, sizeof **out);
+    REQUIRE(*out != NULL, MEMORY, "forward: out of memory for %lld doubles of the reference",
+            (long long)count);
+out:
+    return status;
+}
+
+static clrnn_status open_layer(struct layer_memory *out, struct reference_layer *layer,
+                               const struct engine_call *call, const clrnn_layer_desc *desc,
+                               const struct engine_layer *arrays) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int64_t rows = call->batch, steps = call->steps;
+    const int64_t directions = clrnn_layer_directions(desc), width = clrnn_layer_width(desc);
+    const int64_t hidden = desc->hidden, outputs = clrnn_layer_outputs(desc);
+    TRY(reserve(&out->h, directions * rows * width));
+    TRY(reserve(&out->o, directions * rows * width));
+    if (clrnn_layer_states(desc) == 2) {
+        TRY(reserve(&out->c, directions * rows * hidden));
+    }
+    if (arrays->y.home != ARRAY_NONE && arrays->y.last) {
+        TRY(reserve(&out->last, rows * outputs));
+    } else if (arrays->y.home == ARRAY_CALLER) {
+        TRY(reserve(&out->y, steps * rows * outputs));
+    }
+    if (arrays->hiddens.home != ARRAY_NONE) {
+        TRY(reserve(&out->hiddens, steps * rows * directions * width));
+    }
+    if (arrays->cells.home != ARRAY_NONE) {
+        TRY(reserve(&out->cells, steps * rows * directions * hidden));
+    }
+    if (arrays->gates.home != ARRAY_NONE) {
+        TRY(reserve(&out->gates, steps * rows * directions * clrnn_layer_gates(desc) * hidden));
+    }
+    *layer = (struct reference_layer){.h_0 = out->h,
+                                      .c_0 = out->c,
+                                      .o_0 = out->o,
+                                      .h_n = out->h,
+                                      .c_n = out->c,
+                                      .o_n = out->o,
+                                      .y = out->y,
+                                      .last = out->last,
+                                      .hiddens = out->hiddens,
+                                      .cells = out->cells,
+                                      .gates = out->gates};
+out:
+    return status;
+}
+
+/* The strands' states between the state's slots and the layers' memory. */
+static void move_states(const struct engine_call *call, const struct layer_memory *memory,
+                        void (*move)(const struct engine_call *call, int64_t at, int width,
+                                     double *values)) {
+    for (int i = 0; i < call->strand_count; i++) {
+        const struct engine_strand *strand = &call->strands[i];
+        const struct layer_memory *layer = &memory[strand->layer];
+        const struct params *p = &strand->params;
+        const int64_t part = (int64_t)strand->direction * call->batch;
+        move(call, p->state_h, p->width, layer->h + part * p->width);
+        move(call, p->state_o, p->width, layer->o + part * p->width);
+        if (layer->c != NULL) {
+            move(call, p->state_c, p->hidden, layer->c + part * p->hidden);
+        }
+    }
+}
+
+/* ---- outputs --------------------------------------------------------------------------------- */
+
+static int is_in_packed(const struct engine_call *call, int64_t t, int64_t n) {
+    return n < call->starts[t + 1] - call->starts[t];
+}
+
+/* from: [T][N][features], or [N][features] of a last output */
+static void store(const struct engine_call *call, const struct engine_array *array,
+                  const double *from) {
+    if (array->home != ARRAY_CALLER || from == NULL) {
+        return;
+    }
+    float *to = tensor_host(array->tensor);
+    for (int64_t t = 0; t < (array->last ? 1 : call->steps); t++) {
+        for (int64_t n = 0; n < call->batch; n++) {
+            const int64_t at = array->packed ? (call->starts[t] + n) * array->at_row
+                                             : t * array->at_step + n * array->at_row;
+            if (array->packed && !is_in_packed(call, t, n)) {
+                continue;
+            }
+            for (int unit = 0; unit < array->features; unit++) {
+                to[at + unit] =
+                    reference_round(from[(t * call->batch + n) * array->features + unit]);
+            }
         }
     }
 }
@@ -118,25 +206,53 @@ static void clear_padding(const struct engine_call *call, const struct row *row)
 static clrnn_status plan_run(void *engine_plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct reference_plan *plan = engine_plan;
-    struct cpu_state *state = call->state;
-    struct reference_walk walk = {0};
+    const clrnn_net *net = plan->net;
+    const size_t count = (size_t)net->desc.num_layers;
+    struct layer_memory *memory = NULL;
+    struct reference_layer *layers = NULL;
+    int64_t *lengths = NULL;
     TRY(cpu_state_check_call(call, "reference"));
     REQUIRE(call->x_proj == NULL, UNSUPPORTED,
             "forward: the reference engine starts from x, got a projected input");
-    TRY(reference_walk_open(&walk, plan->net));
-    cpu_state_load(state, call, call->h_0, 0);
-    cpu_state_load(state, call, call->c_0, call->state_words);
-    for (int n = 0; n < call->batch; n++) {
-        const struct row *row = &call->rows[n];
-        float *h = state->values + (int64_t)row->slot * call->params.hidden;
-        float *c = plan->net->desc.cell == CLRNN_CELL_LSTM ? h + call->state_words : NULL;
-        clear_padding(call, row);
-        run_row(&walk, plan, call, row, h, c);
+    memory = calloc(count, sizeof *memory);
+    layers = calloc(count, sizeof *layers);
+    lengths = calloc((size_t)call->batch, sizeof *lengths);
+    REQUIRE(memory && layers && lengths, MEMORY, "forward: out of memory");
+    for (size_t i = 0; i < count; i++) {
+        TRY(open_layer(&memory[i], &layers[i], call, &net->desc.layers[i], &call->layers[i]));
     }
-    cpu_state_store(state, call, call->h_n, 0);
-    cpu_state_store(state, call, call->c_n, call->state_words);
+    for (int n = 0; n < call->batch; n++) {
+        lengths[n] = call->rows[n].length;
+    }
+    for (int i = 0; i < call->load_count; i++) {
+        cpu_state_load(call, &call->loads[i]);
+    }
+    move_states(call, memory, read_slots);
+    const struct reference_call reference = {.steps = call->steps,
+                                             .batch = call->batch,
+                                             .x = tensor_host(call->x.tensor),
+                                             .x_step = call->x.at_step,
+                                             .x_row = call->x.at_row,
+                                             .starts = call->starts,
+                                             .lengths = lengths,
+                                             .mask = call->mask,
+                                             .layers = layers};
+    TRY(reference_forward(net, &reference));
+    move_states(call, memory, write_slots);
+    for (size_t i = 0; i < count; i++) {
+        const struct engine_layer *to = &call->layers[i];
+        store(call, &to->y, to->y.last ? memory[i].last : memory[i].y);
+        store(call, &to->hiddens, memory[i].hiddens);
+        store(call, &to->cells, memory[i].cells);
+        store(call, &to->gates, memory[i].gates);
+    }
+    for (int i = 0; i < call->store_count; i++) {
+        cpu_state_store(call, &call->stores[i]);
+    }
 out:
-    reference_walk_close(&walk);
+    free_memory(memory, (int)count);
+    free(layers);
+    free(lengths);
     return status;
 }
 

@@ -1,9 +1,9 @@
 /*
  * arrays.c: the set of named arrays: creating, finding, loading, saving, converting.
  *
- * Conversion between types is at the end. What a file's bytes mean is in npy.c and npz.c, how a
- * file is written in output.c. A set owns its arrays; every view that it gives out points into
- * them.
+ * Conversion between types is at the end. What a file's bytes mean is in npy.c, npz.c and
+ * safetensors.c, how a file is written in output.c. A set owns its arrays; every view that it gives
+ * out points into them.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,6 +15,7 @@
 #include "io/npy.h"
 #include "io/npz.h"
 #include "io/output.h"
+#include "io/safetensors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,24 +161,32 @@ out:
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+/* The end of a text of at most `longest` bytes says more than its front. */
+static const char *tail(const char *text, size_t longest, const char **dots) {
+    const size_t length = strlen(text);
+    *dots = length > longest ? "..." : "";
+    return length > longest ? text + length - longest : text;
+}
+
 const char *arrays_label(char label[ARRAYS_LABEL], const char *path, const char *name) {
     enum { LONGEST_PATH = 120, LONGEST_NAME = 60 };
-    const char *shown = strcmp(path, "-") == 0 ? "standard input" : path;
-    const size_t length = strlen(shown);
-    const char *dots = "";
-    if (length > LONGEST_PATH) {
-        shown += length - LONGEST_PATH;
-        dots = "...";
-    }
+    const char *path_dots;
+    const char *name_dots;
+    path = tail(strcmp(path, "-") == 0 ? "standard input" : path, LONGEST_PATH, &path_dots);
     if (name == NULL) {
-        snprintf(label, ARRAYS_LABEL, "%s%s", dots, shown);
+        snprintf(label, ARRAYS_LABEL, "%s%s", path_dots, path);
     } else {
-        snprintf(label, ARRAYS_LABEL, "%s%s: %.*s", dots, shown, LONGEST_NAME, name);
+        name = tail(name, LONGEST_NAME, &name_dots);
+        snprintf(label, ARRAYS_LABEL, "%s%s: %s%s", path_dots, path, name_dots, name);
     }
     return label;
 }
 
 enum arrays_kind arrays_probe(const unsigned char *bytes, size_t size) {
+    /* First, since a length may read PK; no .zip or .npy has zeros and a '{' there. */
+    if (size >= 9 && memcmp(bytes + 4, "\0\0\0\0{", 5) == 0) {
+        return ARRAYS_SAFETENSORS;
+    }
     if (size >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0) {
         return ARRAYS_NPY;
     }
@@ -198,7 +207,7 @@ static ssize_t read_some(int fd, void *to, size_t size) {
 }
 
 clrnn_status arrays_read_file(unsigned char **out, size_t *size, const char *path) {
-    enum { FIRST_BLOCK = 4096, MAGIC_BYTES = 6 };
+    enum { FIRST_BLOCK = 4096, MAGIC_BYTES = 9 };
     clrnn_status status = CLRNN_STATUS_OK;
     char label[ARRAYS_LABEL];
     struct stat info;
@@ -248,6 +257,9 @@ clrnn_status arrays_parse(clrnn_arrays **out, const unsigned char *bytes, size_t
     const enum arrays_kind kind = arrays_probe(bytes, size);
     arrays_label(label, path, NULL);
     REQUIRE(size > 0, FORMAT, "%s: is empty, expected .npy or .npz", label);
+    REQUIRE(kind != ARRAYS_SAFETENSORS, FORMAT,
+            "%s: is a safetensors file, which can hold a model; arrays are read from .npy and .npz",
+            label);
     REQUIRE(kind != ARRAYS_UNKNOWN, FORMAT, "%s: is neither .npy nor .npz: starts with byte 0x%02x",
             label, bytes[0]);
     TRY(clrnn_arrays_create(&arrays));
@@ -274,12 +286,20 @@ out:
     return status;
 }
 
-clrnn_status arrays_write(const clrnn_arrays *arrays, const char *path, int as_npz) {
+clrnn_status arrays_write(const clrnn_arrays *arrays, const char *path, enum arrays_kind kind) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct output output = {.fd = -1};
     TRY(output_open(&output, path));
-    TRY(as_npz ? npz_write(&output, arrays)
-               : npy_emit(&arrays->entries[0]->tensor, output_sink, &output));
+    switch (kind) {
+    case ARRAYS_ZIP:
+        TRY(npz_write(&output, arrays));
+        break;
+    case ARRAYS_SAFETENSORS:
+        TRY(safetensors_write(&output, arrays));
+        break;
+    default:
+        TRY(npy_emit(&arrays->entries[0]->tensor, output_sink, &output));
+    }
     TRY(output_commit(&output));
 out:
     output_close(&output);
@@ -292,7 +312,7 @@ clrnn_status clrnn_arrays_save(const clrnn_arrays *arrays, const char *path) {
     const size_t length = strlen(path);
     const int as_npz = length >= 4 && strcmp(path + length - 4, ".npz") == 0;
     REQUIRE(as_npz || arrays->count > 0, ARGUMENT, "arrays: there is no array to save as .npy");
-    TRY(arrays_write(arrays, path, as_npz));
+    TRY(arrays_write(arrays, path, as_npz ? ARRAYS_ZIP : ARRAYS_NPY));
 out:
     return status;
 }

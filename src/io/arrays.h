@@ -1,7 +1,8 @@
 /*
  * arrays.h: the set of named arrays behind clrnn_arrays, and reading a file whole.
  *
- * What the bytes of a file mean is in npy.h and npz.h; how a file is written is in output.h.
+ * What the bytes of a file mean is in npy.h, npz.h and safetensors.h; how a file is written is in
+ * output.h.
  * Entries are allocated one by one, so that a view given out stays valid while the set grows.
  */
 #ifndef CLRNN_IO_ARRAYS_H
@@ -20,15 +21,15 @@ struct clrnn_arrays {
     size_t capacity;
 };
 
-enum arrays_kind { ARRAYS_UNKNOWN, ARRAYS_NPY, ARRAYS_ZIP };
+enum arrays_kind { ARRAYS_UNKNOWN, ARRAYS_NPY, ARRAYS_ZIP, ARRAYS_SAFETENSORS };
 
-/* By the first bytes: \x93NUMPY or PK. */
+/* By the first bytes: \x93NUMPY, PK, or a length of less than 4 GiB in 8 bytes and a '{'. */
 enum arrays_kind arrays_probe(const unsigned char *bytes, size_t size);
 
 enum { ARRAYS_LABEL = 200 };
 
-/* What messages call `path` (or the array `name` in it, unless NULL); a long path loses its front
- * so that the message keeps its numbers. Returns label. */
+/* What messages call `path` (or the array `name` in it, unless NULL); a long one loses its front so
+ * that the message keeps its numbers. Returns label. */
 const char *arrays_label(char label[ARRAYS_LABEL], const char *path, const char *name);
 
 /* The file's bytes, to be freed by the caller; "-" is standard input. Reading stops early where the
@@ -40,7 +41,7 @@ clrnn_status arrays_parse(clrnn_arrays **out, const unsigned char *bytes, size_t
                           const char *path);
 
 /* As clrnn_arrays_save, with the format chosen by the caller. */
-clrnn_status arrays_write(const clrnn_arrays *arrays, const char *path, int as_npz);
+clrnn_status arrays_write(const clrnn_arrays *arrays, const char *path, enum arrays_kind kind);
 
 /* Appends without looking for the name; takes over tensor->data when it succeeds. */
 clrnn_status arrays_insert(clrnn_arrays *arrays, const char *name, const clrnn_tensor *tensor);

@@ -26,11 +26,6 @@ static int ends_with(const char *text, const char *end) {
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-/* The length of a JSON text in 8 bytes, which no file has more than 4 of, and the text. */
-static int is_safetensors(const unsigned char *bytes, size_t size) {
-    return size >= 9 && bytes[8] == '{' && memcmp(bytes + 4, "\0\0\0\0", 4) == 0;
-}
-
 static int is_text(const unsigned char *bytes, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if ((bytes[i] < ' ' && strchr("\t\n\r\f", bytes[i]) == NULL) || bytes[i] == 0 ||
@@ -57,8 +52,6 @@ const char *foreign_name(const unsigned char *bytes, size_t size, const char *pa
         name = "an HDF5 file, such as Keras writes";
     } else if (size > 0 && bytes[0] == 0x08 && ends_with(path, ".onnx")) {
         name = "an ONNX model";
-    } else if (is_safetensors(bytes, size)) {
-        name = "a safetensors file";
     } else if (size >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5) {
         name = "a Python pickle, such as old PyTorch checkpoints are";
     } else if (is_text(bytes, size)) {

@@ -1,5 +1,5 @@
 /*
- * foreign.h: what a file that is no .npz is, for messages.
+ * foreign.h: what a file that is neither .npz nor .safetensors is, for messages.
  */
 #ifndef CLRNN_IO_FOREIGN_H
 #define CLRNN_IO_FOREIGN_H

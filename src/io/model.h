@@ -1,25 +1,42 @@
 /*
  * model.h: a net from a file, and what must be remembered to write the file again.
  *
- * One layer and one direction. What the arrays of a file are called decides which reader takes it.
+ * What the arrays of a file are called decides which row of the table of formats reads it: the
+ * format says what net it is (a config, in the sense of config.h), model_options.h takes what the
+ * caller adds, and model_weights.h the weights.
  */
 #ifndef CLRNN_IO_MODEL_H
 #define CLRNN_IO_MODEL_H
 
-#include "core/status.h"
+#include "io/config.h"
 
-struct model_format;
+struct model_source {
+    const clrnn_arrays *arrays;
+    const char *path; /* for messages */
+};
+
+struct model_format {
+    const char *name;  /* of clrnn_model_info */
+    const char *title; /* for messages */
+    int (*probe)(const clrnn_arrays *arrays);
+    /* Which net the arrays are the weights of. */
+    clrnn_status (*read)(struct config *config, const struct model_source *source);
+    const char *const
+        *role_names; /* of the weights by role; NULL: the prefix and PyTorch's names */
+    const char *missing, *unknown; /* what is wrong with an array of the net that is not in the
+                                      file, and with one of the file that the net does not have */
+};
+
+extern const struct model_format model_config, model_lesson, model_torch;
 
 struct clrnn_model {
     clrnn_net *net;
     const struct model_format *format;
-    char *prefix; /* of the names in the file, with its '.': "rnn." or "" */
-    int has_bias;
-    int64_t params; /* numbers stored in the file */
+    struct config config;
 };
 
 /* As clrnn_model_load, from arrays in memory; `path` is for messages. */
 clrnn_status model_read(clrnn_model **out, const clrnn_arrays *arrays, const char *path,
-                        clrnn_nonlinearity nonlinearity);
+                        const clrnn_model_options *options);
 
 #endif

@@ -12,6 +12,7 @@
 #include "io/npy.h"
 
 #include "core/tensor.h"
+#include "io/bytes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,11 +35,6 @@ struct npy_header {
     int rank;
     int64_t shape[CLRNN_MAX_RANK];
 };
-
-static int host_is_big(void) {
-    const uint16_t one = 1;
-    return *(const unsigned char *)&one == 0;
-}
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
@@ -243,7 +239,7 @@ static clrnn_status parse_dtype(struct parser *parser, struct npy_header *header
                 "%s: dtype '%s' is not read, expected f4 f8 f2 i4 i8 (with < or >), |b1 or a text",
                 parser->label, text);
     }
-    header->swapped = text[0] == (host_is_big() ? '<' : '>');
+    header->swapped = text[0] == (bytes_host_is_big() ? '<' : '>');
 out:
     return status;
 }
@@ -290,16 +286,6 @@ out:
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
-static void swap_elements(unsigned char *bytes, size_t count, size_t item) {
-    for (size_t i = 0; i < count; i++, bytes += item) {
-        for (size_t low = 0, high = item - 1; low < high; low++, high--) {
-            const unsigned char kept = bytes[low];
-            bytes[low] = bytes[high];
-            bytes[high] = kept;
-        }
-    }
-}
-
 /* `to` in C order from `from`, where the first index runs fastest. */
 static void copy_from_fortran(unsigned char *to, const unsigned char *from,
                               const struct npy_header *header, size_t count) {
@@ -333,7 +319,7 @@ static clrnn_status copy_text(char *to, const unsigned char *from, const struct 
         uint32_t code;
         memcpy(&code, from + 4 * i, sizeof code);
         if (header->swapped) {
-            swap_elements((unsigned char *)&code, 1, sizeof code);
+            bytes_swap((unsigned char *)&code, 1, sizeof code);
         }
         if (code == 0) {
             ended = 1;
@@ -363,10 +349,7 @@ clrnn_status npy_parse(clrnn_arrays *into, const char *name, const unsigned char
             bytes[MAGIC_SIZE + 1]);
     const size_t text_at = version == 1 ? LENGTH_AT + 2 : LENGTH_AT + 4;
     REQUIRE(size >= text_at, FORMAT, "%s: is cut off in the header: %zu bytes", label, size);
-    size_t length = (size_t)bytes[LENGTH_AT] | (size_t)bytes[LENGTH_AT + 1] << 8;
-    if (version > 1) {
-        length |= (size_t)bytes[LENGTH_AT + 2] << 16 | (size_t)bytes[LENGTH_AT + 3] << 24;
-    }
+    const size_t length = (size_t)bytes_get(bytes + LENGTH_AT, version == 1 ? 2 : 4);
     REQUIRE(length <= MAX_HEADER, FORMAT, "%s: the header must be at most %d bytes, got %zu", label,
             MAX_HEADER, length);
     REQUIRE(length <= size - text_at, FORMAT,
@@ -399,7 +382,7 @@ clrnn_status npy_parse(clrnn_arrays *into, const char *name, const unsigned char
             memcpy(tensor.data, data, needed);
         }
         if (header.swapped) {
-            swap_elements(tensor.data, count, header.item);
+            bytes_swap(tensor.data, count, header.item);
         }
         if (header.dtype == CLRNN_DTYPE_BOOL) {
             unsigned char *values = tensor.data;
@@ -460,8 +443,8 @@ static clrnn_status emit_text(const clrnn_tensor *tensor, npy_sink *sink, void *
         codes[characters++] = (uint32_t)code;
     }
     characters += characters == 0;
-    if (host_is_big()) {
-        swap_elements((unsigned char *)codes, characters, sizeof *codes);
+    if (bytes_host_is_big()) {
+        bytes_swap((unsigned char *)codes, characters, sizeof *codes);
     }
     TRY(emit_header(tensor, characters, sink, context));
     TRY(sink(context, codes, characters * sizeof *codes));
@@ -470,26 +453,33 @@ out:
     return status;
 }
 
-clrnn_status npy_emit(const clrnn_tensor *tensor, npy_sink *sink, void *context) {
+clrnn_status npy_emit_data(const clrnn_tensor *tensor, npy_sink *sink, void *context) {
     clrnn_status status = CLRNN_STATUS_OK;
     const size_t item = clrnn_dtype_size(tensor->dtype);
-    const unsigned char *data = tensor->data;
-    if (tensor->dtype == CLRNN_DTYPE_TEXT) {
-        return emit_text(tensor, sink, context);
-    }
-    TRY(emit_header(tensor, 0, sink, context));
     const size_t size = (size_t)clrnn_tensor_count(tensor) * item;
-    if (!host_is_big()) {
+    const unsigned char *data = tensor->data;
+    if (!bytes_host_is_big()) {
         TRY(sink(context, data, size));
     } else {
         unsigned char piece[4096];
         for (size_t at = 0; at < size; at += sizeof piece) {
             const size_t part = size - at < sizeof piece ? size - at : sizeof piece;
             memcpy(piece, data + at, part);
-            swap_elements(piece, part / item, item);
+            bytes_swap(piece, part / item, item);
             TRY(sink(context, piece, part));
         }
     }
+out:
+    return status;
+}
+
+clrnn_status npy_emit(const clrnn_tensor *tensor, npy_sink *sink, void *context) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    if (tensor->dtype == CLRNN_DTYPE_TEXT) {
+        return emit_text(tensor, sink, context);
+    }
+    TRY(emit_header(tensor, 0, sink, context));
+    TRY(npy_emit_data(tensor, sink, context));
 out:
     return status;
 }

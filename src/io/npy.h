@@ -18,6 +18,8 @@ typedef clrnn_status npy_sink(void *context, const void *data, size_t size);
 
 /* Gives the .npy file of a dense host tensor to the sink, piece by piece. */
 clrnn_status npy_emit(const clrnn_tensor *tensor, npy_sink *sink, void *context);
+/* Its data alone: C order, little-endian. */
+clrnn_status npy_emit_data(const clrnn_tensor *tensor, npy_sink *sink, void *context);
 
 /* The next code point of zero-terminated UTF-8, moving *at behind it; 0 at the end, -1 if it is not
  * UTF-8 (overlong forms and surrogates are not). */

@@ -19,6 +19,7 @@
 
 #include "io/npz.h"
 
+#include "io/bytes.h"
 #include "io/npy.h"
 
 #include <stdlib.h>
@@ -176,13 +177,6 @@ struct member {
     uint64_t offset;
 };
 
-static unsigned char *put(unsigned char *at, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) {
-        *at++ = (unsigned char)(value >> (8 * i) & 0xff);
-    }
-    return at;
-}
-
 struct sum {
     uint32_t crc;
     uint64_t size;
@@ -220,21 +214,21 @@ static clrnn_status write_local(struct writer *writer, const struct member *memb
     clrnn_status status = CLRNN_STATUS_OK;
     unsigned char header[LOCAL_SIZE];
     unsigned char extra[LOCAL_EXTRA];
-    unsigned char *at = put(header, 0x04034b50, 4);
-    at = put(at, VERSION, 2);
-    at = put(at, member->flags, 2);
-    at = put(at, 0, 2); /* stored */
-    at = put(at, 0, 2); /* 00:00:00 */
-    at = put(at, DATE, 2);
-    at = put(at, member->crc, 4);
-    at = put(at, UINT32_MAX, 4);
-    at = put(at, UINT32_MAX, 4);
-    at = put(at, member->name_size, 2);
-    put(at, LOCAL_EXTRA, 2);
-    at = put(extra, 1, 2); /* zip64 */
-    at = put(at, LOCAL_EXTRA - 4, 2);
-    at = put(at, member->size, 8);
-    put(at, member->size, 8);
+    unsigned char *at = bytes_put(header, 0x04034b50, 4);
+    at = bytes_put(at, VERSION, 2);
+    at = bytes_put(at, member->flags, 2);
+    at = bytes_put(at, 0, 2); /* stored */
+    at = bytes_put(at, 0, 2); /* 00:00:00 */
+    at = bytes_put(at, DATE, 2);
+    at = bytes_put(at, member->crc, 4);
+    at = bytes_put(at, UINT32_MAX, 4);
+    at = bytes_put(at, UINT32_MAX, 4);
+    at = bytes_put(at, member->name_size, 2);
+    bytes_put(at, LOCAL_EXTRA, 2);
+    at = bytes_put(extra, 1, 2); /* zip64 */
+    at = bytes_put(at, LOCAL_EXTRA - 4, 2);
+    at = bytes_put(at, member->size, 8);
+    bytes_put(at, member->size, 8);
     TRY(write_bytes(writer, header, sizeof header));
     TRY(write_bytes(writer, member->name, member->name_size));
     TRY(write_bytes(writer, extra, sizeof extra));
@@ -246,28 +240,28 @@ static void add_central(struct writer *writer, const struct member *member) {
     const int large = member->size > ZIP64_LIMIT;
     const int far = member->offset > ZIP64_LIMIT;
     const int extra = large || far ? 4 + 16 * large + 8 * far : 0;
-    unsigned char *at = put(writer->central + writer->central_size, 0x02014b50, 4);
-    at = put(at, MADE_BY | VERSION, 2);
-    at = put(at, VERSION, 2);
-    at = put(at, member->flags, 2);
-    at = put(at, 0, 2);
-    at = put(at, 0, 2);
-    at = put(at, DATE, 2);
-    at = put(at, member->crc, 4);
-    at = put(at, large ? UINT32_MAX : member->size, 4);
-    at = put(at, large ? UINT32_MAX : member->size, 4);
-    at = put(at, member->name_size, 2);
-    at = put(at, (uint64_t)extra, 2);
-    at = put(at, 0, 6); /* no comment, disk 0, binary */
-    at = put(at, MODE, 4);
-    at = put(at, far ? UINT32_MAX : member->offset, 4);
+    unsigned char *at = bytes_put(writer->central + writer->central_size, 0x02014b50, 4);
+    at = bytes_put(at, MADE_BY | VERSION, 2);
+    at = bytes_put(at, VERSION, 2);
+    at = bytes_put(at, member->flags, 2);
+    at = bytes_put(at, 0, 2);
+    at = bytes_put(at, 0, 2);
+    at = bytes_put(at, DATE, 2);
+    at = bytes_put(at, member->crc, 4);
+    at = bytes_put(at, large ? UINT32_MAX : member->size, 4);
+    at = bytes_put(at, large ? UINT32_MAX : member->size, 4);
+    at = bytes_put(at, member->name_size, 2);
+    at = bytes_put(at, (uint64_t)extra, 2);
+    at = bytes_put(at, 0, 6); /* no comment, disk 0, binary */
+    at = bytes_put(at, MODE, 4);
+    at = bytes_put(at, far ? UINT32_MAX : member->offset, 4);
     memcpy(at, member->name, member->name_size);
     at += member->name_size;
     if (extra > 0) {
-        at = put(at, 1, 2);
-        at = put(at, (uint64_t)extra - 4, 2);
-        at = large ? put(put(at, member->size, 8), member->size, 8) : at;
-        at = far ? put(at, member->offset, 8) : at;
+        at = bytes_put(at, 1, 2);
+        at = bytes_put(at, (uint64_t)extra - 4, 2);
+        at = large ? bytes_put(bytes_put(at, member->size, 8), member->size, 8) : at;
+        at = far ? bytes_put(at, member->offset, 8) : at;
     }
     writer->central_size = (size_t)(at - writer->central);
 }
@@ -312,27 +306,27 @@ static clrnn_status write_end(struct writer *writer, size_t count) {
     unsigned char *at = end;
     TRY(write_bytes(writer, writer->central, writer->central_size));
     if (count > UINT16_MAX || start > ZIP64_LIMIT || size > ZIP64_LIMIT) {
-        at = put(at, 0x06064b50, 4);
-        at = put(at, 44, 8); /* bytes that follow */
-        at = put(at, VERSION, 2);
-        at = put(at, VERSION, 2);
-        at = put(at, 0, 8); /* disks */
-        at = put(at, count, 8);
-        at = put(at, count, 8);
-        at = put(at, size, 8);
-        at = put(at, start, 8);
-        at = put(at, 0x07064b50, 4);
-        at = put(at, 0, 4);
-        at = put(at, start + size, 8);
-        at = put(at, 1, 4);
+        at = bytes_put(at, 0x06064b50, 4);
+        at = bytes_put(at, 44, 8); /* bytes that follow */
+        at = bytes_put(at, VERSION, 2);
+        at = bytes_put(at, VERSION, 2);
+        at = bytes_put(at, 0, 8); /* disks */
+        at = bytes_put(at, count, 8);
+        at = bytes_put(at, count, 8);
+        at = bytes_put(at, size, 8);
+        at = bytes_put(at, start, 8);
+        at = bytes_put(at, 0x07064b50, 4);
+        at = bytes_put(at, 0, 4);
+        at = bytes_put(at, start + size, 8);
+        at = bytes_put(at, 1, 4);
     }
-    at = put(at, 0x06054b50, 4);
-    at = put(at, 0, 4);
-    at = put(at, count < UINT16_MAX ? count : UINT16_MAX, 2);
-    at = put(at, count < UINT16_MAX ? count : UINT16_MAX, 2);
-    at = put(at, size < UINT32_MAX ? size : UINT32_MAX, 4);
-    at = put(at, start < UINT32_MAX ? start : UINT32_MAX, 4);
-    at = put(at, 0, 2); /* no comment */
+    at = bytes_put(at, 0x06054b50, 4);
+    at = bytes_put(at, 0, 4);
+    at = bytes_put(at, count < UINT16_MAX ? count : UINT16_MAX, 2);
+    at = bytes_put(at, count < UINT16_MAX ? count : UINT16_MAX, 2);
+    at = bytes_put(at, size < UINT32_MAX ? size : UINT32_MAX, 4);
+    at = bytes_put(at, start < UINT32_MAX ? start : UINT32_MAX, 4);
+    at = bytes_put(at, 0, 2); /* no comment */
     TRY(write_bytes(writer, end, (size_t)(at - end)));
 out:
     return status;

@@ -5,8 +5,8 @@
 static clrnn_status run(clrnn_context **context, clrnn_net **net, clrnn_plan **plan) {
     float one = 1, x[4] = {1, 2, 3, 4}, y[4];
     const clrnn_tensor weight = {.data = &one, .rank = 2, .shape = {1, 1}};
-    const clrnn_net_desc shape = {
-        .nonlinearity = CLRNN_NONLINEARITY_RELU, .inputs = 1, .hidden = 1};
+    const clrnn_net_desc shape = {.inputs = 1,
+                                  .layer = {.hidden = 1, .acts[0][0].kind = CLRNN_ACT_RELU}};
     const clrnn_plan_desc size = {.steps = 4, .batch = 1};
     const clrnn_forward_args args = {.x = {.data = x, .rank = 3, .shape = {4, 1, 1}},
                                      .y = {.data = y, .rank = 3, .shape = {4, 1, 1}}};

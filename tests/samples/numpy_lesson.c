@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
     }
     clrnn_model *model = NULL;
     clrnn_arrays *x_file = NULL, *expected_file = NULL;
-    must(clrnn_model_load(&model, argv[1], CLRNN_NONLINEARITY_TANH));
+    must(clrnn_model_load(&model, argv[1], NULL));
     must(clrnn_arrays_load(&x_file, argv[2]));
     must(clrnn_arrays_load(&expected_file, argv[3]));
     const clrnn_tensor *x = clrnn_arrays_at(x_file, 0);               /* [T][I] */

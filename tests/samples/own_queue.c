@@ -34,7 +34,8 @@ static cl_command_queue open_queue(cl_context *context) {
 static clrnn_net *adder(void) {
     float one = 1;
     const clrnn_tensor weight = {.data = &one, .rank = 2, .shape = {1, 1}};
-    const clrnn_net_desc desc = {.nonlinearity = CLRNN_NONLINEARITY_RELU, .inputs = 1, .hidden = 1};
+    const clrnn_net_desc desc = {.inputs = 1,
+                                 .layer = {.hidden = 1, .acts[0][0].kind = CLRNN_ACT_RELU}};
     clrnn_net *net = NULL;
     check(clrnn_net_create(&net, &desc));
     check(clrnn_net_set_weight(net, "weight_ih_l0", &weight));

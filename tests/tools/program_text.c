@@ -4,8 +4,8 @@
  *
  *     program_text DIR
  */
-#include "algo/algo.h"
 #include "cl/cl_internal.h"
+#include "core/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,52 @@ static const struct device_desc devices[] = {
 };
 static const int hiddens[] = {5, 64, 300};
 static const int batches[] = {1, 5};
+
+/* On every device in every size. A projection is of half the units. */
+static const clrnn_layer_desc layers[] = {
+    {.cell = CLRNN_CELL_RNN},
+    {.cell = CLRNN_CELL_RNN, .acts[0][0].kind = CLRNN_ACT_RELU},
+    {.cell = CLRNN_CELL_LSTM},
+    {.cell = CLRNN_CELL_LSTM, .projection = 1},
+    {.cell = CLRNN_CELL_GRU},
+    {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
+    {.cell = CLRNN_CELL_CUSTOM,
+     .gates = 2,
+     .states = 1,
+     .source = "real f = act_sigmoid(gx[0] + gh[0], 0.0f, 0.0f);\n"
+               "h = FMA(f, h, (R(1.0f) - f) * act_tanh(FMA(f, gh[1], gx[1]), 0.0f, 0.0f));\n"},
+};
+
+/* What else goes into a text: options, activations and a user's own; on one device of each tile. */
+static const clrnn_layer_desc variants[] = {
+    {.cell = CLRNN_CELL_LSTM, .peepholes = 1},
+    {.cell = CLRNN_CELL_LSTM, .peepholes = 1, .couple = CLRNN_COUPLE_FORGET, .cell_clip = 3},
+    {.cell = CLRNN_CELL_LSTM, .couple = CLRNN_COUPLE_INPUT, .forget_bias = 1, .gate_clip = 2},
+    {.cell = CLRNN_CELL_LSTM,
+     .projection = 1,
+     .peepholes = 1,
+     .couple = CLRNN_COUPLE_FORGET,
+     .forget_bias = 1,
+     .gate_clip = 2,
+     .cell_clip = 3},
+    {.cell = CLRNN_CELL_LSTM,
+     .acts[0] = {{.kind = CLRNN_ACT_HARD_SIGMOID},
+                 {.kind = CLRNN_ACT_SOFTSIGN},
+                 {.kind = CLRNN_ACT_SCALED_TANH},
+                 {.kind = CLRNN_ACT_CUSTOM, .source = "x = x * act_sigmoid(x, alpha, beta);"},
+                 {.kind = CLRNN_ACT_MISH}}},
+    {.cell = CLRNN_CELL_GRU,
+     .gate_clip = 1,
+     .acts[0] = {{.kind = CLRNN_ACT_CUSTOM, .source = "x = R(alpha) * x + R(beta);"},
+                 {.kind = CLRNN_ACT_CUSTOM, .source = "x = act_relu6(x, 0.0f, 0.0f);"},
+                 {.kind = CLRNN_ACT_GELU}}},
+    {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE, .gate_clip = 1},
+    {.cell = CLRNN_CELL_CUSTOM, .gates = 1, .states = 1, .source = "h = gx[0] + gh[0];"},
+    {.cell = CLRNN_CELL_CUSTOM,
+     .gates = 4,
+     .states = 2,
+     .source = "c = FMA(gx[0], c, gh[1] * gx[2]);\nh = gh[3] * act_tanh(c, 0.0f, 0.0f);"},
+};
 
 static const char *directory;
 static char *written[MAX_PROGRAMS]; /* macros and text of each */
@@ -71,18 +117,16 @@ static void write_program(const struct algo_program *program) {
 
 /* Every algorithm that takes the problem on the device. */
 static void write_problem(const struct device_desc *found, const struct problem *problem) {
-    struct device_desc all = *found;
-    const struct device_desc *device = &all;
-    all.compute_units = 4;
+    struct device_desc device = *found;
+    device.compute_units = 4;
     for (size_t i = 0; i < algo_count(); i++) {
         struct algo_config config;
-        clrnn_algorithm_info info;
-        algo_explain(&info, i, device, problem);
-        if (!info.allowed) {
+        const clrnn_status status = algo_configure(&config, &device, problem, algo_name(i));
+        if (status == CLRNN_STATUS_UNSUPPORTED) {
             continue;
         }
-        if (algo_configure(&config, device, problem, info.name) != CLRNN_STATUS_OK) {
-            fail(info.name);
+        if (status != CLRNN_STATUS_OK) {
+            fail(algo_name(i));
         }
         write_program(&config.program);
         if (problem->has_projection) {
@@ -91,20 +135,53 @@ static void write_problem(const struct device_desc *found, const struct problem 
     }
 }
 
-static void write_cell(const struct cell *cell) {
-    for (size_t d = 0; d < sizeof devices / sizeof devices[0]; d++) {
-        for (size_t h = 0; h < sizeof hiddens / sizeof hiddens[0]; h++) {
-            for (size_t n = 0; n < sizeof batches / sizeof batches[0]; n++) {
-                const int backward = cell->words != cell->gates;
-                write_problem(&devices[d], &(struct problem){.cell = *cell,
-                                                             .inputs = 7,
-                                                             .hidden = hiddens[h],
-                                                             .steps = 3,
-                                                             .batch = batches[n],
-                                                             .has_projection = !backward,
-                                                             .transposed = backward});
+static void write_layer(const struct device_desc *device, const clrnn_layer_desc *like, int hidden,
+                        int batch) {
+    const clrnn_plan_desc size = {.steps = 3, .batch = batch};
+    clrnn_net_desc desc = {.inputs = 7, .layer = *like};
+    clrnn_net *net = NULL;
+    desc.layer.hidden = hidden;
+    desc.layer.projection = like->projection > 0 ? hidden / 2 : 0;
+    if (clrnn_net_create(&net, &desc) != CLRNN_STATUS_OK) {
+        fail("net");
+    }
+    const struct problem problem = plan_problem(net_strand(net, 0, 0), &size, 0);
+    write_problem(device, &problem);
+    clrnn_net_free(net);
+}
+
+/* Backward cells are no layer's: their problem is made by hand. */
+static void write_backward(const struct device_desc *device, int hidden, int batch) {
+    const struct cell *cell = NULL;
+    for (size_t i = 0; (cell = cell_at(i)) != NULL; i++) {
+        if (cell->words != cell->gates) {
+            write_problem(device, &(struct problem){.cell = *cell,
+                                                    .inputs = 7,
+                                                    .hidden = hidden,
+                                                    .width = hidden,
+                                                    .steps = 3,
+                                                    .batch = batch,
+                                                    .transposed = 1});
+        }
+    }
+}
+
+#define COUNT(array) (sizeof array / sizeof array[0])
+
+static void write_everything(void) {
+    for (size_t d = 0; d < COUNT(devices); d++) {
+        for (size_t h = 0; h < COUNT(hiddens); h++) {
+            for (size_t n = 0; n < COUNT(batches); n++) {
+                for (size_t i = 0; i < COUNT(layers); i++) {
+                    write_layer(&devices[d], &layers[i], hiddens[h], batches[n]);
+                }
+                write_backward(&devices[d], hiddens[h], batches[n]);
             }
         }
+    }
+    for (size_t i = 0; i < COUNT(variants); i++) {
+        write_layer(&devices[1], &variants[i], 64, 5);
+        write_layer(&devices[3], &variants[i], 64, 5);
     }
 }
 
@@ -114,14 +191,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     directory = argv[1];
-    for (size_t i = 0; cell_at(i) != NULL; i++) {
-        write_cell(cell_at(i));
-        struct cell relu = *cell_at(i);
-        if (relu.act_count == 1) {
-            relu.acts[0] = ACT_ID_RELU;
-            write_cell(&relu);
-        }
-    }
+    write_everything();
     printf("%d programs\n", count);
     for (int i = 0; i < count; i++) {
         free(written[i]);

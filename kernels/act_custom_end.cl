@@ -1,0 +1,4 @@
+/* act_custom_end.cl: closes what act_custom.cl opened. */
+return x;
+}
+#undef PHASE

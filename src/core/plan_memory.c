@@ -1,0 +1,156 @@
+/*
+ * plan_memory.c: how a plan cuts time so that it fits into memory, and where things lie in its work
+ * space.
+ *
+ * Without a limit a layer takes all steps at once. Where that is too much, its projected input is
+ * made for a piece of `chunk` steps at a time. If all directions are forward, a piece then goes
+ * through all layers before the next one: what lies between layers, and the copies of x and y, are
+ * of a piece too. Otherwise a layer needs all of the layer below, and these stay whole.
+ *
+ *     work space   x_proj [chunk][N][columns] | work vectors | between 0 | between 1
+ */
+#include "core/plan.h"
+
+#include <string.h>
+
+static size_t aligned(size_t bytes) {
+    return (bytes + ENGINE_ALIGNMENT - 1) / ENGINE_ALIGNMENT * ENGINE_ALIGNMENT;
+}
+
+/* Bytes, by what they grow with. */
+struct needs {
+    size_t x_proj_step;                   /* of a step of the piece */
+    size_t between_step[ENGINE_BETWEENS]; /* of a step: of the piece, or of all */
+    size_t staged_step;                   /* copies of x and y, alike */
+    size_t work;
+    size_t tables; /* rows, and a mask */
+    int all_forward;
+};
+
+static struct needs needs_of(const clrnn_net *net, const clrnn_plan_desc *desc,
+                             const struct algo_config *configs) {
+    struct needs needs = {.all_forward = 1};
+    const size_t batch = (size_t)desc->batch;
+    const int layers = net->desc.num_layers;
+    for (int i = 0; i < net->strand_count; i++) {
+        const struct algo_config *config = &configs[i];
+        needs.x_proj_step =
+            config->x_proj_step > needs.x_proj_step ? config->x_proj_step : needs.x_proj_step;
+        needs.work = config->work_bytes > needs.work ? config->work_bytes : needs.work;
+        needs.all_forward &= !net->strands[i].reverse;
+    }
+    for (int layer = 0; layer + 1 < layers; layer++) {
+        const size_t bytes =
+            sizeof(float) * batch * (size_t)clrnn_layer_outputs(&net->desc.layers[layer]);
+        size_t *step = &needs.between_step[layer % ENGINE_BETWEENS];
+        *step = bytes > *step ? bytes : *step;
+    }
+    needs.staged_step =
+        sizeof(float) * batch *
+        ((size_t)net->desc.inputs + (size_t)clrnn_layer_outputs(&net->desc.layers[layers - 1]));
+    needs.tables = batch * (sizeof(struct row) + (size_t)desc->steps);
+    return needs;
+}
+
+static struct engine_space space_of(const struct needs *needs, size_t chunk, size_t between_steps) {
+    struct engine_space space = {.x_proj_bytes = chunk * needs->x_proj_step,
+                                 .work_bytes = needs->work};
+    space.work_at = aligned(space.x_proj_bytes);
+    size_t end = space.work_at + space.work_bytes;
+    for (int i = 0; i < ENGINE_BETWEENS; i++) {
+        space.between_bytes[i] = between_steps * needs->between_step[i];
+        space.between_at[i] = aligned(end);
+        end = space.between_bytes[i] > 0 ? space.between_at[i] + space.between_bytes[i] : end;
+    }
+    space.bytes = end;
+    return space;
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Steps of a piece so that fixed + steps x step <= limit; 0: not even one. */
+static size_t steps_within(size_t limit, size_t fixed, size_t step) {
+    return limit > fixed ? (limit - fixed) / (step > 0 ? step : 1) : 0;
+}
+
+/* No product of sizes passes what a size holds: T and N are at most 2^30, a row 2^25 floats. */
+static clrnn_status check_overflow(const clrnn_plan_desc *desc, const struct needs *needs) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const size_t step =
+        needs->between_step[0] + needs->between_step[1] + needs->staged_step + needs->x_proj_step;
+    REQUIRE(step <= (SIZE_MAX >> 4) / (size_t)desc->steps, MEMORY,
+            "plan: T %d x N %d is more than memory can hold: %zu bytes a step", desc->steps,
+            desc->batch, step);
+out:
+    return status;
+}
+
+clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *context,
+                                 const clrnn_net *net, const clrnn_plan_desc *desc,
+                                 const struct algo_config *configs) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct needs needs = needs_of(net, desc, configs);
+    const size_t steps = (size_t)desc->steps;
+    const size_t slack = (size_t)ENGINE_ALIGNMENT * (1 + ENGINE_BETWEENS);
+    const size_t between_step = needs.between_step[0] + needs.between_step[1];
+    /* what is there for a step of a piece, and what whatever the piece is */
+    const size_t piece = needs.x_proj_step + (needs.all_forward ? between_step : 0);
+    const size_t whole = needs.work + slack + (needs.all_forward ? 0 : steps * between_step);
+    const size_t staged_piece = needs.all_forward ? needs.staged_step : 0;
+    const size_t staged_whole = needs.tables + (needs.all_forward ? 0 : steps * needs.staged_step);
+    size_t chunk = steps;
+    memset(out, 0, sizeof *out);
+    TRY(check_overflow(desc, &needs));
+    if (desc->chunk > 0) {
+        chunk = least(chunk, (size_t)desc->chunk);
+    }
+    const size_t max_alloc = context->desc.max_alloc;
+    if (max_alloc > 0) {
+        chunk = least(chunk, steps_within(max_alloc, whole, piece));
+        REQUIRE(chunk > 0, MEMORY,
+                "plan: the work space needs %zu bytes (T %d, N %d), the device allows %zu in one "
+                "piece",
+                whole + piece, desc->steps, desc->batch, max_alloc);
+    }
+    if (desc->memory_limit > 0) {
+        const size_t limit = least(SIZE_MAX, (size_t)desc->memory_limit);
+        chunk = least(chunk, steps_within(limit, whole + staged_whole, piece + staged_piece));
+        REQUIRE(chunk > 0, MEMORY,
+                "plan: memory_limit must be at least %zu bytes for T %d, N %d%s, got %zu",
+                whole + staged_whole + piece + staged_piece, desc->steps, desc->batch,
+                needs.all_forward ? "" : " with a reverse direction", limit);
+    }
+    out->chunk = (int)chunk;
+    out->all_forward = needs.all_forward;
+    out->by_piece = needs.all_forward && chunk < steps;
+    out->space = space_of(&needs, chunk, out->by_piece ? chunk : steps);
+out:
+    return status;
+}
+
+void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call) {
+    const struct engine_array *array;
+    const size_t limit = least(SIZE_MAX, (size_t)plan->desc.memory_limit);
+    size_t fixed = plan->memory.space.bytes + (size_t)plan->desc.batch * sizeof(struct row);
+    size_t step = 0;
+    if (plan->desc.memory_limit == 0 || !plan->memory.all_forward ||
+        plan->configs[0].projection == CLRNN_PROJECTION_CLBLAST) {
+        return;
+    }
+    fixed += call->mask != NULL ? (size_t)call->batch * (size_t)call->steps : 0;
+    fixed += call->starts != NULL ? ((size_t)call->steps + 1) * sizeof(wide) : 0;
+    for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        if (array->home == ARRAY_STAGED && array->last) {
+            fixed += sizeof(float) * (size_t)array->floats;
+        } else if (array->home == ARRAY_STAGED) {
+            step += sizeof(float) * (size_t)call->batch * (size_t)array->features;
+        }
+    }
+    const size_t chunk = steps_within(limit, fixed, step);
+    if (chunk > 0 && chunk < (size_t)call->chunk) {
+        call->chunk = (int)chunk;
+    }
+    call->by_piece = call->chunk < call->steps;
+}

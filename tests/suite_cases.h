@@ -1,0 +1,11 @@
+/* suite_cases.h: cases of suites that are spread over several files. */
+#ifndef CLRNN_TESTS_SUITE_CASES_H
+#define CLRNN_TESTS_SUITE_CASES_H
+
+#include <check.h>
+
+TCase *judge_exact_case(void);
+TCase *judge_refusals_case(void);
+TCase *reference_bounds_case(void);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * test_judge_exact.c: the judge sees every value where it stands, NaN, infinity and padding, masked
+ * steps, final states.
+ */
+#include "core/net.h"
+#include "nets.h"
+#include "suite_cases.h"
+
+#include <math.h>
+
+/* ---- each value counts ----------------------------------------------------------------------- */
+
+/* One value after the other is a little off, or NaN; the judge must see it. */
+static void poison(struct sample *s, const clrnn_net *net, float *values, int64_t count,
+                   const char *what) {
+    for (int64_t i = 0; values != NULL && i < count; i += 5) {
+        const float kept = values[i];
+        for (int nan = 0; nan < 2; nan++) {
+            values[i] = nan ? NAN : kept + 1e-3f;
+            const clrnn_judgement j = judge(net, s);
+            ck_assert_msg(j.bad > 0, "%s [%d] %s: ratio %g", what, (int)i, nan ? "NaN" : "1e-3 off",
+                          j.ratio);
+        }
+        values[i] = kept;
+    }
+}
+
+START_TEST(each_value_counts) {
+    for (int lie = DENSE; lie < LIES; lie++) {
+        const struct net_kind kind = kind_of(_i, 3, 4);
+        random_state = (uint64_t)(900 + _i);
+        struct sample s = sample_of(random_net(&kind, 1), 5, 4, lie != PACKED && _i % 2);
+        lay_sample(&s, (enum lie)lie);
+        plain_forward(&s, s.net);
+        ck_assert_int_eq(judge(s.net, &s).bad, 0);
+        for (int layer = 0; layer < s.net->desc.num_layers; layer++) {
+            const struct sample_layer *of = &s.of[layer];
+            const clrnn_layer_desc *desc = &s.net->desc.layers[layer];
+            const int64_t directions = clrnn_layer_directions(desc);
+            const int64_t states = directions * s.batch * clrnn_layer_width(desc);
+            const int lstm = desc->cell == CLRNN_CELL_LSTM;
+            const int64_t c = lstm ? directions * s.batch * desc->hidden : 0;
+            const int64_t rows = lie == PACKED
+                                     ? (int64_t)x_row(&s, s.steps - 1, 0) + s.batch_sizes[4]
+                                     : s.steps * s.batch;
+            poison(&s, s.net, of->y, rows * clrnn_layer_outputs(desc), "y");
+            poison(&s, s.net, of->hiddens, s.steps * states, "hiddens");
+            poison(&s, s.net, of->h_n, states, "h_n");
+            poison(&s, s.net, of->o_n, states, "o_n");
+            poison(&s, s.net, of->cells, s.steps * c, "cells");
+            poison(&s, s.net, of->c_n, c, "c_n");
+        }
+        free_sample(&s);
+    }
+}
+END_TEST
+
+/* ---- NaN, infinity, padding ------------------------------------------------------------------ */
+
+START_TEST(nan_and_infinity) {
+    struct sample s = small_sample(_i);
+    const struct sample_layer *top = &s.of[s.net->desc.num_layers - 1];
+    const size_t outputs =
+        (size_t)clrnn_layer_outputs(&s.net->desc.layers[s.net->desc.num_layers - 1]);
+    const clrnn_forward_args args = args_showing(&s, SHOW_CELLS);
+    float *x = s.x + at(&s, 1, 0) * 5;
+    x[2] = NAN;
+    plain_forward(&s, s.net);
+    ck_assert_int_eq(judge(s.net, &s).bad, 0);
+    /* a finite value where NaN is right, NaN and infinity where a finite value is right */
+    float *nan_y = top->y + at(&s, 1, 0) * outputs + 3;
+    const float kept = *nan_y;
+    ck_assert(isnan(kept));
+    *nan_y = 0.25f;
+    ck_assert_int_gt(judge_args(s.net, &s, &args).bad, 0);
+    *nan_y = kept;
+    float *finite_y = top->y + at(&s, 2, 3) * outputs + 3;
+    *finite_y = NAN;
+    clrnn_judgement j = judge_args(s.net, &s, &args);
+    ck_assert(j.bad > 0 && isinf(j.ratio) && isnan(j.residual));
+    ck_assert(j.step == 2 && j.row == 3 && j.unit == 3);
+    ck_assert_int_eq(j.layer, s.net->desc.num_layers - 1);
+    *finite_y = -INFINITY;
+    ck_assert_int_gt(judge_args(s.net, &s, &args).bad, 0);
+    free_sample(&s);
+
+    s = small_sample(_i);
+    s.x[at(&s, 2, 3) * 5 + 4] = -INFINITY; /* saturates the gates */
+    plain_forward(&s, s.net);
+    ck_assert_int_eq(judge(s.net, &s).bad, 0);
+    for (int i = 0; i < 5; i++) {
+        s.x[at(&s, 2, 3) * 5 + (size_t)i] = 3e38f; /* overflows on the way */
+    }
+    plain_forward(&s, s.net);
+    ck_assert_int_eq(judge(s.net, &s).bad, 0);
+    for (int i = 0; i < 5; i++) {
+        s.x[at(&s, 0, 0) * 5 + (size_t)i] = 1e-39f; /* below the smallest normal */
+        s.x[at(&s, 2, 3) * 5 + (size_t)i] = 0;
+    }
+    s.of[0].h_0[0] = 1e-40f;
+    plain_forward(&s, s.net);
+    ck_assert_int_eq(judge(s.net, &s).bad, 0);
+    free_sample(&s);
+}
+END_TEST
+
+/* A place that must be exact. */
+struct exact {
+    float *value;
+    const char *what;
+    int step, row, unit;
+};
+
+/* Changed by one bit or to NaN it is the only bad value, and found where it stands. */
+static void hold_exact(struct sample *s, const clrnn_forward_args *args, const struct exact *e) {
+    const float kept = *e->value;
+    *e->value = nextafterf(kept, 2);
+    clrnn_judgement j = judge_args(s->net, s, args);
+    ck_assert_msg(j.bad == 1 && isinf(j.ratio) && j.bound == 0, "%s: bad %d ratio %g", e->what,
+                  (int)j.bad, j.ratio);
+    ck_assert_str_eq(j.what, e->what);
+    ck_assert_msg(j.step == e->step && j.row == e->row && j.unit == e->unit && j.layer == 0,
+                  "%s: found at %d %d %d of layer %d", e->what, (int)j.step, (int)j.row,
+                  (int)j.unit, j.layer);
+    *e->value = NAN;
+    ck_assert_int_eq(judge_args(s->net, s, args).bad, 1);
+    *e->value = kept;
+}
+
+/* Each place that must be exact, one after the other. */
+START_TEST(padding_and_final_states) {
+    struct sample s = small_sample(_i);
+    const clrnn_layer_desc *desc = &s.net->desc.layers[0];
+    const size_t width = (size_t)clrnn_layer_width(desc), hidden = (size_t)desc->hidden;
+    const int lstm = desc->cell == CLRNN_CELL_LSTM;
+    const int last = desc->direction == CLRNN_DIRECTION_REVERSE ? 0 : 3;
+    const struct sample_layer *of = &s.of[0];
+    clrnn_forward_args args = args_showing(&s, SHOW_CELLS);
+    s.x[at(&s, 4, 3) * 5] = NAN; /* past the length of row 3: changes nothing */
+    clrnn_judgement j = judge_args(s.net, &s, &args);
+    ck_assert_int_eq(j.bad, 0);
+    /* y, h_n, o_n; cells, c_n */
+    ck_assert_int_eq(j.checked, (6 * 4 + 2 * 4) * (int)width + lstm * (6 * 4 + 4) * (int)hidden);
+    const struct exact places[] = {
+        {of->y + at(&s, 4, 3) * width + 2, "padding", 4, 3, 2},
+        {of->h_n + 3 * width + 2, "h_n", last, 3, 2},
+        {of->h_n + 1 * width + 2, "h_n", 0, 1, 2}, /* length 0: h_0 */
+        {of->o_n + 3 * width + 2, "o_n", last, 3, 2},
+        {of->cells + at(&s, 5, 2) * hidden + 5, "padding", 5, 2, 5},
+        {of->c_n + 3 * hidden + 5, "c_n", last, 3, 5},
+        {of->c_n + 1 * hidden + 5, "c_n", 0, 1, 5},
+    };
+    for (int i = 0; i < (lstm ? 7 : 4); i++) {
+        hold_exact(&s, &args, &places[i]);
+    }
+    args = args_of(&s); /* hiddens too */
+    const struct exact more[] = {
+        {of->hiddens + at(&s, 4, 3) * width + 2, "padding", 4, 3, 2},
+        {of->h_n + 3 * width + 2, "h_n", last, 3, 2},
+    };
+    for (int i = 0; i < 2; i++) {
+        hold_exact(&s, &args, &more[i]);
+    }
+    for (int i = 0; i < (int)width; i++) { /* without a mask h_0 is a last output too */
+        of->o_n[width + (size_t)i] = of->h_0[width + (size_t)i];
+    }
+    ck_assert_int_eq(judge(s.net, &s).bad, 0);
+    if (lstm) { /* c_n without cells: within the carried bound, and wrong */
+        args = args_showing(&s, SHOW_Y);
+        ck_assert_int_eq(judge_args(s.net, &s, &args).bad, 0);
+        of->c_n[3 * hidden + 5] += 1e-4f;
+        j = judge_args(s.net, &s, &args);
+        ck_assert_int_eq(j.bad, 1);
+        ck_assert_str_eq(j.what, "c_n");
+    }
+    free_sample(&s);
+}
+END_TEST
+
+/* Under a mask: row 0 has holes, row 2 is masked throughout, row 3 begins and ends masked. */
+START_TEST(masked_steps_are_exact) {
+    random_state = (uint64_t)(1700 + _i);
+    const struct net_kind kind = kind_of(_i, 5, 9);
+    struct sample s = sample_of(random_net(&kind, 1), 6, 4, 1);
+    const clrnn_layer_desc *desc = &s.net->desc.layers[0];
+    const struct sample_layer *of = &s.of[0];
+    const size_t width = (size_t)clrnn_layer_width(desc), hidden = (size_t)desc->hidden;
+    lay_sample(&s, MASKED);
+    s.lengths[2] = s.lengths[3] = 6;
+    for (int n = 0; n < 4; n++) {
+        for (int t = 0; t < 6; t++) { /* what x holds there never matters */
+            s.x[at(&s, t, n) * 5 + 1] = is_masked(&s, t, n) ? NAN : s.x[at(&s, t, n) * 5 + 1];
+        }
+    }
+    plain_forward(&s, s.net);
+    ck_assert_int_eq(judge(s.net, &s).bad, 0);
+    clrnn_forward_args args = args_showing(&s, SHOW_CELLS);
+    const struct exact places[] = {
+        {of->y + at(&s, 3, 0) * width + 2, "masked", 3, 0, 2},
+        {of->y + at(&s, 5, 2) * width + 2, "masked", 5, 2, 2},
+        {of->y + at(&s, 0, 3) * width + 2, "masked", 0, 3, 2},
+        {of->y + at(&s, 5, 3) * width + 2, "masked", 5, 3, 2},
+        {of->cells + at(&s, 3, 0) * hidden + 5, "masked", 3, 0, 5},
+        {of->cells + at(&s, 1, 2) * hidden + 5, "masked", 1, 2, 5},
+    };
+    for (int i = 0; i < (desc->cell == CLRNN_CELL_LSTM ? 6 : 4); i++) {
+        ck_assert(is_masked(&s, places[i].step, places[i].row));
+        hold_exact(&s, &args, &places[i]);
+    }
+    args = args_of(&s);
+    const struct exact more[] = {
+        {of->hiddens + at(&s, 3, 0) * width + 2, "masked", 3, 0, 2},
+        {of->hiddens + at(&s, 1, 2) * width + 2, "masked", 1, 2, 2},
+    };
+    for (int i = 0; i < 2; i++) {
+        hold_exact(&s, &args, &more[i]);
+    }
+    free_sample(&s);
+}
+END_TEST
+
+/* The place of the worst value, where layers and directions are many. */
+START_TEST(places_in_stacks) {
+    struct sample s = small_sample(SINGLES + 5); /* rnn; gru-before, sum of both; lstm, both */
+    const size_t width = (size_t)clrnn_layer_width(&s.net->desc.layers[2]);
+    float *hiddens = s.of[1].hiddens + at(&s, 2, 3) * 20; /* [D][10], length 4 */
+    hiddens[10 + 7] += 0.5f;
+    clrnn_judgement j = judge(s.net, &s);
+    ck_assert_msg(j.layer == 1 && j.row == 3, "%s layer %d row %d", j.what, j.layer, (int)j.row);
+    hiddens[10 + 7] -= 0.5f;
+    s.of[2].y[at(&s, 5, 1) * 2 * width + width + 3] = 1; /* padding of a row of length 0 */
+    j = judge(s.net, &s);
+    ck_assert_int_eq(j.bad, 1);
+    ck_assert_str_eq(j.what, "padding");
+    ck_assert(j.layer == 2 && j.direction == 1 && j.step == 5 && j.row == 1 && j.unit == 3);
+    s.of[2].y[at(&s, 5, 1) * 2 * width + width + 3] = 0;
+    s.of[1].h_n[(4 + 3) * 10 + 6] = 2; /* of the reverse direction: its last step is time 0 */
+    j = judge(s.net, &s);
+    ck_assert_int_eq(j.bad, 1);
+    ck_assert_str_eq(j.what, "h_n");
+    ck_assert(j.layer == 1 && j.direction == 1 && j.step == 0 && j.row == 3 && j.unit == 6);
+    free_sample(&s);
+}
+END_TEST
+
+TCase *judge_exact_case(void) {
+    TCase *exact = tcase_create("exact");
+    tcase_set_timeout(exact, 240);
+    tcase_add_loop_test(exact, each_value_counts, 0, KINDS);
+    tcase_add_loop_test(exact, nan_and_infinity, 0, KINDS);
+    tcase_add_loop_test(exact, padding_and_final_states, 0, SINGLES);
+    tcase_add_loop_test(exact, masked_steps_are_exact, 0, SINGLES);
+    tcase_add_test(exact, places_in_stacks);
+    return exact;
+}

@@ -1,0 +1,240 @@
+/*
+ * test_sizes.c: sizes at which something could give way: steps and rows about 65,536, where drivers
+ * stop loops and count groups in 16 bits, and arrays of more than 2^31 elements.
+ *
+ * What is long is held against what is short: a row alone, or the sequence in two calls.
+ */
+#include "suites.h"
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int edges[] = {65535, 65536, 65537};
+enum { EDGES = sizeof edges / sizeof edges[0] };
+
+static clrnn_net *small_net(clrnn_cell cell, clrnn_direction direction, int inputs, int hidden) {
+    clrnn_net *net = NULL;
+    uint64_t seed = 77;
+    const char *name;
+    ok(clrnn_net_create(
+        &net,
+        &(clrnn_net_desc){.inputs = inputs,
+                          .layer = {.cell = cell, .hidden = hidden, .direction = direction}}));
+    for (size_t i = 0; (name = clrnn_net_weight_name(net, i)) != NULL; i++) {
+        clrnn_tensor weight;
+        char own[64];
+        snprintf(own, sizeof own, "%s", name);
+        ok(clrnn_net_get_weight(&weight, net, own));
+        const int64_t count = clrnn_tensor_count(&weight);
+        float *values = malloc((size_t)count * sizeof *values);
+        for (int64_t at = 0; at < count; at++) {
+            values[at] = test_uniform(&seed, 0.7);
+        }
+        weight.data = values;
+        ok(clrnn_net_set_weight(net, own, &weight));
+        free(values);
+    }
+    return net;
+}
+
+static float *inputs_of(int64_t count) {
+    float *values = malloc((size_t)count * sizeof *values);
+    uint64_t seed = 5;
+    ck_assert_ptr_nonnull(values);
+    for (int64_t i = 0; i < count; i++) {
+        values[i] = test_uniform(&seed, 1.0);
+    }
+    return values;
+}
+
+static clrnn_plan *plan_of(clrnn_context *context, const clrnn_net *net, const char *algorithm,
+                           int steps, int batch) {
+    clrnn_plan *plan = NULL;
+    ok(clrnn_plan_create(
+        &plan, context, net,
+        &(clrnn_plan_desc){.algorithm = algorithm, .steps = steps, .batch = batch}));
+    return plan;
+}
+
+/* Every algorithm that takes the problem, on every place. */
+typedef void sizes_property(clrnn_context *context, const char *algorithm, const char *where,
+                            int size);
+
+static void hold_sizes(sizes_property *property, int size, int steps, int batch) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    clrnn_net *net = small_net(CLRNN_CELL_GRU, CLRNN_DIRECTION_FORWARD, 1, 2);
+    for (size_t place = 0; place < count; place++) {
+        clrnn_algorithm_info infos[16];
+        size_t algorithms = 0;
+        ok(clrnn_plan_algorithms(&algorithms, infos, 16, places[place].context, net,
+                                 &(clrnn_plan_desc){.steps = steps, .batch = batch}));
+        for (size_t i = 0; i < algorithms; i++) {
+            char where[256];
+            snprintf(where, sizeof where, "%.200s %.40s", places[place].name, infos[i].name);
+            if (infos[i].allowed) {
+                property(places[place].context, infos[i].name, where, size);
+            }
+        }
+    }
+    clrnn_net_free(net);
+    test_places_free(places, count);
+}
+
+/* All steps at once are the first ones, then the others. */
+static void steps_in_two_calls(clrnn_context *context, const char *algorithm, const char *where,
+                               int steps) {
+    const int hidden = 2, first = 40000;
+    clrnn_net *net = small_net(CLRNN_CELL_GRU, CLRNN_DIRECTION_FORWARD, 1, hidden);
+    float *x = inputs_of(steps);
+    float *whole = malloc((size_t)(steps * hidden) * sizeof *whole);
+    float *parts = malloc((size_t)(steps * hidden) * sizeof *parts);
+    clrnn_state *state = NULL;
+    clrnn_plan *plan = plan_of(context, net, algorithm, steps, 1);
+    size_t at = 0;
+    ok(clrnn_forward(
+        plan,
+        &(clrnn_forward_args){.x = test_tensor(x, CLRNN_DTYPE_F32, 3, steps, 1, 1),
+                              .y = test_tensor(whole, CLRNN_DTYPE_F32, 3, steps, 1, hidden)},
+        0, NULL, NULL));
+    ok(clrnn_state_create(&state, context, net, 1));
+    for (int done = 0; done < steps; done += first) {
+        const int count = steps - done < first ? steps - done : first;
+        ok(clrnn_forward(
+            plan,
+            &(clrnn_forward_args){
+                .state = state,
+                .x = test_tensor(x + done, CLRNN_DTYPE_F32, 3, count, 1, 1),
+                .y = test_tensor(parts + done * hidden, CLRNN_DTYPE_F32, 3, count, 1, hidden)},
+            0, NULL, NULL));
+    }
+    ck_assert_msg(test_same_bits(whole, parts, (size_t)(steps * hidden), &at),
+                  "T=%d on %s: y[%zu] is %.9g, in two calls %.9g", steps, where, at, whole[at],
+                  parts[at]);
+    ck_assert_msg(whole[steps * hidden - 1] != 0.0f, "T=%d on %s: the last step is 0", steps,
+                  where);
+    clrnn_plan_free(plan);
+    clrnn_state_free(state);
+    clrnn_net_free(net);
+    free(x);
+    free(whole);
+    free(parts);
+}
+
+START_TEST(steps_about_65536) {
+    hold_sizes(steps_in_two_calls, edges[_i], edges[_i], 1);
+}
+END_TEST
+
+/* Some rows of a large batch are those rows alone. */
+static void rows_alone(clrnn_context *context, const char *algorithm, const char *where,
+                       int batch) {
+    const int hidden = 2, steps = 2;
+    clrnn_net *net = small_net(CLRNN_CELL_GRU, CLRNN_DIRECTION_FORWARD, 1, hidden);
+    float *x = inputs_of((int64_t)steps * batch);
+    float *y = malloc((size_t)(steps * batch * hidden) * sizeof *y);
+    clrnn_plan *plan = plan_of(context, net, algorithm, steps, batch);
+    clrnn_plan *lone = plan_of(context, net, algorithm, steps, 1);
+    const int rows[] = {0, 1, 32767, 32768, 65533, 65534, batch - 1};
+    ok(clrnn_forward(
+        plan,
+        &(clrnn_forward_args){.x = test_tensor(x, CLRNN_DTYPE_F32, 3, steps, batch, 1),
+                              .y = test_tensor(y, CLRNN_DTYPE_F32, 3, steps, batch, hidden)},
+        0, NULL, NULL));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        float alone[4];
+        float own[2] = {x[rows[i]], x[batch + rows[i]]};
+        ok(clrnn_forward(
+            lone,
+            &(clrnn_forward_args){.x = test_tensor(own, CLRNN_DTYPE_F32, 3, steps, 1, 1),
+                                  .y = test_tensor(alone, CLRNN_DTYPE_F32, 3, steps, 1, hidden)},
+            0, NULL, NULL));
+        for (int t = 0; t < steps; t++) {
+            size_t at = 0;
+            const float *got = y + (t * batch + rows[i]) * hidden;
+            ck_assert_msg(test_same_bits(got, alone + t * hidden, (size_t)hidden, &at),
+                          "N=%d on %s: row %d step %d is %.9g, alone %.9g", batch, where, rows[i],
+                          t, got[at], alone[t * hidden + (int)at]);
+        }
+    }
+    clrnn_plan_free(plan);
+    clrnn_plan_free(lone);
+    clrnn_net_free(net);
+    free(x);
+    free(y);
+}
+
+START_TEST(rows_about_65536) {
+    hold_sizes(rows_alone, edges[_i], 2, edges[_i]);
+}
+END_TEST
+
+/* ---- more than 2^31 elements, with real memory ----------------------------------------------- */
+
+/* y has 2^31 + 2^26 floats, 8.9 GB; x and work space are small: the projection goes by pieces. The last
+ * rows of the last steps must be what they are alone. */
+static void giant(clrnn_context *context, const char *where) {
+    const int hidden = 64, steps = 33, batch = 1 << 20;
+    const size_t floats = (size_t)steps * (size_t)batch * (size_t)hidden;
+    clrnn_net *net = small_net(CLRNN_CELL_RNN, CLRNN_DIRECTION_FORWARD, 1, hidden);
+    float *x = inputs_of((int64_t)steps * batch);
+    float *y = malloc(floats * sizeof *y);
+    clrnn_plan *plan = NULL, *lone = plan_of(context, net, NULL, steps, 1);
+    ck_assert_uint_gt(floats, (size_t)1 << 31);
+    ck_assert_ptr_nonnull(y);
+    ok(clrnn_plan_create(
+        &plan, context, net,
+        &(clrnn_plan_desc){.steps = steps, .batch = batch, .memory_limit = (uint64_t)3 << 30}));
+    ok(clrnn_forward(
+        plan,
+        &(clrnn_forward_args){.x = test_tensor(x, CLRNN_DTYPE_F32, 3, steps, batch, 1),
+                              .y = test_tensor(y, CLRNN_DTYPE_F32, 3, steps, batch, hidden)},
+        0, NULL, NULL));
+    const int rows[] = {0, 12345, batch / 2, batch - 1};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        float own[33], alone[33 * 64];
+        for (int t = 0; t < steps; t++) {
+            own[t] = x[(size_t)t * (size_t)batch + (size_t)rows[i]];
+        }
+        ok(clrnn_forward(
+            lone,
+            &(clrnn_forward_args){.x = test_tensor(own, CLRNN_DTYPE_F32, 3, steps, 1, 1),
+                                  .y = test_tensor(alone, CLRNN_DTYPE_F32, 3, steps, 1, hidden)},
+            0, NULL, NULL));
+        for (int t = 0; t < steps; t++) {
+            size_t at = 0;
+            const float *got = y + ((size_t)t * (size_t)batch + (size_t)rows[i]) * (size_t)hidden;
+            ck_assert_msg(test_same_bits(got, alone + t * hidden, (size_t)hidden, &at),
+                          "%s: row %d step %d unit %zu is %.9g, alone %.9g", where, rows[i], t, at,
+                          got[at], alone[t * hidden + (int)at]);
+        }
+    }
+    clrnn_plan_free(plan);
+    clrnn_plan_free(lone);
+    clrnn_net_free(net);
+    free(x);
+    free(y);
+}
+
+START_TEST(more_than_two_to_the_31_elements) {
+    struct test_place places[16];
+    const size_t count = getenv("CLRNN_LONG") != NULL ? test_places(places, 16) : 0;
+    for (size_t place = 0; place < count; place++) {
+        giant(places[place].context, places[place].name);
+    }
+    test_places_free(places, count);
+}
+END_TEST
+
+Suite *sizes_suite(void) {
+    Suite *suite = suite_create("sizes");
+    TCase *edge = tcase_create("edges");
+    tcase_set_timeout(edge, 900);
+    tcase_add_loop_test(edge, steps_about_65536, 0, EDGES);
+    tcase_add_loop_test(edge, rows_about_65536, 0, EDGES);
+    tcase_add_test(edge, more_than_two_to_the_31_elements);
+    suite_add_tcase(suite, edge);
+    return suite;
+}

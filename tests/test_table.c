@@ -1,0 +1,375 @@
+/*
+ * test_table.c: random nets: cells x layers x directions x lengths and masks x states x activations
+ * x clips, each held against the equations by residual and bound, on the cpu engine and on every
+ * OpenCL device, whose bits must be the cpu engine's.
+ *
+ * A failure prints its problem string, which `clrnn check` takes and makes the same data of.
+ * CLRNN_CASES says how many (2000 by default, of at most 100 compiled programs a device); with
+ * CLRNN_LONG all programs are open to a case. CLRNN_SEED begins another table.
+ */
+#include "cl/cl_internal.h"
+#include "cli/generate.h"
+#include "suites.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CASES = 2000, MOST_PROGRAMS = 100, MAX_LAYERS = 3 };
+
+/* ---- problems -------------------------------------------------------------------------------- */
+
+/* What a program's text depends on: the same few in a short run, so that they are compiled once. */
+static const struct recipe {
+    const char *options;
+    const char *cells; /* letters of cell_names */
+    const char *acts[CLRNN_MAX_ACTS];
+} recipes[] = {
+    {"", "rRlgb", {NULL}},
+    {",clip=0.7", "rlgb", {NULL}},
+    {",peep=1,P=2,fbias=0.5,cellclip=0.6", "l", {NULL}},
+    {",peep=1,couple=forget,clip=0.9", "l", {NULL}},
+    {",couple=input,cellclip=0.4,fbias=-0.25", "l", {NULL}},
+    {"", "rlgb", {"hard_sigmoid:0.25:0.5", "softsign", "leaky_relu:0.125", "swish", "gelu"}},
+    {",clip=1.5", "lgb", {"sigmoid", "elu:0.5", "softplus", "selu", "scaled_tanh:0.75:1.5"}},
+    {",cellclip=2",
+     "l",
+     {"affine:0.5:0.25", "thresholded_relu:0.25", "linear", "relu6", "hard_tanh"}},
+};
+enum { RECIPES = sizeof recipes / sizeof recipes[0] };
+
+static const struct {
+    char letter;
+    const char *name;
+} cell_names[] = {
+    {'r', "rnn"}, {'R', "rnn-relu"}, {'l', "lstm"}, {'g', "gru"}, {'b', "gru-before"}};
+
+static int below(uint64_t *seed, int end) {
+    return (int)(test_random(seed) % (uint64_t)end);
+}
+
+static const char *cell_of_letter(char letter) {
+    size_t i = 0;
+    while (cell_names[i].letter != letter) {
+        i++;
+    }
+    return cell_names[i].name;
+}
+
+struct line {
+    char text[1024];
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...) {
+    va_list args;
+    const size_t used = strlen(line->text);
+    va_start(args, format);
+    vsnprintf(line->text + used, sizeof line->text - used, format, args);
+    va_end(args);
+}
+
+static const char *pick(uint64_t *seed, const char *const *words, int count) {
+    return words[below(seed, count)];
+}
+
+/* An activation with parameters, any of them. */
+static void add_any_act(struct line *line, uint64_t *seed) {
+    static const char *const acts[] = {"tanh",
+                                       "sigmoid",
+                                       "relu",
+                                       "linear",
+                                       "hard_sigmoid",
+                                       "elu:0.75",
+                                       "selu",
+                                       "softsign",
+                                       "softplus",
+                                       "leaky_relu:0.25",
+                                       "thresholded_relu:0.125",
+                                       "affine:0.5:0.125",
+                                       "scaled_tanh:1.25:0.75",
+                                       "gelu",
+                                       "gelu_tanh",
+                                       "swish",
+                                       "swish:1.5",
+                                       "exponential",
+                                       "relu6",
+                                       "celu:0.5",
+                                       "hard_tanh",
+                                       "log_sigmoid",
+                                       "mish"};
+    add(line, "%s", pick(seed, acts, sizeof acts / sizeof acts[0]));
+}
+
+/* Options of a long run: any activations, clips and variants of the lstm. */
+static void add_any_options(struct line *line, uint64_t *seed, int has_lstm) {
+    static const char *const couples[] = {"none", "forget", "input"};
+    if (below(seed, 3) == 0) {
+        add(line, ",clip=%g", 0.25 * (1 + below(seed, 8)));
+    }
+    if (has_lstm) {
+        add(line, ",couple=%s,peep=%d", pick(seed, couples, 3), below(seed, 2));
+        add(line, ",fbias=%g,cellclip=%g,P=%d", 0.25 * (below(seed, 5) - 2), 0.5 * below(seed, 4),
+            below(seed, 3));
+    }
+}
+
+/* Activations for as many slots as a layer has. */
+static void add_acts(struct line *line, const char *key, int slots, const char *const *acts,
+                     uint64_t *seed) {
+    add(line, ",%s=", key);
+    for (int slot = 0; slot < slots; slot++) {
+        add(line, slot > 0 ? "+" : "");
+        if (acts != NULL) {
+            add(line, "%s", acts[slot]);
+        } else {
+            add_any_act(line, seed);
+        }
+    }
+}
+
+/* The text of case number `number`. */
+static void make_text(struct line *line, uint64_t number, int any) {
+    static const char *const directions[] = {"forward", "reverse", "bi"};
+    static const char *const merges[] = {"concat", "sum", "mul", "ave"};
+    static const char *const biases[] = {"double", "single", "none"};
+    static const char *const masks[] = {"none", "none", "ones", "holes", "ends", "zeros"};
+    static const char *const lengths[] = {"full", "ragged", "zeros", "ties", "random"};
+    static const int sizes[] = {3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65};
+    static const double gains[] = {0, 0.5, 1, 1.5, 3};
+    uint64_t seed = number * 2654435761u + 12345;
+    const struct recipe *recipe = &recipes[below(&seed, RECIPES)];
+    const int layers = 1 + below(&seed, MAX_LAYERS);
+    const int plain = recipe == &recipes[0];
+    /* wide layers have programs of their own: slices */
+    const int widest = any || plain ? 13 : 9;
+    int has_lstm = 0, has_bi = 0, slots = 1;
+    line->text[0] = '\0';
+    add(line, "cell=");
+    for (int layer = 0; layer < layers; layer++) {
+        const char letter = recipe->cells[below(&seed, (int)strlen(recipe->cells))];
+        const int own = letter == 'l' ? 5 : letter == 'g' || letter == 'b' ? 3 : 1;
+        has_lstm |= letter == 'l';
+        slots = own > slots ? own : slots;
+        add(line, "%s%s", layer > 0 ? "+" : "", cell_of_letter(letter));
+    }
+    /* panels and streams take rows by fours: two programs each, or one for the rarer recipes */
+    const int batch = any || plain ? 1 + below(&seed, 9) : 4 + below(&seed, 6);
+    add(line, ",T=%d,N=%d,I=%d,H=", 1 + below(&seed, 9), batch, 1 + below(&seed, 9));
+    for (int layer = 0; layer < layers; layer++) {
+        add(line, "%s%d", layer > 0 ? "+" : "", sizes[1 + below(&seed, widest - 1)]);
+    }
+    add(line, ",layers=%d,dir=", layers);
+    for (int layer = 0; layer < layers; layer++) {
+        const int direction = below(&seed, 3);
+        has_bi |= direction == 2;
+        add(line, "%s%s", layer > 0 ? "+" : "", directions[direction]);
+    }
+    if (has_bi) {
+        add(line, ",merge=%s", pick(&seed, merges, 4));
+    }
+    add(line, ",bias=%s", pick(&seed, biases, 3));
+    if (any) {
+        add_any_options(line, &seed, has_lstm);
+        if (below(&seed, 3) != 0) {
+            add_acts(line, "act", slots, NULL, &seed);
+        }
+        if (has_bi && below(&seed, 3) == 0) {
+            add_acts(line, "ract", slots, NULL, &seed);
+        }
+    } else {
+        add(line, "%s", recipe->options);
+        if (recipe->acts[0] != NULL) {
+            add_acts(line, "act", slots, recipe->acts, &seed);
+        }
+    }
+    const char *length = pick(&seed, lengths, 5);
+    const char *mask = pick(&seed, masks, 6);
+    const int packed = below(&seed, 4) == 0;
+    if (packed) {
+        length = below(&seed, 2) ? "ragged" : "ties";
+    }
+    add(line, ",mask=%s,lengths=%s,start=%s", mask, length, below(&seed, 2) ? "random" : "zero");
+    if (strcmp(mask, "none") != 0) {
+        add(line, ",zeromask=%d", below(&seed, 2));
+    }
+    add(line, packed ? ",packed=1" : ",batch-first=%d", below(&seed, 2));
+    add(line, ",chunk=%d,gain=%g,seed=%llu", below(&seed, 3) == 0 ? 1 + below(&seed, 4) : 0,
+        gains[below(&seed, 5)], (unsigned long long)number);
+}
+
+/* ---- a run ----------------------------------------------------------------------------------- */
+
+struct outcome_of_table {
+    clrnn_arrays *arrays;
+    clrnn_layer_arrays layers[MAX_LAYERS];
+    clrnn_forward_args args;
+};
+
+/* A poisoned array. */
+static clrnn_tensor room(clrnn_arrays *arrays, int rank, int64_t a, int64_t b, int64_t c) {
+    clrnn_tensor tensor;
+    char name[32];
+    const int64_t shape[] = {a, b, c};
+    snprintf(name, sizeof name, "%zu", clrnn_arrays_count(arrays));
+    ok(clrnn_arrays_add(&tensor, arrays, name, CLRNN_DTYPE_F32, rank, shape));
+    for (int64_t i = 0; i < clrnn_tensor_count(&tensor); i++) {
+        ((float *)tensor.data)[i] = -12345.678f;
+    }
+    return tensor;
+}
+
+/* Everything that a net gives. */
+static void make_room(struct outcome_of_table *out, const generated *made, const problem *p) {
+    const clrnn_net_desc *net = clrnn_net_get_desc(made->net);
+    const int64_t outer = p->batch_first ? p->batch : p->steps;
+    const int64_t inner = p->batch_first ? p->steps : p->batch;
+    memset(out, 0, sizeof *out);
+    ok(clrnn_arrays_create(&out->arrays));
+    memcpy(out->layers, made->layers, (size_t)made->num_layers * sizeof *out->layers);
+    out->args = (clrnn_forward_args){.x = made->x,
+                                     .lengths = made->lengths,
+                                     .mask = made->mask,
+                                     .batch_sizes = made->batch_sizes,
+                                     .layers = out->layers};
+    for (int i = 0; i < net->num_layers; i++) {
+        const clrnn_layer_desc *desc = &net->layers[i];
+        clrnn_layer_arrays *layer = &out->layers[i];
+        const int directions = clrnn_layer_directions(desc), width = clrnn_layer_width(desc);
+        const int features = clrnn_layer_outputs(desc);
+        const int top = i + 1 == net->num_layers;
+        layer->h_n = room(out->arrays, 3, directions, p->batch, width);
+        layer->o_n = room(out->arrays, 3, directions, p->batch, width);
+        layer->y = top && p->packed ? room(out->arrays, 2, made->x.shape[0], features, 0)
+                                    : room(out->arrays, 3, outer, inner, features);
+        layer->hiddens = room(out->arrays, 3, outer, inner, (int64_t)directions * width);
+        layer->gates = room(out->arrays, 3, outer, inner,
+                            (int64_t)directions * clrnn_layer_gates(desc) * desc->hidden);
+        if (clrnn_layer_states(desc) == 2) {
+            layer->c_n = room(out->arrays, 3, directions, p->batch, desc->hidden);
+            layer->cells = room(out->arrays, 3, outer, inner, (int64_t)directions * desc->hidden);
+        }
+    }
+}
+
+static void run(struct outcome_of_table *out, const generated *made, const problem *p,
+                clrnn_context *context, const char *algorithm, const char *text) {
+    clrnn_plan *plan = NULL;
+    const clrnn_plan_desc desc = {.algorithm = algorithm,
+                                  .steps = (int)p->steps,
+                                  .batch = (int)p->batch,
+                                  .batch_first = (int)p->batch_first,
+                                  .chunk = (int)p->chunk};
+    make_room(out, made, p);
+    const clrnn_status planned = clrnn_plan_create(&plan, context, made->net, &desc);
+    ck_assert_msg(planned == CLRNN_STATUS_OK, "%s: plan: %s", text, clrnn_last_error()->message);
+    const clrnn_status ran = clrnn_forward(plan, &out->args, 0, NULL, NULL);
+    ck_assert_msg(ran == CLRNN_STATUS_OK, "%s: forward: %s", text, clrnn_last_error()->message);
+    clrnn_plan_free(plan);
+}
+
+static void hold_judged(const struct outcome_of_table *out, const generated *made, const problem *p,
+                        const char *text, const char *where) {
+    clrnn_judgement result;
+    const clrnn_status status = clrnn_judge(&result, made->net, (int)p->batch_first, &out->args);
+    ck_assert_msg(status == CLRNN_STATUS_OK, "%s: judge: %s", text, clrnn_last_error()->message);
+    ck_assert_msg(result.bad == 0,
+                  "%s: on %s %s of layer %d direction %d is off by %g (bound %g) at step %lld row "
+                  "%lld unit %lld, %lld bad",
+                  text, where, result.what, result.layer, result.direction, result.residual,
+                  result.bound, (long long)result.step, (long long)result.row,
+                  (long long)result.unit, (long long)result.bad);
+}
+
+static void hold_same(const struct outcome_of_table *a, const struct outcome_of_table *b,
+                      const char *text, const char *where) {
+    for (size_t i = 0; i < clrnn_arrays_count(a->arrays); i++) {
+        const clrnn_tensor *left = clrnn_arrays_at(a->arrays, i);
+        const clrnn_tensor *right = clrnn_arrays_at(b->arrays, i);
+        size_t at = 0;
+        ck_assert_msg(
+            test_same_bits(left->data, right->data, (size_t)clrnn_tensor_count(left), &at),
+            "%s: output %zu of %s: [%zu] is %.9g, on cpu %.9g", text, i, where, at,
+            (double)((float *)right->data)[at], (double)((float *)left->data)[at]);
+        ck_assert_msg(((float *)left->data)[at] != -12345.678f,
+                      "%s: output %zu[%zu] is not written", text, i, at);
+    }
+}
+
+static const char *pick_algorithm(const generated *made, const problem *p, clrnn_context *context,
+                                  uint64_t number, clrnn_algorithm_info infos[16]) {
+    size_t count = 0, allowed = 0;
+    const clrnn_plan_desc desc = {.steps = (int)p->steps,
+                                  .batch = (int)p->batch,
+                                  .batch_first = (int)p->batch_first,
+                                  .chunk = (int)p->chunk};
+    ok(clrnn_plan_algorithms(&count, infos, 16, context, made->net, &desc));
+    for (size_t i = 0; i < count; i++) {
+        if (infos[i].allowed) {
+            infos[allowed++] = infos[i];
+        }
+    }
+    ck_assert_uint_gt(allowed, 0);
+    return infos[number % allowed].name;
+}
+
+static void run_case(uint64_t number, int any, const struct test_place *places, size_t count) {
+    struct line line;
+    problem p;
+    problem_error error;
+    generated made;
+    struct outcome_of_table expected;
+    make_text(&line, number, any);
+    ck_assert_msg(problem_parse(&p, line.text, &error), "case %llu: %s: %s",
+                  (unsigned long long)number, line.text, error.message);
+    ok(generate(&made, &p));
+    ck_assert_int_eq(clrnn_context_engine(places[0].context), CLRNN_ENGINE_CPU);
+    run(&expected, &made, &p, places[0].context, NULL, line.text);
+    hold_judged(&expected, &made, &p, line.text, "cpu");
+    for (size_t place = 1; place < count; place++) {
+        struct outcome_of_table got;
+        clrnn_algorithm_info infos[16];
+        char where[256];
+        const char *algorithm = pick_algorithm(&made, &p, places[place].context, number / 7, infos);
+        snprintf(where, sizeof where, "%.200s %s", places[place].name, algorithm);
+        run(&got, &made, &p, places[place].context, algorithm, line.text);
+        hold_same(&expected, &got, line.text, where);
+        clrnn_arrays_free(got.arrays);
+    }
+    clrnn_arrays_free(expected.arrays);
+    generate_free(&made);
+}
+
+static uint64_t from_environment(const char *name, uint64_t fallback) {
+    const char *text = getenv(name);
+    return text != NULL ? strtoull(text, NULL, 10) : fallback;
+}
+
+START_TEST(random_nets) {
+    struct test_place places[16];
+    const int any = getenv("CLRNN_LONG") != NULL;
+    const size_t count = test_places(places, 16);
+    const uint64_t first = from_environment("CLRNN_SEED", 1);
+    const uint64_t cases = from_environment("CLRNN_CASES", CASES);
+    for (uint64_t number = first; number < first + cases; number++) {
+        run_case(number, any, places, count);
+    }
+    for (size_t place = 1; place < count && !any; place++) {
+        const size_t programs = cl_program_count(places[place].context->device);
+        ck_assert_msg(programs <= MOST_PROGRAMS, "%s compiled %zu programs", places[place].name,
+                      programs);
+    }
+    test_places_free(places, count);
+}
+END_TEST
+
+Suite *table_suite(void) {
+    Suite *suite = suite_create("table");
+    TCase *table = tcase_create("table");
+    tcase_set_timeout(table, 3600);
+    tcase_add_test(table, random_nets);
+    suite_add_tcase(suite, table);
+    return suite;
+}
