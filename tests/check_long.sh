@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_long.sh BUILD: the forward suite on every driver that can be had, every kernel under
+# check_long.sh BUILD: the suites of numbers on every driver that can be had, every kernel under
 # Oclgrind, and the test program under sanitizers. It says what ran; fails if anything failed.
 set -u
 build=${1:-build}
@@ -31,16 +31,18 @@ skip() {
     skipped="$skipped, $1"
 }
 
-# forward NAME [VARIABLE=VALUE ...]: the forward suite with these drivers.
-forward() {
-    name=$1
-    shift
+# suite SUITE NAME [VARIABLE=VALUE ...]: a suite of the test program with these drivers.
+suite() {
+    what=$1
+    name=$2
+    shift 2
     start=$(date +%s)
-    env CK_FORK=no CK_RUN_SUITE=forward "$@" timeout 1800 "$build/check_clrnn" >"$work/out" 2>&1
+    env CK_FORK=no CK_RUN_SUITE="$what" CLRNN_PROGRAM="$build/clrnn" "$@" timeout 3600 \
+        "$build/check_clrnn" >"$work/out" 2>&1
     status=$?
     grep -q '^100%: Checks: [1-9]' "$work/out" || status=1
     [ "$status" -eq 0 ] || tail -n 12 "$work/out"
-    verdict "$name" "$status" "$start"
+    verdict "$name: $what" "$status" "$start"
 }
 
 pocl() {
@@ -51,8 +53,12 @@ pocl() {
     fi
     mkdir "$work/pocl" "$work/pocl.icd" && cp "$icd" "$work/pocl.icd"
     for threads in 1 2 4; do
-        forward "PoCL, $threads threads" OCL_ICD_VENDORS="$work/pocl.icd" \
+        suite forward "PoCL, $threads threads" OCL_ICD_VENDORS="$work/pocl.icd" \
             POCL_MAX_PTHREAD_COUNT=$threads POCL_CACHE_DIR="$work/pocl"
+    done
+    # 20,000 random nets, 10^5 single steps, and an array of more than 2^31 elements (12 GB of memory)
+    for what in table pool sizes; do
+        suite $what PoCL OCL_ICD_VENDORS="$work/pocl.icd" POCL_CACHE_DIR="$work/pocl" CLRNN_LONG=1
     done
 }
 
@@ -75,6 +81,14 @@ rusticl() {
         done
     done
     verdict 'rusticl on llvmpipe, rnn' "$status" "$start"
+    # it flushes denormals: strict must say so, and say that alone
+    start=$(date +%s)
+    status=0
+    RUSTICL_ENABLE=llvmpipe OCL_ICD_VENDORS="$library" timeout 600 "$build/clrnn" run -q --strict \
+        -e opencl tests/data/seed_numpy.npz -i tests/data/seed_x.npy >"$work/out" 2>&1 && status=1
+    grep -q 'strict needs IEEE arithmetic with denormals' "$work/out" || status=1
+    [ "$status" -eq 0 ] || tail -n 3 "$work/out"
+    verdict 'rusticl on llvmpipe: no strict' "$status" "$start"
 }
 
 # Intel's CPU runtime: $CLRNN_INTEL_VENDORS holds its .icd file, or it is installed into the build.
@@ -94,7 +108,11 @@ intel() {
         fi
         mkdir -p "$vendors" && echo "$venv/lib/libintelocl.so" >"$vendors/intel.icd"
     fi
-    forward 'Intel CPU runtime' OCL_ICD_VENDORS="$vendors" LD_LIBRARY_PATH="$libraries"
+    for what in forward strict golden custom; do
+        suite $what 'Intel CPU runtime' OCL_ICD_VENDORS="$vendors" LD_LIBRARY_PATH="$libraries"
+    done
+    suite table 'Intel CPU runtime' OCL_ICD_VENDORS="$vendors" LD_LIBRARY_PATH="$libraries" \
+        CLRNN_CASES=300
 }
 
 # Every kernel of every cell on the simulator, as a GPU and as a CPU driver: an empty log, the CPU
@@ -126,7 +144,12 @@ END
         done
         # WITH_CLBLAST=0 has none
         ! "$build/clrnn" version | grep -q 'clblast: *yes' || echo "gpu $cell 0 clblast"
-    done | xargs -P "$jobs" -L 1 "$work/case"
+    done >"$work/cases"
+    for what in options masks merges stacks packed pieces activations; do
+        echo "gpu $what -1"
+        echo "cpu $what -1"
+    done >>"$work/cases"
+    cat "$work/cases" | xargs -P "$jobs" -L 1 "$work/case"
     status=0
     for out in "$work"/oclgrind/*.out; do
         case=${out%.out}

@@ -92,10 +92,8 @@ START_TEST(refusals_of_masks_and_packing) {
     args.mask.shape[0] = 6;
     args.mask.shape[1] = 4;
     REFUSED(SHAPE, "judge: the mask needs [4][6] (batch first), got bool [6][4]");
-    args.mask.shape[0] = 2;
     args.mask.strides[0] = 12;
     args.mask.strides[1] = 1;
-    args.mask.shape[0] = 4;
     REFUSED(ARGUMENT, "judge: the mask must be dense");
     free_sample(&s);
 

@@ -144,7 +144,6 @@ END_TEST
 
 /* Every array of a sample, from the reference: all dense, time first. */
 struct outcome {
-    double *memory;
     struct reference_layer layers[NETS_LAYERS];
 };
 

@@ -4,8 +4,9 @@
  * OpenCL device, whose bits must be the cpu engine's.
  *
  * A failure prints its problem string, which `clrnn check` takes and makes the same data of.
- * CLRNN_CASES says how many (2000 by default, of at most 100 compiled programs a device); with
- * CLRNN_LONG all programs are open to a case. CLRNN_SEED begins another table.
+ * CLRNN_CASES says how many: 2000 by default, of at most 100 compiled programs a device, since these
+ * are what takes time; with CLRNN_LONG 20000, of the programs of 50 random recipes. CLRNN_SEED begins
+ * another table.
  */
 #include "cl/cl_internal.h"
 #include "cli/generate.h"
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASES = 2000, MOST_PROGRAMS = 100, MAX_LAYERS = 3 };
+enum { CASES = 2000, LONG_CASES = 20000, LONG_RECIPES = 50, MOST_PROGRAMS = 100, MAX_LAYERS = 3 };
 
 /* ---- problems -------------------------------------------------------------------------------- */
 
@@ -130,74 +131,104 @@ static void add_acts(struct line *line, const char *key, int slots, const char *
     }
 }
 
-/* The text of case number `number`. */
-static void make_text(struct line *line, uint64_t number, int any) {
+static int slots_of(char letter) {
+    return letter == 'l' ? 5 : letter == 'g' || letter == 'b' ? 3 : 1;
+}
+
+/* What the layers of a case are. */
+struct stack {
+    int layers, slots, has_lstm, has_bi;
+};
+
+static void add_cells(struct line *line, struct stack *stack, const char *letters, uint64_t *seed) {
+    add(line, "cell=");
+    for (int layer = 0; layer < stack->layers; layer++) {
+        const char letter = letters[below(seed, (int)strlen(letters))];
+        stack->has_lstm |= letter == 'l';
+        stack->slots = slots_of(letter) > stack->slots ? slots_of(letter) : stack->slots;
+        add(line, "%s%s", layer > 0 ? "+" : "", cell_of_letter(letter));
+    }
+}
+
+static void add_sizes(struct line *line, struct stack *stack, int widest, int fewest_rows,
+                      uint64_t *seed) {
     static const char *const directions[] = {"forward", "reverse", "bi"};
+    static const int sizes[] = {4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65};
+    add(line, ",T=%d,N=%d,I=%d,H=", 1 + below(seed, 9), fewest_rows + below(seed, 6),
+        1 + below(seed, 9));
+    for (int layer = 0; layer < stack->layers; layer++) {
+        add(line, "%s%d", layer > 0 ? "+" : "", sizes[below(seed, widest)]);
+    }
+    add(line, ",layers=%d,dir=", stack->layers);
+    for (int layer = 0; layer < stack->layers; layer++) {
+        const int direction = below(seed, 3);
+        stack->has_bi |= direction == 2;
+        add(line, "%s%s", layer > 0 ? "+" : "", directions[direction]);
+    }
+}
+
+/* The options and activations of a random recipe: those of its own seed. */
+static void add_random_recipe(struct line *line, const struct stack *stack, uint64_t seed) {
+    add_any_options(line, &seed, stack->has_lstm);
+    if (below(&seed, 3) != 0) {
+        add_acts(line, "act", stack->slots, NULL, &seed);
+    }
+    if (stack->has_bi && below(&seed, 3) == 0) {
+        add_acts(line, "ract", stack->slots, NULL, &seed);
+    }
+}
+
+/* How the data lie and what is done with them: no program depends on it. */
+static void add_data(struct line *line, const struct stack *stack, uint64_t number,
+                     uint64_t *seed) {
     static const char *const merges[] = {"concat", "sum", "mul", "ave"};
     static const char *const biases[] = {"double", "single", "none"};
     static const char *const masks[] = {"none", "none", "ones", "holes", "ends", "zeros"};
     static const char *const lengths[] = {"full", "ragged", "zeros", "ties", "random"};
-    static const int sizes[] = {3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65};
     static const double gains[] = {0, 0.5, 1, 1.5, 3};
+    const char *length = pick(seed, lengths, 5);
+    const char *mask = pick(seed, masks, 6);
+    const int packed = below(seed, 4) == 0;
+    if (stack->has_bi) {
+        add(line, ",merge=%s", pick(seed, merges, 4));
+    }
+    if (packed) {
+        length = below(seed, 2) ? "ragged" : "ties";
+    }
+    add(line, ",bias=%s,mask=%s,lengths=%s,start=%s", pick(seed, biases, 3), mask, length,
+        below(seed, 2) ? "random" : "zero");
+    if (strcmp(mask, "none") != 0) {
+        add(line, ",zeromask=%d", below(seed, 2));
+    }
+    add(line, packed ? ",packed=1" : ",batch-first=%d", below(seed, 2));
+    add(line, ",chunk=%d,gain=%g,seed=%llu", below(seed, 3) == 0 ? 1 + below(seed, 4) : 0,
+        gains[below(seed, 5)], (unsigned long long)number);
+}
+
+/* The text of case number `number`. */
+static void make_text(struct line *line, uint64_t number, int any) {
+    static const char *const letters[] = {"r", "R", "l", "lg", "lb", "g", "b", "rl", "rg"};
     uint64_t seed = number * 2654435761u + 12345;
-    const struct recipe *recipe = &recipes[below(&seed, RECIPES)];
-    const int layers = 1 + below(&seed, MAX_LAYERS);
-    const int plain = recipe == &recipes[0];
-    /* wide layers have programs of their own: slices */
-    const int widest = any || plain ? 13 : 9;
-    int has_lstm = 0, has_bi = 0, slots = 1;
+    const int choice = below(&seed, any ? LONG_RECIPES : RECIPES);
+    struct stack stack = {.layers = 1 + below(&seed, MAX_LAYERS), .slots = 1};
     line->text[0] = '\0';
-    add(line, "cell=");
-    for (int layer = 0; layer < layers; layer++) {
-        const char letter = recipe->cells[below(&seed, (int)strlen(recipe->cells))];
-        const int own = letter == 'l' ? 5 : letter == 'g' || letter == 'b' ? 3 : 1;
-        has_lstm |= letter == 'l';
-        slots = own > slots ? own : slots;
-        add(line, "%s%s", layer > 0 ? "+" : "", cell_of_letter(letter));
-    }
-    /* panels and streams take rows by fours: two programs each, or one for the rarer recipes */
-    const int batch = any || plain ? 1 + below(&seed, 9) : 4 + below(&seed, 6);
-    add(line, ",T=%d,N=%d,I=%d,H=", 1 + below(&seed, 9), batch, 1 + below(&seed, 9));
-    for (int layer = 0; layer < layers; layer++) {
-        add(line, "%s%d", layer > 0 ? "+" : "", sizes[1 + below(&seed, widest - 1)]);
-    }
-    add(line, ",layers=%d,dir=", layers);
-    for (int layer = 0; layer < layers; layer++) {
-        const int direction = below(&seed, 3);
-        has_bi |= direction == 2;
-        add(line, "%s%s", layer > 0 ? "+" : "", directions[direction]);
-    }
-    if (has_bi) {
-        add(line, ",merge=%s", pick(&seed, merges, 4));
-    }
-    add(line, ",bias=%s", pick(&seed, biases, 3));
     if (any) {
-        add_any_options(line, &seed, has_lstm);
-        if (below(&seed, 3) != 0) {
-            add_acts(line, "act", slots, NULL, &seed);
-        }
-        if (has_bi && below(&seed, 3) == 0) {
-            add_acts(line, "ract", slots, NULL, &seed);
-        }
+        add_cells(line, &stack, letters[choice % 9], &seed);
+        add_sizes(line, &stack, 12, choice % 4 == 0 ? 1 : 4, &seed);
+        add_random_recipe(line, &stack, 1000 + (uint64_t)choice);
     } else {
+        /* Wide layers have programs of their own, with slices; panels and streams take rows by
+         * fours: two programs each, or one for the rarer recipes. */
+        const struct recipe *recipe = &recipes[choice];
+        const int plain = choice == 0;
+        add_cells(line, &stack, recipe->cells, &seed);
+        add_sizes(line, &stack, plain ? 12 : 8, plain ? 1 : 4, &seed);
         add(line, "%s", recipe->options);
         if (recipe->acts[0] != NULL) {
-            add_acts(line, "act", slots, recipe->acts, &seed);
+            add_acts(line, "act", stack.slots, recipe->acts, &seed);
         }
     }
-    const char *length = pick(&seed, lengths, 5);
-    const char *mask = pick(&seed, masks, 6);
-    const int packed = below(&seed, 4) == 0;
-    if (packed) {
-        length = below(&seed, 2) ? "ragged" : "ties";
-    }
-    add(line, ",mask=%s,lengths=%s,start=%s", mask, length, below(&seed, 2) ? "random" : "zero");
-    if (strcmp(mask, "none") != 0) {
-        add(line, ",zeromask=%d", below(&seed, 2));
-    }
-    add(line, packed ? ",packed=1" : ",batch-first=%d", below(&seed, 2));
-    add(line, ",chunk=%d,gain=%g,seed=%llu", below(&seed, 3) == 0 ? 1 + below(&seed, 4) : 0,
-        gains[below(&seed, 5)], (unsigned long long)number);
+    add_data(line, &stack, number, &seed);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */
@@ -352,7 +383,7 @@ START_TEST(random_nets) {
     const int any = getenv("CLRNN_LONG") != NULL;
     const size_t count = test_places(places, 16);
     const uint64_t first = from_environment("CLRNN_SEED", 1);
-    const uint64_t cases = from_environment("CLRNN_CASES", CASES);
+    const uint64_t cases = from_environment("CLRNN_CASES", any ? LONG_CASES : CASES);
     for (uint64_t number = first; number < first + cases; number++) {
         run_case(number, any, places, count);
     }

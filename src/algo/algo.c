@@ -256,6 +256,12 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
     return 1;
 }
 
+int algo_refuses(size_t index, const struct device_desc *device, const struct problem *problem,
+                 char *reason, size_t size) {
+    struct algo_config config;
+    return !lay_out(&config, &pairs[index], device, problem, reason, size);
+}
+
 /* The named pair, or the first that is not refused. */
 static clrnn_status choose_pair(struct algo_config *config, const struct pair **out,
                                 const struct device_desc *device, const struct problem *problem,

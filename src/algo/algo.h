@@ -105,9 +105,11 @@ struct algo_config {
 clrnn_status algo_configure(struct algo_config *out, const struct device_desc *device,
                             const struct problem *problem, const char *name);
 
-/* Every pair, in order of preference. */
+/* Every pair, in order of preference; and whether it refuses a problem by what it is. */
 size_t algo_count(void);
 const char *algo_name(size_t index);
+int algo_refuses(size_t index, const struct device_desc *device, const struct problem *problem,
+                 char *reason, size_t size);
 
 /* Groups of a launch for a call with these steps and rows. */
 void algo_launch_groups(size_t groups[2], const struct algo_config *config,

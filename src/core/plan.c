@@ -45,21 +45,40 @@ out:
 
 /* ---- configs --------------------------------------------------------------------------------- */
 
+static struct problem problem_of(const clrnn_net *net, int index, const clrnn_plan_desc *desc,
+                                 const struct problem *only, int chunk) {
+    struct problem problem = plan_problem(&net->strands[index], desc, chunk);
+    if (only != NULL) {
+        problem = *only;
+        problem.chunk = chunk;
+    }
+    return problem;
+}
+
 /* All strands by the algorithm `name`, for pieces of `chunk` steps. */
 static clrnn_status configure_strands(struct algo_config *configs, const clrnn_context *context,
                                       const clrnn_net *net, const clrnn_plan_desc *desc,
                                       const struct problem *only, const char *name, int chunk) {
     clrnn_status status = CLRNN_STATUS_OK;
     for (int i = 0; i < net->strand_count; i++) {
-        struct problem problem = plan_problem(&net->strands[i], desc, chunk);
-        if (only != NULL) {
-            problem = *only;
-            problem.chunk = chunk;
-        }
+        const struct problem problem = problem_of(net, i, desc, only, chunk);
         TRY(algo_configure(&configs[i], &context->desc, &problem, name));
     }
 out:
     return status;
+}
+
+/* Does a strand have a reason against the pair? */
+static int is_refused(size_t pair, const clrnn_context *context, const clrnn_net *net,
+                      const clrnn_plan_desc *desc, const struct problem *only) {
+    char reason[192];
+    for (int i = 0; i < net->strand_count; i++) {
+        const struct problem problem = problem_of(net, i, desc, only, desc->chunk);
+        if (algo_refuses(pair, &context->desc, &problem, reason, sizeof reason)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* A named algorithm: first whole, to know what memory it takes, then in the pieces that fit. */
@@ -80,29 +99,14 @@ out:
 clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *memory,
                             const clrnn_context *context, const clrnn_net *net,
                             const clrnn_plan_desc *desc, const struct problem *only) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (desc->algorithm != NULL) {
-        TRY(configure_named(configs, memory, context, net, desc, only, desc->algorithm));
-    } else {
-        /* The first that takes every strand. If none does: what memory lacks is what the caller can
-         * mend, else the last one's reason. */
-        const char *lacks_memory = NULL;
-        for (size_t i = 0; i < algo_count(); i++) {
-            status = configure_named(configs, memory, context, net, desc, only, algo_name(i));
-            if (status == CLRNN_STATUS_OK) {
-                break;
-            }
-            if (status == CLRNN_STATUS_MEMORY && lacks_memory == NULL) {
-                lacks_memory = algo_name(i);
-            }
+    const char *name = desc->algorithm;
+    /* the first that takes every strand; where there is none, the last one says why */
+    for (size_t pair = 0; pair < algo_count() && name == NULL; pair++) {
+        if (pair + 1 == algo_count() || !is_refused(pair, context, net, desc, only)) {
+            name = algo_name(pair);
         }
-        if (status != CLRNN_STATUS_OK && lacks_memory != NULL) {
-            TRY(configure_named(configs, memory, context, net, desc, only, lacks_memory));
-        }
-        TRY(status);
     }
-out:
-    return status;
+    return configure_named(configs, memory, context, net, desc, only, name);
 }
 
 void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,

@@ -23,7 +23,7 @@ struct needs {
     size_t between_step[ENGINE_BETWEENS]; /* of a step: of the piece, or of all */
     size_t staged_step;                   /* copies of x and y, alike */
     size_t work;
-    size_t tables; /* rows, and a mask */
+    size_t tables; /* rows, a mask, and where packed steps begin */
     int all_forward;
 };
 
@@ -48,7 +48,8 @@ static struct needs needs_of(const clrnn_net *net, const clrnn_plan_desc *desc,
     needs.staged_step =
         sizeof(float) * batch *
         ((size_t)net->desc.inputs + (size_t)clrnn_layer_outputs(&net->desc.layers[layers - 1]));
-    needs.tables = batch * (sizeof(struct row) + (size_t)desc->steps);
+    needs.tables = batch * (sizeof(struct row) + (size_t)desc->steps) +
+                   ((size_t)desc->steps + 1) * sizeof(wide);
     return needs;
 }
 
@@ -135,6 +136,7 @@ void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call) {
     const size_t limit = least(SIZE_MAX, (size_t)plan->desc.memory_limit);
     size_t fixed = plan->memory.space.bytes + (size_t)plan->desc.batch * sizeof(struct row);
     size_t step = 0;
+    call->by_piece = call->by_piece && call->chunk < call->steps;
     if (plan->desc.memory_limit == 0 || !plan->memory.all_forward ||
         plan->configs[0].projection == CLRNN_PROJECTION_CLBLAST) {
         return;
