@@ -487,7 +487,8 @@ typedef struct clrnn_judgement {
  * concat); where a layer has neither, it is carried along in double precision with the bound of
  * float32 on its way, which grows with the steps. So is an lstm's c without cells. A layer below the
  * last whose y is not given is carried so too. state and slots must be NULL.
- * Errors: ARGUMENT, SHAPE, UNSUPPORTED (custom cells and activations; last outputs alone). */
+ * Errors: ARGUMENT, SHAPE, UNSUPPORTED (custom cells and activations; a y of last outputs: give it
+ * as h_n). */
 CLRNN_API clrnn_status clrnn_judge(clrnn_judgement *out, const clrnn_net *net, int batch_first,
                                    const clrnn_forward_args *args);
 

@@ -515,3 +515,20 @@ void test_hold_known(const struct test_known *known, const struct test_problem *
     test_case_free(test);
     test_places_free(places, count);
 }
+
+clrnn_net *test_net(const clrnn_net_desc *desc, uint64_t seed, double limit) {
+    clrnn_net *net = NULL;
+    const char *name;
+    ok(clrnn_net_create(&net, desc));
+    for (size_t i = 0; (name = clrnn_net_weight_name(net, i)) != NULL; i++) {
+        clrnn_tensor weight;
+        char own[64];
+        snprintf(own, sizeof own, "%s", name);
+        ok(clrnn_net_get_weight(&weight, net, own));
+        const size_t count = (size_t)clrnn_tensor_count(&weight);
+        weight.data = random_floats(count, &seed, limit, 0);
+        ok(clrnn_net_set_weight(net, own, &weight));
+        free(weight.data);
+    }
+    return net;
+}

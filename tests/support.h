@@ -152,4 +152,7 @@ float test_uniform(uint64_t *state, double limit); /* +-limit */
 
 clrnn_tensor test_tensor(void *data, clrnn_dtype dtype, int rank, int64_t a, int64_t b, int64_t c);
 
+/* A net with every weight uniform in +-limit. */
+clrnn_net *test_net(const clrnn_net_desc *desc, uint64_t seed, double limit);
+
 #endif

@@ -53,28 +53,10 @@ enum { TWINS = sizeof twins / sizeof twins[0] };
 /* Two layers, the first in both directions. */
 static clrnn_net *net_of(const clrnn_layer_desc *layer) {
     clrnn_layer_desc layers[2] = {*layer, *layer};
-    clrnn_net *net = NULL;
-    const char *name;
-    uint64_t seed = 31;
     layers[0].hidden = layers[1].hidden = HIDDEN;
     layers[0].direction = CLRNN_DIRECTION_BIDIRECTIONAL;
-    ok(clrnn_net_create(&net,
-                        &(clrnn_net_desc){.inputs = INPUTS, .num_layers = 2, .layers = layers}));
-    for (size_t i = 0; (name = clrnn_net_weight_name(net, i)) != NULL; i++) {
-        clrnn_tensor weight;
-        char own[64];
-        snprintf(own, sizeof own, "%s", name);
-        ok(clrnn_net_get_weight(&weight, net, own));
-        const int64_t count = clrnn_tensor_count(&weight);
-        float *values = malloc((size_t)count * sizeof *values);
-        for (int64_t at = 0; at < count; at++) {
-            values[at] = test_uniform(&seed, 0.4);
-        }
-        weight.data = values;
-        ok(clrnn_net_set_weight(net, own, &weight));
-        free(values);
-    }
-    return net;
+    return test_net(&(clrnn_net_desc){.inputs = INPUTS, .num_layers = 2, .layers = layers}, 31,
+                    0.4);
 }
 
 enum { FLOATS = STEPS * BATCH * HIDDEN };

@@ -157,8 +157,9 @@ START_TEST(padding_and_final_states) {
     const struct exact more[] = {
         {of->hiddens + at(&s, 4, 3) * width + 2, "padding", 4, 3, 2},
         {of->h_n + 3 * width + 2, "h_n", last, 3, 2},
+        {of->y + at(&s, 1, 3) * width + 2, "y", 1, 3, 2}, /* hiddens say what it is */
     };
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         hold_exact(&s, &args, &more[i]);
     }
     for (int i = 0; i < (int)width; i++) { /* without a mask h_0 is a last output too */
@@ -219,6 +220,24 @@ START_TEST(masked_steps_are_exact) {
 }
 END_TEST
 
+/* Both directions give 0 there, so that their product is nothing else, not even a denormal. */
+START_TEST(masked_merges_are_zero) {
+    const struct net_kind kind = kind_of(SINGLES + 2, 5, 9);
+    random_state = 1800;
+    struct sample s = sample_of(random_net(&kind, 1), 6, 4, 1);
+    lay_sample(&s, MASKED);
+    plain_forward(&s, s.net);
+    ck_assert_int_eq(judge(s.net, &s).bad, 0);
+    ck_assert(is_masked(&s, 3, 0) && kind.layers[0].zero_masked);
+    s.of[0].y[at(&s, 3, 0) * 9 + 2] = 1e-40f;
+    const clrnn_judgement j = judge(s.net, &s);
+    ck_assert_int_eq(j.bad, 1);
+    ck_assert_str_eq(j.what, "masked");
+    ck_assert(isinf(j.ratio) && j.step == 3 && j.row == 0 && j.unit == 2);
+    free_sample(&s);
+}
+END_TEST
+
 /* The place of the worst value, where layers and directions are many. */
 START_TEST(places_in_stacks) {
     struct sample s = small_sample(SINGLES + 5); /* rnn; gru-before, sum of both; lstm, both */
@@ -250,6 +269,7 @@ TCase *judge_exact_case(void) {
     tcase_add_loop_test(exact, nan_and_infinity, 0, KINDS);
     tcase_add_loop_test(exact, padding_and_final_states, 0, SINGLES);
     tcase_add_loop_test(exact, masked_steps_are_exact, 0, SINGLES);
+    tcase_add_test(exact, masked_merges_are_zero);
     tcase_add_test(exact, places_in_stacks);
     return exact;
 }

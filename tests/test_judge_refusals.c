@@ -38,12 +38,12 @@ START_TEST(refusals) {
     args.y.shape[0] = 5;
     REFUSED(SHAPE, "judge: y needs [6][4][9] (time first), got float32 [5][4][9]");
     args.y.rank = 2;
-    REFUSED(UNSUPPORTED, "judge: y must hold all steps, [6][4][9] (time first): final states "
-                         "alone say nothing, got float32 [6][4]");
+    REFUSED(UNSUPPORTED, "judge: y must hold all steps, [6][4][9] (time first): the last "
+                         "outputs are h_n, got float32 [6][4]");
     args.y = (clrnn_tensor){0};
     s.arrays[0].hiddens = s.arrays[0].cells = (clrnn_tensor){0};
-    REFUSED(UNSUPPORTED,
-            "judge: needs y, hiddens or cells of a layer: final states alone say nothing");
+    args.h_n = args.c_n = s.arrays[0].h_n = s.arrays[0].c_n = s.arrays[0].o_n = (clrnn_tensor){0};
+    REFUSED(ARGUMENT, "judge: there is no result among the arguments");
     s.arrays[0].y = args.y;
     REFUSED(ARGUMENT, "judge: y of the last layer is given twice");
     args.cells = s.arrays[0].cells;
@@ -115,8 +115,8 @@ START_TEST(refusals_of_masks_and_packing) {
     args.x.shape[0] = 17;
     REFUSED(SHAPE, "judge: x needs [18][5] (packed), got float32 [17][5]");
     args.y.shape[0] = 4;
-    REFUSED(UNSUPPORTED, "judge: y must hold all steps, [6][4][9] (time first): final states "
-                         "alone say nothing, got float32 [4][9]");
+    REFUSED(UNSUPPORTED, "judge: y must hold all steps, [6][4][9] (time first): the last "
+                         "outputs are h_n, got float32 [4][9]");
     s.batch_sizes[3]++;
     REFUSED(SHAPE, "judge: x needs [19][5] (packed), got float32 [18][5]");
     s.batch_sizes[3] += 2;

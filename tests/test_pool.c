@@ -24,26 +24,8 @@ static const clrnn_layer_desc stacks[][3] = {
 enum { STACKS = sizeof stacks / sizeof stacks[0] };
 
 static clrnn_net *net_of(const clrnn_layer_desc *layers) {
-    clrnn_net *net = NULL;
-    const char *name;
-    uint64_t seed = 41;
-    ok(clrnn_net_create(&net,
-                        &(clrnn_net_desc){.inputs = INPUTS, .num_layers = 3, .layers = layers}));
-    for (size_t i = 0; (name = clrnn_net_weight_name(net, i)) != NULL; i++) {
-        clrnn_tensor weight;
-        char own[64];
-        snprintf(own, sizeof own, "%s", name);
-        ok(clrnn_net_get_weight(&weight, net, own));
-        const int64_t count = clrnn_tensor_count(&weight);
-        float *values = malloc((size_t)count * sizeof *values);
-        for (int64_t at = 0; at < count; at++) {
-            values[at] = test_uniform(&seed, 0.5);
-        }
-        weight.data = values;
-        ok(clrnn_net_set_weight(net, own, &weight));
-        free(values);
-    }
-    return net;
+    return test_net(&(clrnn_net_desc){.inputs = INPUTS, .num_layers = 3, .layers = layers}, 41,
+                    0.5);
 }
 
 /* Step t of a stream: the same whoever asks. */

@@ -356,6 +356,32 @@ START_TEST(reference_overflows_as_float32) {
     ck_assert_int_eq(reference_forward(net, &call), CLRNN_STATUS_OK);
     ck_assert(isfinite(y[0]) && isinf(y[2]) && y[3] == 0 && isinf(y[4]) && isnan(y[5]));
     clrnn_net_free(net);
+
+    /* c = 1e20 1e20, and the sum of two directions of 3e38 each */
+    kind.layers[0] = (clrnn_layer_desc){.cell = CLRNN_CELL_LSTM, .hidden = 1};
+    for (int slot = 0; slot < 4; slot++) {
+        kind.layers[0].acts[0][slot].kind = CLRNN_ACT_LINEAR;
+    }
+    net = net_of(&kind);
+    net->strands[0].weights[BIAS_IH][0] = net->strands[0].weights[BIAS_IH][2] = 1e20f;
+    double cells[3];
+    const struct reference_layer lstm = {.cells = cells};
+    struct reference_call of = call;
+    of.layers = &lstm;
+    ck_assert_int_eq(reference_forward(net, &of), CLRNN_STATUS_OK);
+    ck_assert(isinf(cells[0]) && isnan(cells[1])); /* f = 0 */
+    clrnn_net_free(net);
+    kind.layers[0] = (clrnn_layer_desc){.hidden = 1,
+                                        .direction = CLRNN_DIRECTION_BIDIRECTIONAL,
+                                        .merge = CLRNN_MERGE_SUM,
+                                        .acts = {{{.kind = CLRNN_ACT_LINEAR}}}};
+    net = net_of(&kind);
+    net->strands[0].weights[BIAS_IH][0] = net->strands[1].weights[BIAS_IH][0] = 3e38f;
+    const struct reference_layer sum = {.y = y};
+    of.layers = &sum;
+    ck_assert_int_eq(reference_forward(net, &of), CLRNN_STATUS_OK);
+    ck_assert(isinf(y[0]) && isinf(y[2]));
+    clrnn_net_free(net);
 }
 END_TEST
 

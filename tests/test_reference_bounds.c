@@ -152,6 +152,25 @@ START_TEST(clipping_never_adds) {
 }
 END_TEST
 
+/* The mean of two exact numbers is one rounding off, whichever way it is made. */
+START_TEST(merges_round_once) {
+    for (int try = 0; try < 2000; try++) {
+        random_state = (uint64_t)(try + 1);
+        const float f = uniform(), r = uniform();
+        const struct number a = {(double)f, 0}, b = {(double)r, 0};
+        const struct number sum = reference_merge(CLRNN_MERGE_SUM, a, b);
+        const struct number product = reference_merge(CLRNN_MERGE_MUL, a, b);
+        const struct number mean = reference_merge(CLRNN_MERGE_AVE, a, b);
+        ck_assert(fabs((double)(f + r) - sum.value) <= sum.error);
+        ck_assert(fabs((double)(f * r) - product.value) <= product.error);
+        ck_assert(fabs((double)((f + r) / 2) - mean.value) <= mean.error);
+        ck_assert(sum.error <= 6.1e-8 * fabs(sum.value) + 1e-37);
+        ck_assert(product.error <= 6.1e-8 * fabs(product.value) + 1e-37);
+        ck_assert(mean.error <= 6.1e-8 * fabs(mean.value) + 1e-37);
+    }
+}
+END_TEST
+
 static clrnn_net *unit_net(clrnn_cell cell, int inputs) {
     struct net_kind kind = {.layers = {{.cell = cell, .hidden = 1}},
                             .desc = {.inputs = inputs, .num_layers = 1}};
@@ -246,6 +265,16 @@ START_TEST(carried_cell_state) {
     s.of[0].c_n[1] += 0.1f;
     j = judge_args(s.net, &s, &args);
     ck_assert_int_eq(j.bad, 1);
+    /* where cells are shown each step goes on from them: a jump is bad where it is, not behind it */
+    for (int t = 500; t < 1000; t++) {
+        s.of[0].cells[at(&s, t, 1)] += 0.1f;
+    }
+    s.of[0].c_n[1] = s.of[0].cells[at(&s, 999, 1)];
+    const clrnn_forward_args shown = args_showing(&s, SHOW_CELLS);
+    j = judge_args(s.net, &s, &shown);
+    ck_assert_int_eq(j.bad, 1);
+    ck_assert_str_eq(j.what, "c");
+    ck_assert(j.step == 500 && j.row == 1);
     free_sample(&s);
 }
 END_TEST
@@ -308,6 +337,7 @@ TCase *reference_bounds_case(void) {
     tcase_add_loop_test(bounds, bounds_enclose, 0, KINDS);
     tcase_add_loop_test(bounds, bounds_are_the_limit, 0, SINGLES);
     tcase_add_test(bounds, clipping_never_adds);
+    tcase_add_test(bounds, merges_round_once);
     tcase_add_test(bounds, ends_of_float32);
     tcase_add_test(bounds, carried_cell_state);
     tcase_add_loop_test(bounds, carried_state_stays_of_use, 0, 4);

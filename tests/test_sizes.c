@@ -14,29 +14,9 @@
 static const int edges[] = {65535, 65536, 65537};
 enum { EDGES = sizeof edges / sizeof edges[0] };
 
-static clrnn_net *small_net(clrnn_cell cell, clrnn_direction direction, int inputs, int hidden) {
-    clrnn_net *net = NULL;
-    uint64_t seed = 77;
-    const char *name;
-    ok(clrnn_net_create(
-        &net,
-        &(clrnn_net_desc){.inputs = inputs,
-                          .layer = {.cell = cell, .hidden = hidden, .direction = direction}}));
-    for (size_t i = 0; (name = clrnn_net_weight_name(net, i)) != NULL; i++) {
-        clrnn_tensor weight;
-        char own[64];
-        snprintf(own, sizeof own, "%s", name);
-        ok(clrnn_net_get_weight(&weight, net, own));
-        const int64_t count = clrnn_tensor_count(&weight);
-        float *values = malloc((size_t)count * sizeof *values);
-        for (int64_t at = 0; at < count; at++) {
-            values[at] = test_uniform(&seed, 0.7);
-        }
-        weight.data = values;
-        ok(clrnn_net_set_weight(net, own, &weight));
-        free(values);
-    }
-    return net;
+static clrnn_net *small_net(clrnn_cell cell, int hidden) {
+    return test_net(&(clrnn_net_desc){.inputs = 1, .layer = {.cell = cell, .hidden = hidden}}, 77,
+                    0.7);
 }
 
 static float *inputs_of(int64_t count) {
@@ -65,7 +45,7 @@ typedef void sizes_property(clrnn_context *context, const char *algorithm, const
 static void hold_sizes(sizes_property *property, int size, int steps, int batch) {
     struct test_place places[16];
     const size_t count = test_places(places, 16);
-    clrnn_net *net = small_net(CLRNN_CELL_GRU, CLRNN_DIRECTION_FORWARD, 1, 2);
+    clrnn_net *net = small_net(CLRNN_CELL_GRU, 2);
     for (size_t place = 0; place < count; place++) {
         clrnn_algorithm_info infos[16];
         size_t algorithms = 0;
@@ -87,7 +67,7 @@ static void hold_sizes(sizes_property *property, int size, int steps, int batch)
 static void steps_in_two_calls(clrnn_context *context, const char *algorithm, const char *where,
                                int steps) {
     const int hidden = 2, first = 40000;
-    clrnn_net *net = small_net(CLRNN_CELL_GRU, CLRNN_DIRECTION_FORWARD, 1, hidden);
+    clrnn_net *net = small_net(CLRNN_CELL_GRU, hidden);
     float *x = inputs_of(steps);
     float *whole = malloc((size_t)(steps * hidden) * sizeof *whole);
     float *parts = malloc((size_t)(steps * hidden) * sizeof *parts);
@@ -132,7 +112,7 @@ END_TEST
 static void rows_alone(clrnn_context *context, const char *algorithm, const char *where,
                        int batch) {
     const int hidden = 2, steps = 2;
-    clrnn_net *net = small_net(CLRNN_CELL_GRU, CLRNN_DIRECTION_FORWARD, 1, hidden);
+    clrnn_net *net = small_net(CLRNN_CELL_GRU, hidden);
     float *x = inputs_of((int64_t)steps * batch);
     float *y = malloc((size_t)(steps * batch * hidden) * sizeof *y);
     clrnn_plan *plan = plan_of(context, net, algorithm, steps, batch);
@@ -178,7 +158,7 @@ END_TEST
 static void giant(clrnn_context *context, const char *where) {
     const int hidden = 64, steps = 33, batch = 1 << 20;
     const size_t floats = (size_t)steps * (size_t)batch * (size_t)hidden;
-    clrnn_net *net = small_net(CLRNN_CELL_RNN, CLRNN_DIRECTION_FORWARD, 1, hidden);
+    clrnn_net *net = small_net(CLRNN_CELL_RNN, hidden);
     float *x = inputs_of((int64_t)steps * batch);
     float *y = malloc(floats * sizeof *y);
     clrnn_plan *plan = NULL, *lone = plan_of(context, net, NULL, steps, 1);

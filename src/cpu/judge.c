@@ -310,7 +310,6 @@ static void hand_up(struct judge *j, int layer, int64_t row) {
             value[unit] = n.value;
             error[unit] = n.error;
         }
-        reference_overflow(value, y == NULL ? outputs : 0);
         adopt(value, error, y, outputs);
     }
 }

@@ -83,8 +83,8 @@ static clrnn_status check_steps(struct judge_view *view, const struct judge_args
     snprintf(needed, sizeof needed, "[%lld][%lld][%d] (%s first)", (long long)outer,
              (long long)inner, features, j->batch_first ? "batch" : "time");
     REQUIRE(tensor->rank != 2, UNSUPPORTED,
-            "judge: %s must hold all steps, %s: final states alone say nothing, got %s", name,
-            needed, tensor_text(tensor, got, sizeof got));
+            "judge: %s must hold all steps, %s: the last outputs are h_n, got %s", name, needed,
+            tensor_text(tensor, got, sizeof got));
     REQUIRE(tensor->rank == 3 && tensor->shape[0] == outer && tensor->shape[1] == inner &&
                 tensor->shape[2] == features,
             SHAPE, "judge: %s needs %s, got %s", name, needed,
@@ -365,10 +365,10 @@ static clrnn_status read_layers(struct judge_args *j, const clrnn_forward_args *
     for (int layer = 0; layer < count; layer++) {
         const struct judge_layer *of = &j->layers[layer];
         TRY(read_layer(j, &given.layers[layer], layer));
-        seen |= of->y.data != NULL || of->hiddens.data != NULL || of->cells.data != NULL;
+        seen |= of->y.data != NULL || of->hiddens.data != NULL || of->cells.data != NULL ||
+                of->h_n.data != NULL || of->c_n.data != NULL || of->o_n.data != NULL;
     }
-    REQUIRE(seen, UNSUPPORTED,
-            "judge: needs y, hiddens or cells of a layer: final states alone say nothing");
+    REQUIRE(seen, ARGUMENT, "judge: there is no result among the arguments");
 out:
     free(given.layers);
     return status;
