@@ -334,10 +334,11 @@ static inline real act_gelu(real x, float alpha, float beta) {
     s = FMA(s, z, R(3.989422917e-1f));
     const real small = FMA(z, s, R(0.5f) * x);
     const real a = PICK(size < R(14.5f), size, R(14.5f));
-    /* 1 / (a + k) = r (1 + lost); exp takes the factor along */
+    /* 1 / (a + k) = r (1 + lost); t and exp take the factor along */
     const real r = reciprocal_any(a + R(3.625f));
     const real lost = FMA(R(0.0f) - r, a, FMA(R(-3.625f), r, R(1.0f)));
-    const real t = (a - R(3.625f)) * r;
+    real t = (a - R(3.625f)) * r;
+    t = FMA(t, lost, t);
     real p = R(4.430180416e-4f);
     p = FMA(p, t, R(3.655602995e-5f));
     p = FMA(p, t, R(-3.823760431e-3f));

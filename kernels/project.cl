@@ -26,14 +26,16 @@ static inline int phase_live_0(const struct params *p, const pass *a, wide m, in
     return 0;
 }
 
-/* A row that is over reads its last valid step again, or step 0: what stands past a length is not
- * touched. */
+/* A row that is over reads what stands past its length, for a sum that nobody takes; a packed array
+ * has nothing there, so that it reads the step's first row. */
 static inline GLOBAL const float *phase_source_0(const struct params *p, const pass *a, wide m) {
     GLOBAL const struct row *row = a->rows + m % p->batch;
     const int step = p->first + (int)(m / p->batch);
-    const int last = row->length > 0 ? row->length - 1 : 0;
-    const wide time = row->length > 0 ? time_of(p, row, step < last ? step : last) : 0;
-    return a->x + place_packed(&p->x, a, p->x_packed, time, row);
+    if (step >= row->length) {
+        return a->x +
+               (p->x_packed ? p->x.at + a->starts[step] * p->x.row : place_of(&p->x, step, row));
+    }
+    return a->x + place_packed(&p->x, a, p->x_packed, time_of(p, row, step), row);
 }
 
 static inline void phase_finish_0(const struct params *p, const pass *a, wide m, int unit,
