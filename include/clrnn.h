@@ -476,7 +476,7 @@ typedef struct clrnn_judgement {
     double bound;
     int64_t step, row, unit; /* where that is */
     int layer, direction;
-    char what[16];  /* "y", "c", "h_n", "c_n", "o_n", "padding", "masked" */
+    char what[16];  /* "y", "h", "c", "h_n", "c_n", "o_n", "padding", "masked" */
     double max_abs; /* against the fp64 trajectory; informative: a chaotic net may differ */
     double max_ulp;
 } clrnn_judgement;
