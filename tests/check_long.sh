@@ -149,7 +149,7 @@ END
         echo "gpu $what -1"
         echo "cpu $what -1"
     done >>"$work/cases"
-    cat "$work/cases" | xargs -P "$jobs" -L 1 "$work/case"
+    xargs -P "$jobs" -L 1 "$work/case" <"$work/cases"
     status=0
     for out in "$work"/oclgrind/*.out; do
         case=${out%.out}
