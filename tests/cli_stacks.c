@@ -65,6 +65,20 @@ START_TEST(masked_streams_go_on) {
     program_expect_code(program_run("run " MASKED "-m TMP/m.npy --initial-state TMP/begin.npz "
                                     "-o TMP/all.npy --final-state TMP/end.npz"),
                         0, "whole");
+    /* a row that is never valid gives 0, also where it stands alone */
+    int64_t count = 0;
+    clrnn_arrays *never = NULL;
+    program_expect_code(program_run("run " MASKED "-m TMP/m.npy --rows 1:2 -o TMP/never.npy "
+                                    "--initial-state TMP/begin.npz"),
+                        0, "row 1");
+    never = cli_load("TMP/never.npy");
+    const float *values = cli_values(never, "", &count);
+    for (int64_t i = 0; i < count; i++) {
+        ck_assert_msg(values[i] == 0, "y[%d] of a masked row is %g", (int)i, (double)values[i]);
+    }
+    clrnn_arrays_free(never);
+    cli_cut("TMP/all_never.npy", "TMP/all.npy", 1, 1, 1);
+    cli_expect_same("TMP/all_never.npy", "TMP/never.npy", "");
     program_expect_code(
         program_run("run TMP/masked.npz -i TMP/x_first.npy -m TMP/m_first.npy -e cpu "
                     "--initial-state TMP/begin.npz --final-state TMP/s.npz"),
@@ -155,6 +169,9 @@ START_TEST(snippets_run) {
     program_expect_code(got, 4, "a snippet that does not build");
     /* some drivers have their own say first */
     program_expect_contains(got, got->err, "clrnn: run: planning on the opencl engine: ", "wrong");
+    got = program_run("run " CUSTOM SNIPPETS "-e opencl --strict");
+    program_expect_code(got, 1, "a custom cell with --strict");
+    program_expect_contains(got, got->err, "strict cannot promise the bits", "strict");
     got = program_run("check " CUSTOM SNIPPETS "-e opencl");
     program_expect_code(got, 1, "a custom cell has no equations to be judged by");
     program_expect_contains(got, got->err, "judging the opencl result: ", "check");

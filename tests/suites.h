@@ -11,6 +11,7 @@
     X(model) \
     X(reference) \
     X(judge) \
+    X(engines) \
     X(problem) \
     X(algo) \
     X(activation) \

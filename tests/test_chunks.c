@@ -609,6 +609,63 @@ START_TEST(limits_of_stacks) {
 }
 END_TEST
 
+/* Under a limit a call that asks for more than x and y goes by shorter pieces, and gives back what the
+ * next one does not need. */
+START_TEST(limits_fit_every_call) {
+    enum { STEPS = 4000, WIDTH = 17, GATES = 3 * WIDTH, TOP = 5, CALLS = 4 };
+    static float x[STEPS * STACK_INPUTS], y[STEPS * TOP], h[STEPS * WIDTH], g[STEPS * GATES];
+    static float y_whole[STEPS * TOP], h_whole[STEPS * WIDTH], g_whole[STEPS * GATES];
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    uint64_t seed = 5;
+    clrnn_net *net = NULL;
+    ok(clrnn_net_create(
+        &net,
+        &(clrnn_net_desc){.inputs = STACK_INPUTS, .num_layers = 3, .layers = stacks[0].layers}));
+    test_fill_net(net, 0.4, &seed);
+    for (int i = 0; i < STEPS * STACK_INPUTS; i++) {
+        x[i] = test_uniform(&seed, 1.0);
+    }
+    for (size_t place = 0; place < count; place++) {
+        clrnn_plan_desc desc = {
+            .algorithm = first_algorithm(places[place].context, net), .steps = STEPS, .batch = 1};
+        clrnn_layer_arrays layers[3];
+        clrnn_forward_args args = {.x = test_tensor(x, CLRNN_DTYPE_F32, 3, STEPS, 1, STACK_INPUTS),
+                                   .y = test_tensor(y_whole, CLRNN_DTYPE_F32, 3, STEPS, 1, TOP),
+                                   .layers = layers};
+        clrnn_plan *plan = NULL;
+        clrnn_profile profile;
+        size_t at = 0;
+        memset(layers, 0, sizeof layers);
+        layers[1].hiddens = test_tensor(h_whole, CLRNN_DTYPE_F32, 3, STEPS, 1, WIDTH);
+        layers[1].gates = test_tensor(g_whole, CLRNN_DTYPE_F32, 3, STEPS, 1, GATES);
+        ok(clrnn_plan_create(&plan, places[place].context, net, &desc));
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        clrnn_plan_free(plan);
+        desc.memory_limit = 300000;
+        ok(clrnn_plan_create(&plan, places[place].context, net, &desc));
+        for (int call = 0; call < CALLS; call++) {
+            const int all = call % 2; /* beside y */
+            memset(y, 0, sizeof y);
+            memset(h, 0, sizeof h);
+            memset(g, 0, sizeof g);
+            args.y.data = y;
+            layers[1].hiddens.data = all ? h : NULL;
+            layers[1].gates.data = all ? g : NULL;
+            ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+            ck_assert(test_same_bits(y, y_whole, STEPS * TOP, &at));
+            ck_assert(!all || test_same_bits(h, h_whole, STEPS * WIDTH, &at));
+            ck_assert(!all || test_same_bits(g, g_whole, STEPS * GATES, &at));
+            ok(clrnn_plan_profile(&profile, plan));
+            ck_assert_uint_le(profile.memory_bytes, desc.memory_limit);
+        }
+        clrnn_plan_free(plan);
+    }
+    clrnn_net_free(net);
+    test_places_free(places, count);
+}
+END_TEST
+
 Suite *chunks_suite(void) {
     Suite *suite = suite_create("chunks");
     TCase *each = tcase_create("each cell"), *stack = tcase_create("stacks");
@@ -624,6 +681,7 @@ Suite *chunks_suite(void) {
     tcase_add_test(each, limit_in_buffers);
     tcase_add_loop_test(stack, stacks_in_pieces, 0, STACKS);
     tcase_add_loop_test(stack, limits_of_stacks, 0, STACKS);
+    tcase_add_test(stack, limits_fit_every_call);
     suite_add_tcase(suite, each);
     suite_add_tcase(suite, stack);
     return suite;

@@ -67,6 +67,8 @@ START_TEST(chunks_change_nothing) {
                         "pieces");
     cli_expect_same("TMP/whole.npz", "TMP/pieces.npz", "output");
     cli_expect_same("TMP/whole.npz", "TMP/pieces.npz", "h_n");
+    const outcome *got = program_run("run " VOWELS "-e cpu --chunk 7 -v");
+    program_expect_contains(got, got->err, "pieces: 7 steps", "what -v says of pieces");
 }
 END_TEST
 

@@ -262,8 +262,25 @@ START_TEST(places_in_stacks) {
 }
 END_TEST
 
+/* What is over its bound is bad, however little; what is not, is not. */
+START_TEST(a_little_too_much_is_bad) {
+    struct sample s = small_sample(0);
+    const clrnn_forward_args args = args_showing(&s, SHOW_Y);
+    float *y = s.of[0].y + at(&s, 2, 0) * 9 + 3;
+    clrnn_judgement j;
+    do {
+        *y = nextafterf(*y, 2);
+        j = judge_args(s.net, &s, &args);
+        ck_assert_int_eq(j.bad, j.ratio > 1);
+    } while (j.ratio <= 1);
+    ck_assert(j.ratio < 1.5);
+    free_sample(&s);
+}
+END_TEST
+
 TCase *judge_exact_case(void) {
     TCase *exact = tcase_create("exact");
+    tcase_add_test(exact, a_little_too_much_is_bad);
     tcase_set_timeout(exact, 240);
     tcase_add_loop_test(exact, each_value_counts, 0, KINDS);
     tcase_add_loop_test(exact, nan_and_infinity, 0, KINDS);

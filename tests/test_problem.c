@@ -2,6 +2,7 @@
  * test_problem.c: the grammar of the problem string: what is printed is read back, what is wrong is
  * refused with a suggestion. The data of a problem is tested through the program (test_cli.c).
  */
+#include "cli/generate.h"
 #include "cli/problem.h"
 #include "cli/suggest.h"
 
@@ -381,6 +382,21 @@ START_TEST(keys_lie_on_top) {
 }
 END_TEST
 
+/* What a layer of a problem is: the second direction has activations of its own. */
+START_TEST(layers_are_made) {
+    problem made;
+    problem_error error;
+    ck_assert(problem_parse(&made, "cell=gru,dir=bi,act=tanh+elu:0.5,ract=relu", &error));
+    const clrnn_layer_desc layer = generate_layer(&made, 0);
+    const clrnn_act expected[2][3] = {{CLRNN_ACT_TANH, CLRNN_ACT_ELU, CLRNN_ACT_TANH},
+                                      {CLRNN_ACT_RELU, CLRNN_ACT_RELU, CLRNN_ACT_RELU}};
+    for (int slot = 0; slot < 6; slot++) {
+        ck_assert_int_eq(layer.acts[slot / 3][slot % 3].kind, expected[slot / 3][slot % 3]);
+    }
+    ck_assert(layer.acts[0][1].parameters == 1 && layer.acts[0][1].alpha == 0.5f);
+}
+END_TEST
+
 START_TEST(suggests) {
     static const char *const words[] = {"run", "summary", "check", "devices", "version"};
     const size_t count = sizeof words / sizeof words[0];
@@ -405,6 +421,7 @@ Suite *problem_suite(void) {
     tcase_add_test(grammar, round_trips);
     tcase_add_test(grammar, long_problems_fit);
     tcase_add_test(grammar, keys_lie_on_top);
+    tcase_add_test(grammar, layers_are_made);
     tcase_add_test(grammar, suggests);
     suite_add_tcase(suite, grammar);
     return suite;

@@ -154,6 +154,54 @@ START_TEST(infinite_input) {
 }
 END_TEST
 
+/* Two directions whose outputs are no number together: infinity less infinity, infinity times 0. */
+static void merge_to_nan(clrnn_context *context, clrnn_merge merge, const char *where) {
+    enum { HIDDEN = 19 };
+    const clrnn_layer_desc layer = {
+        .hidden = HIDDEN,
+        .direction = CLRNN_DIRECTION_BIDIRECTIONAL,
+        .merge = merge,
+        .bias = CLRNN_BIAS_NONE,
+        .acts = {{{.kind = CLRNN_ACT_LINEAR}},
+                 {{.kind = merge == CLRNN_MERGE_MUL ? CLRNN_ACT_RELU : CLRNN_ACT_LINEAR}}}};
+    clrnn_net *net = NULL;
+    clrnn_plan *plan = NULL;
+    float x = INFINITY, y[HIDDEN], weights[HIDDEN * HIDDEN];
+    ok(clrnn_net_create(&net, &(clrnn_net_desc){.inputs = 1, .layer = layer}));
+    for (int reverse = 0; reverse < 2; reverse++) {
+        for (int i = 0; i < HIDDEN; i++) {
+            weights[i] = reverse ? -1.0f : 1.0f;
+        }
+        const clrnn_tensor w_ih = test_tensor(weights, CLRNN_DTYPE_F32, 2, HIDDEN, 1, 0);
+        ok(clrnn_net_set_weight(net, reverse ? "weight_ih_l0_reverse" : "weight_ih_l0", &w_ih));
+        memset(weights, 0, sizeof weights);
+        const clrnn_tensor w_hh = test_tensor(weights, CLRNN_DTYPE_F32, 2, HIDDEN, HIDDEN, 0);
+        ok(clrnn_net_set_weight(net, reverse ? "weight_hh_l0_reverse" : "weight_hh_l0", &w_hh));
+    }
+    ok(clrnn_plan_create(&plan, context, net, &(clrnn_plan_desc){.steps = 1, .batch = 1}));
+    const clrnn_forward_args args = {.x = test_tensor(&x, CLRNN_DTYPE_F32, 3, 1, 1, 1),
+                                     .y = test_tensor(y, CLRNN_DTYPE_F32, 3, 1, 1, HIDDEN)};
+    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+    for (int u = 0; u < HIDDEN; u++) {
+        ck_assert_msg(bits_of(y[u]) == 0x7fc00000, "%s: merge %d: y[%d] is %08x", where, (int)merge,
+                      u, bits_of(y[u]));
+    }
+    clrnn_plan_free(plan);
+    clrnn_net_free(net);
+}
+
+START_TEST(merged_nan_is_one_pattern) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    for (size_t place = 0; place < count; place++) {
+        merge_to_nan(places[place].context, CLRNN_MERGE_SUM, places[place].name);
+        merge_to_nan(places[place].context, CLRNN_MERGE_MUL, places[place].name);
+        merge_to_nan(places[place].context, CLRNN_MERGE_AVE, places[place].name);
+    }
+    test_places_free(places, count);
+}
+END_TEST
+
 /* ---- tanh and sigmoid ------------------------------------------------------------------------ */
 
 enum { SWEEP = 100000, SWEEP_ROWS = 1000 };
@@ -266,6 +314,7 @@ Suite *special_suite(void) {
     tcase_add_loop_test(each, nan_stays_in_its_row, 0, TEST_CELLS);
     tcase_add_loop_test(each, nan_in_the_start_state, 0, TEST_CELLS);
     tcase_add_loop_test(each, infinite_input, 0, TEST_CELLS);
+    tcase_add_test(each, merged_nan_is_one_pattern);
     tcase_add_test(each, tanh_over_all_exponents);
     tcase_add_test(each, sigmoid_over_all_exponents);
     suite_add_tcase(suite, each);

@@ -390,6 +390,56 @@ START_TEST(bidirectional_ends_a_state) {
 }
 END_TEST
 
+/* ---- last outputs ---------------------------------------------------------------------------- */
+
+/* A masked step gives 0 or the output before and keeps h: a state has both. */
+static void hold_last_outputs(clrnn_context *context, int zero_masked) {
+    enum { HIDDEN = 3 };
+    const clrnn_layer_desc layer = {.hidden = HIDDEN, .zero_masked = zero_masked};
+    clrnn_net *net = test_net(&(clrnn_net_desc){.inputs = 1, .layer = layer}, 7, 0.7);
+    clrnn_plan *plan = NULL;
+    clrnn_state *state = NULL;
+    uint8_t mask[2] = {1, 0};
+    float x[2] = {0.5f, 1}, y[2][HIDDEN], h[HIDDEN], o[HIDDEN], other[HIDDEN] = {0.25f, -0.5f, 2};
+    clrnn_tensor h_of = test_tensor(h, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0);
+    clrnn_tensor o_of = test_tensor(o, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0);
+    const clrnn_tensor other_of = test_tensor(other, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0);
+    ok(clrnn_plan_create(&plan, context, net, &(clrnn_plan_desc){.steps = 2, .batch = 1}));
+    ok(clrnn_state_create(&state, context, net, 1));
+    clrnn_forward_args args = {.state = state,
+                               .x = test_tensor(x, CLRNN_DTYPE_F32, 3, 2, 1, 1),
+                               .y = test_tensor(y, CLRNN_DTYPE_F32, 3, 2, 1, HIDDEN),
+                               .mask = test_tensor(mask, CLRNN_DTYPE_BOOL, 2, 1, 2, 0)};
+    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+    ok(clrnn_state_read(state, 0, &h_of, NULL, &o_of));
+    ck_assert_mem_eq(h, y[0], sizeof h);
+    ck_assert_mem_eq(o, y[1], sizeof o);
+    ck_assert(zero_masked ? o[0] == 0 : o[0] == h[0]);
+    /* written alone, h stays */
+    ok(clrnn_state_write(state, 0, NULL, NULL, &other_of));
+    mask[0] = 0;
+    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+    for (int u = 0; u < HIDDEN; u++) {
+        ck_assert(y[0][u] == (zero_masked ? 0 : other[u]));
+    }
+    ok(clrnn_state_read(state, 0, &h_of, NULL, &o_of));
+    ck_assert(h[0] != other[0] && o[0] == y[1][0]);
+    clrnn_state_free(state);
+    clrnn_plan_free(plan);
+    clrnn_net_free(net);
+}
+
+START_TEST(a_state_has_last_outputs) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    for (size_t place = 0; place < count; place++) {
+        hold_last_outputs(places[place].context, 0);
+        hold_last_outputs(places[place].context, 1);
+    }
+    test_places_free(places, count);
+}
+END_TEST
+
 /* ---- device memory --------------------------------------------------------------------------- */
 
 /* Waits until only `count` hold the queue: a driver's thread lets go of a finished command a little
@@ -502,6 +552,7 @@ Suite *states_suite(void) {
     tcase_add_loop_test(each, slots_stay_apart, 0, TEST_CELLS);
     tcase_add_loop_test(each, reverse_ends_a_state, 0, TEST_CELLS);
     tcase_add_test(each, bidirectional_ends_a_state);
+    tcase_add_test(each, a_state_has_last_outputs);
     tcase_add_loop_test(each, device_buffers, 0, TEST_CELLS);
     tcase_add_test(each, event_of_a_host_call);
     suite_add_tcase(suite, each);
