@@ -436,7 +436,8 @@ typedef struct clrnn_forward_args {
 } clrnn_forward_args;
 
 /* Outputs past a row's length are 0. Its final state is the state after its last valid step, the
- * initial state where the length is 0; so is its last output.
+ * initial state where the length is 0. A row of length 0 takes no step: its last output in y is its
+ * h_0, and its state (h, c and o) stays as it is.
  *
  * A step under a mask (within the length) keeps the state and gives the output of the step before,
  * 0 (or o_0) if there was none, or always 0 with zero_masked; hiddens and cells give what is kept,
@@ -448,7 +449,7 @@ typedef struct clrnn_forward_args {
  * still touch the arrays of the call: keep them.
  *
  * A state that went through a reverse direction has come to its end: to use its slot again is an
- * ARGUMENT error until the slot is reset or written.
+ * ARGUMENT error until the slot is reset, or h (and c) of each layer with such a direction written.
  * Errors: SHAPE and ARGUMENT (nothing was enqueued), OPENCL, TIMEOUT, LOST. */
 CLRNN_API clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args,
                                      cl_uint num_wait, const cl_event *wait, cl_event *done);
@@ -476,17 +477,18 @@ typedef struct clrnn_judgement {
     double bound;
     int64_t step, row, unit; /* where that is */
     int layer, direction;
-    char what[16];  /* "y", "h", "c", "h_n", "c_n", "o_n", "padding", "masked" */
+    char what[16];  /* "y", "h", "c", "gates", "h_n", "c_n", "o_n", "padding", "masked" */
     double max_abs; /* against the fp64 trajectory; informative: a chaotic net may differ */
     double max_ulp;
 } clrnn_judgement;
 
 /* args as of clrnn_forward with host tensors. x, lengths, mask, batch_sizes and the start states are
- * read; y (all steps), layers[].y, hiddens, cells, h_n, c_n and o_n are judged where given, gates are
- * not. The state of the step before is taken from hiddens, or from a y that is h (one direction or
- * concat); where a layer has neither, it is carried along in double precision with the bound of
- * float32 on its way, which grows with the steps. So is an lstm's c without cells. A layer below the
- * last whose y is not given is carried so too. state and slots must be NULL.
+ * read; y (all steps), layers[].y, hiddens, cells, gates, h_n, c_n and o_n are judged where given; of
+ * gates the judgement's unit is g H + unit. The state of the step before is taken from hiddens, or
+ * from a y that is h (one direction or concat); where a layer has neither, it is carried along in
+ * double precision with the bound of float32 on its way, which grows with the steps. So is an lstm's
+ * c without cells. A layer below the last whose y is not given is carried so too. state and slots
+ * must be NULL.
  * Errors: ARGUMENT, SHAPE, UNSUPPORTED (custom cells and activations; a y of last outputs: give it
  * as h_n). */
 CLRNN_API clrnn_status clrnn_judge(clrnn_judgement *out, const clrnn_net *net, int batch_first,

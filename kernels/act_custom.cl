@@ -2,3 +2,4 @@
 static inline real CAT(act_custom_, PHASE)(real x, float alpha, float beta) {
     (void)alpha;
     (void)beta;
+    { /* the text's own names are its own */

@@ -25,7 +25,7 @@
 #define PARAMS_ARGUMENT const struct params params
 #define PARAMS (&params)
 #define GROUP_PARAMS /* the C build hands the group's number over as arguments */
-#define GROUP_ID(dim) ((int)get_group_id(dim))
+#define GROUP_ID(dim) ((wide)get_group_id(dim) + params.group_first[dim])
 #define LOCAL_ID ((int)get_local_id(0))
 #define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 #define UNROLL _Pragma("unroll")

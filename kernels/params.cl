@@ -27,6 +27,7 @@ struct params {
     wide state_h, state_c, state_o; /* where slot 0 has h, c and the last output o in a state */
     wide mask_row;                  /* bytes of a row of the mask */
     wide x_rows;                    /* rows of x, all steps together */
+    wide group_first[2]; /* the launch's first group: one too large for a driver is made of parts */
     narrow batch;                   /* N */
     narrow first, count;            /* the piece */
     narrow inputs;                  /* I */

@@ -181,7 +181,7 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
         for (int unit = LOCAL_ID * VECTOR_WIDTH; unit < p->width;
              unit += GROUP_ITEMS * VECTOR_WIDTH) {
             const real last =
-                p->from_zero ? R(0.0f) : load_units(p->masked ? o : h, unit, p->width);
+                p->from_zero ? R(0.0f) : load_units(h, unit, p->width);
             put_output(p, a, last, 0, row, unit);
         }
     }

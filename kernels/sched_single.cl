@@ -20,7 +20,7 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
     const struct params *p = PARAMS;
     LOCAL float scratch[SCRATCH_FLOATS];
     pass a = PASS_OF(step, scratch);
-    const wide n_first = (wide)GROUP_ID(0) * p->rows_group;
+    const wide n_first = GROUP_ID(0) * p->rows_group;
     const wide n_rest = p->batch - n_first;
     const wide n_end = n_first + (n_rest < p->rows_group ? n_rest : p->rows_group);
 

@@ -19,7 +19,7 @@ KERNEL GROUP_SHAPE void step_begin(KERNEL_ARRAYS, const int step, const int phas
 
 #define STEP_RUN(P)                                                                                \
     if (phase == P) {                                                                              \
-        CAT(tile_run_, P)(p, &a, GROUP_ID(1), n, count);                                           \
+        CAT(tile_run_, P)(p, &a, (int)GROUP_ID(1), n, count);                                           \
     }
 
 /* Groups: tiles of rows (of the batch; the projection: of all steps) x blocks of units. Rows come
@@ -28,7 +28,7 @@ KERNEL GROUP_SHAPE void step_forward(KERNEL_ARRAYS, const int step, const int ph
     const struct params *p = PARAMS;
     LOCAL float scratch[SCRATCH_FLOATS];
     const pass a = PASS_OF(step, scratch);
-    const wide n = (wide)GROUP_ID(0) * ROWS;
+    const wide n = GROUP_ID(0) * ROWS;
     const wide rest = STEP_ROWS - n;
     const int count = rest < ROWS ? (int)rest : ROWS;
     FOR_PHASES(STEP_RUN)

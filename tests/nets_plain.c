@@ -221,7 +221,7 @@ static void run_row(struct sample *s, const struct strand *strand, const float *
         put(of->cells, at(s, t, n), strand, within ? c : NULL, strand->hidden);
         put(of->gates, at(s, t, n), strand, valid ? gates : NULL, strand->gates * strand->hidden);
     }
-    put_output(of->last + (size_t)n * outputs, strand, length == 0 && s->mask == NULL ? h : o);
+    put_output(of->last + (size_t)n * outputs, strand, length == 0 ? h : o);
     free(gates);
 }
 

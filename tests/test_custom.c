@@ -11,7 +11,10 @@
 
 enum { STEPS = 5, BATCH = 6, INPUTS = 3, HIDDEN = 19 };
 
-static const char own_rnn[] = "h = act_tanh(gx[0] + gh[0], 0.0f, 0.0f);\n";
+/* with a name that the kernels have too */
+static const char own_rnn[] =
+    "const real p = gx[0] + gh[0];\nreal state = act_tanh(p, 0.0f, 0.0f);\n"
+    "h = state;\n";
 static const char own_lstm[] = "const real i = act_sigmoid(gx[0] + gh[0], 0.0f, 0.0f);\n"
                                "const real f = act_sigmoid(gx[1] + gh[1], 0.0f, 0.0f);\n"
                                "const real g = act_tanh(gx[2] + gh[2], 0.0f, 0.0f);\n"
@@ -34,7 +37,8 @@ static const struct {
      {.cell = CLRNN_CELL_CUSTOM, .gates = 3, .states = 1, .source = own_gru}},
     {{.cell = CLRNN_CELL_RNN, .acts = {{{.kind = CLRNN_ACT_SOFTSIGN}}}},
      {.cell = CLRNN_CELL_RNN,
-      .acts = {{{.kind = CLRNN_ACT_CUSTOM, .source = "x = act_softsign(x, 0.0f, 0.0f);"}}}}},
+      .acts = {{{.kind = CLRNN_ACT_CUSTOM,
+                 .source = "real beta = x; x = act_softsign(beta, 0.0f, 0.0f);"}}}}},
     {{.cell = CLRNN_CELL_GRU,
       .acts = {{{.kind = CLRNN_ACT_AFFINE, .parameters = 2, .alpha = 0.25f, .beta = 0.5f},
                 {.kind = CLRNN_ACT_DEFAULT},

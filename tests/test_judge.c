@@ -10,6 +10,7 @@
 #include "nets.h"
 #include "suite_cases.h"
 #include "suites.h"
+#include "support.h"
 
 #include <check.h>
 #include <math.h>
@@ -18,20 +19,32 @@
 
 /* ---- plain float32 passes -------------------------------------------------------------------- */
 
-/* Everything is fine, whatever of it is shown; the largest ratio of SHOW_HIDDENS alone. */
-static double hold_fine(struct sample *s, const char *text) {
-    double ratio = 0;
-    for (int shown = SHOW_Y; shown <= SHOW_ALL; shown++) {
-        const clrnn_forward_args args = args_showing(s, shown);
-        const clrnn_judgement j = judge_args(s->net, s, &args);
-        ck_assert_msg(j.bad == 0 && j.ratio <= 1 && j.checked > 0,
-                      "%s shown %d: %s ratio %g of layer %d at %d %d %d", text, shown, j.what,
-                      j.ratio, j.layer, (int)j.step, (int)j.row, (int)j.unit);
-        if (shown == SHOW_CELLS + SHOW_BELOW) {
-            ratio = j.ratio;
-        }
+/* args_showing shows the gates, as args_of does. */
+static void hide_gates(struct sample *s) {
+    for (int layer = 0; layer < NETS_LAYERS; layer++) {
+        s->arrays[layer].gates = (clrnn_tensor){0};
     }
-    return ratio;
+}
+
+static double hold_shown(struct sample *s, const clrnn_forward_args *args, const char *text,
+                         int shown) {
+    const clrnn_judgement j = judge_args(s->net, s, args);
+    ck_assert_msg(j.bad == 0 && j.ratio <= 1 && j.checked > 0,
+                  "%s shown %d: %s ratio %g of layer %d direction %d at %d %d %d", text, shown,
+                  j.what, j.ratio, j.layer, j.direction, (int)j.step, (int)j.row, (int)j.unit);
+    return j.ratio;
+}
+
+/* Everything is fine, whatever of it is shown; the largest ratio where cells are, and no gates. */
+static double hold_fine(struct sample *s, const char *text) {
+    clrnn_forward_args args;
+    for (int shown = SHOW_Y; shown <= SHOW_ALL; shown++) {
+        args = args_showing(s, shown);
+        hold_shown(s, &args, text, shown);
+    }
+    args = args_showing(s, SHOW_CELLS + SHOW_BELOW);
+    hide_gates(s);
+    return hold_shown(s, &args, text, SHOW_CELLS + SHOW_BELOW);
 }
 
 START_TEST(plain_float32_is_fine) {
@@ -74,6 +87,43 @@ START_TEST(one_unit_is_fine) {
         lay_sample(&s, (enum lie)lie);
         plain_forward(&s, s.net);
         hold_fine(&s, "one unit");
+        free_sample(&s);
+    }
+}
+END_TEST
+
+/* The gates that the engines give, of every kind of net: beside all else, and carried from the start
+ * with nothing else to judge. */
+START_TEST(gates_of_engines_are_fine) {
+    static const clrnn_engine engines[] = {CLRNN_ENGINE_CPU, CLRNN_ENGINE_REFERENCE};
+    for (int i = 0; i < 2 * 2 * LIES; i++) {
+        const enum lie lie = (enum lie)(i % LIES);
+        const clrnn_engine engine = engines[i / LIES % 2];
+        const struct net_kind kind = kind_of(_i, 5, 19);
+        clrnn_context *context = NULL;
+        clrnn_plan *plan = NULL;
+        char text[64];
+        random_state = (uint64_t)(2100 + _i);
+        struct sample s = sample_of(random_net(&kind, 1), 9, 5, lie != PACKED && i / LIES / 2);
+        lay_sample(&s, lie);
+        ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = engine}));
+        ok(clrnn_plan_create(
+            &plan, context, s.net,
+            &(clrnn_plan_desc){.steps = 9, .batch = 5, .batch_first = s.batch_first}));
+        clrnn_forward_args args = args_of(&s);
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        snprintf(text, sizeof text, "%s, lie %d", clrnn_engine_name(engine), (int)lie);
+        hold_fine(&s, text);
+        args = args_of(&s);
+        args.y = (clrnn_tensor){0};
+        for (int layer = 0; layer < NETS_LAYERS; layer++) {
+            const clrnn_layer_arrays *of = &s.arrays[layer];
+            s.arrays[layer] = (clrnn_layer_arrays){
+                .h_0 = of->h_0, .c_0 = of->c_0, .o_0 = of->o_0, .gates = of->gates};
+        }
+        hold_shown(&s, &args, text, -1);
+        clrnn_plan_free(plan);
+        clrnn_context_free(context);
         free_sample(&s);
     }
 }
@@ -293,6 +343,7 @@ START_TEST(mistakes_are_bad) {
                           mistake, (int)j.bad, j.ratio);
             /* from the last y and the final states, all else carried along */
             const clrnn_forward_args args = args_showing(&s, SHOW_Y);
+            hide_gates(&s);
             j = judge_args(s.net, &s, &args);
             ck_assert_msg(j.bad > 0, "kind %d, mistake %d: from y alone ratio %g", _i, mistake,
                           j.ratio);
@@ -343,6 +394,7 @@ START_TEST(each_weight_counts) {
     s.lengths[1] = 12;
     plain_forward(&s, s.net);
     const clrnn_forward_args args = args_of(&s);
+    hide_gates(&s); /* y and the states alone must show it */
     for (int i = 0; i < s.net->strand_count; i++) {
         for (enum weight_role role = 0; role < WEIGHT_ROLES; role++) {
             int found = 0, count = 0;
@@ -459,6 +511,7 @@ Suite *judge_suite(void) {
     tcase_set_timeout(judging, 240); /* valgrind and sanitizers slow the 1,472 weights down */
     tcase_add_loop_test(judging, plain_float32_is_fine, 0, KINDS);
     tcase_add_loop_test(judging, one_unit_is_fine, 0, KINDS);
+    tcase_add_loop_test(judging, gates_of_engines_are_fine, 0, KINDS);
     tcase_add_loop_test(judging, mistakes_are_bad, 0, KINDS);
     tcase_add_loop_test(judging, each_weight_counts, 0, KINDS);
     tcase_add_test(judging, each_weight_of_a_trained_net_counts);

@@ -1,6 +1,6 @@
 /*
  * test_judge_exact.c: the judge sees every value where it stands, NaN, infinity and padding, masked
- * steps, final states.
+ * steps, gates, final states.
  */
 #include "core/net.h"
 #include "nets.h"
@@ -49,9 +49,70 @@ START_TEST(each_value_counts) {
             poison(&s, s.net, of->o_n, states, "o_n");
             poison(&s, s.net, of->cells, s.steps * c, "cells");
             poison(&s, s.net, of->c_n, c, "c_n");
+            poison(&s, s.net, of->gates,
+                   s.steps * s.batch * directions * desc->hidden * clrnn_layer_gates(desc),
+                   "gates");
         }
         free_sample(&s);
     }
+}
+END_TEST
+
+/* ---- gates ----------------------------------------------------------------------------------- */
+
+/* One gate off is the only bad value, at its place: its layer, direction, step, row and unit. */
+static void hold_gate(struct sample *s, const clrnn_forward_args *args, int layer, int direction,
+                      int t, int n) {
+    const clrnn_layer_desc *desc = &s->net->desc.layers[layer];
+    const int size = clrnn_layer_gates(desc) * desc->hidden;
+    const size_t row = at(s, t, n) * (size_t)clrnn_layer_directions(desc) + (size_t)direction;
+    for (int unit = 0; unit < size; unit += 4) {
+        float *gate = s->of[layer].gates + row * (size_t)size + unit;
+        const float kept = *gate;
+        for (int nan = 0; nan < 2; nan++) {
+            *gate = nan ? NAN : kept + 1e-3f;
+            const clrnn_judgement j = judge_args(s->net, s, args);
+            ck_assert_msg(j.bad == 1 && j.layer == layer && j.direction == direction &&
+                              j.step == t && j.row == n && j.unit == unit,
+                          "gate %d of layer %d direction %d at %d %d: %d bad, ratio %g of %s %d, "
+                          "layer %d direction %d at %d %d",
+                          unit, layer, direction, t, n, (int)j.bad, j.ratio, j.what, (int)j.unit,
+                          j.layer, j.direction, (int)j.step, (int)j.row);
+            ck_assert_str_eq(j.what, "gates");
+        }
+        *gate = kept;
+    }
+}
+
+/* Beside all else, and the gates of a layer as all there is of a result. */
+START_TEST(gates_are_found) {
+    struct sample s = small_sample(_i); /* lengths 6, 0, 1, 4 */
+    const int layers = s.net->desc.num_layers;
+    for (int layer = 0; layer < layers; layer++) {
+        const clrnn_layer_desc *desc = &s.net->desc.layers[layer];
+        const int directions = clrnn_layer_directions(desc);
+        for (int direction = 0; direction < directions; direction++) {
+            clrnn_forward_args args = args_of(&s);
+            hold_gate(&s, &args, layer, direction, 0, 0);
+            hold_gate(&s, &args, layer, direction, 5, 0);
+            hold_gate(&s, &args, layer, direction, 3, 3);
+            args.y = (clrnn_tensor){0};
+            for (int i = 0; i < layers; i++) {
+                clrnn_layer_arrays *of = &s.arrays[i];
+                *of = (clrnn_layer_arrays){.h_0 = of->h_0,
+                                           .c_0 = of->c_0,
+                                           .gates = i == layer ? of->gates : (clrnn_tensor){0}};
+            }
+            const clrnn_judgement j = judge_args(s.net, &s, &args);
+            ck_assert_int_eq(j.bad, 0);
+            ck_assert_int_eq(j.checked,
+                             6 * 4 * directions * clrnn_layer_gates(desc) * desc->hidden);
+            ck_assert(j.max_abs == 0); /* that is of y */
+            hold_gate(&s, &args, layer, direction, 3, 3);
+            hold_gate(&s, &args, layer, direction, 0, 2);
+        }
+    }
+    free_sample(&s);
 }
 END_TEST
 
@@ -134,23 +195,27 @@ START_TEST(padding_and_final_states) {
     const size_t width = (size_t)clrnn_layer_width(desc), hidden = (size_t)desc->hidden;
     const int lstm = desc->cell == CLRNN_CELL_LSTM;
     const int last = desc->direction == CLRNN_DIRECTION_REVERSE ? 0 : 3;
+    const size_t all_gates = (size_t)clrnn_layer_gates(desc) * hidden;
     const struct sample_layer *of = &s.of[0];
     clrnn_forward_args args = args_showing(&s, SHOW_CELLS);
     s.x[at(&s, 4, 3) * 5] = NAN; /* past the length of row 3: changes nothing */
     clrnn_judgement j = judge_args(s.net, &s, &args);
     ck_assert_int_eq(j.bad, 0);
-    /* y, h_n, o_n; cells, c_n */
-    ck_assert_int_eq(j.checked, (6 * 4 + 2 * 4) * (int)width + lstm * (6 * 4 + 4) * (int)hidden);
+    /* y, h_n, o_n; cells, c_n; gates */
+    ck_assert_int_eq(j.checked, (6 * 4 + 2 * 4) * (int)width + lstm * (6 * 4 + 4) * (int)hidden +
+                                    6 * 4 * (int)all_gates);
     const struct exact places[] = {
         {of->y + at(&s, 4, 3) * width + 2, "padding", 4, 3, 2},
         {of->h_n + 3 * width + 2, "h_n", last, 3, 2},
         {of->h_n + 1 * width + 2, "h_n", 0, 1, 2}, /* length 0: h_0 */
         {of->o_n + 3 * width + 2, "o_n", last, 3, 2},
+        {of->gates + at(&s, 4, 3) * all_gates + all_gates - 1, "padding", 4, 3, (int)all_gates - 1},
+        {of->gates + at(&s, 0, 1) * all_gates, "padding", 0, 1, 0},
         {of->cells + at(&s, 5, 2) * hidden + 5, "padding", 5, 2, 5},
         {of->c_n + 3 * hidden + 5, "c_n", last, 3, 5},
         {of->c_n + 1 * hidden + 5, "c_n", 0, 1, 5},
     };
-    for (int i = 0; i < (lstm ? 7 : 4); i++) {
+    for (int i = 0; i < (lstm ? 9 : 6); i++) {
         hold_exact(&s, &args, &places[i]);
     }
     args = args_of(&s); /* hiddens too */
@@ -186,6 +251,7 @@ START_TEST(masked_steps_are_exact) {
     const clrnn_layer_desc *desc = &s.net->desc.layers[0];
     const struct sample_layer *of = &s.of[0];
     const size_t width = (size_t)clrnn_layer_width(desc), hidden = (size_t)desc->hidden;
+    const size_t all_gates = (size_t)clrnn_layer_gates(desc) * hidden;
     lay_sample(&s, MASKED);
     s.lengths[2] = s.lengths[3] = 6;
     for (int n = 0; n < 4; n++) {
@@ -201,10 +267,12 @@ START_TEST(masked_steps_are_exact) {
         {of->y + at(&s, 5, 2) * width + 2, "masked", 5, 2, 2},
         {of->y + at(&s, 0, 3) * width + 2, "masked", 0, 3, 2},
         {of->y + at(&s, 5, 3) * width + 2, "masked", 5, 3, 2},
+        {of->gates + at(&s, 3, 0) * all_gates + all_gates - 1, "masked", 3, 0, (int)all_gates - 1},
+        {of->gates + at(&s, 5, 2) * all_gates, "masked", 5, 2, 0},
         {of->cells + at(&s, 3, 0) * hidden + 5, "masked", 3, 0, 5},
         {of->cells + at(&s, 1, 2) * hidden + 5, "masked", 1, 2, 5},
     };
-    for (int i = 0; i < (desc->cell == CLRNN_CELL_LSTM ? 6 : 4); i++) {
+    for (int i = 0; i < (desc->cell == CLRNN_CELL_LSTM ? 8 : 6); i++) {
         ck_assert(is_masked(&s, places[i].step, places[i].row));
         hold_exact(&s, &args, &places[i]);
     }
@@ -283,6 +351,7 @@ TCase *judge_exact_case(void) {
     tcase_add_test(exact, a_little_too_much_is_bad);
     tcase_set_timeout(exact, 240);
     tcase_add_loop_test(exact, each_value_counts, 0, KINDS);
+    tcase_add_loop_test(exact, gates_are_found, 0, KINDS);
     tcase_add_loop_test(exact, nan_and_infinity, 0, KINDS);
     tcase_add_loop_test(exact, padding_and_final_states, 0, SINGLES);
     tcase_add_loop_test(exact, masked_steps_are_exact, 0, SINGLES);

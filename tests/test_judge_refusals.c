@@ -41,13 +41,24 @@ START_TEST(refusals) {
     REFUSED(UNSUPPORTED, "judge: y must hold all steps, [6][4][9] (time first): the last "
                          "outputs are h_n, got float32 [6][4]");
     args.y = (clrnn_tensor){0};
-    s.arrays[0].hiddens = s.arrays[0].cells = (clrnn_tensor){0};
+    s.arrays[0].hiddens = s.arrays[0].cells = s.arrays[0].gates = (clrnn_tensor){0};
     args.h_n = args.c_n = s.arrays[0].h_n = s.arrays[0].c_n = s.arrays[0].o_n = (clrnn_tensor){0};
     REFUSED(ARGUMENT, "judge: there is no result among the arguments");
     s.arrays[0].y = args.y;
     REFUSED(ARGUMENT, "judge: y of the last layer is given twice");
     args.cells = s.arrays[0].cells;
     REFUSED(ARGUMENT, "judge: cells of the last layer is given twice");
+    args.gates = s.arrays[0].gates;
+    REFUSED(ARGUMENT, "judge: gates of the last layer is given twice");
+    s.arrays[0].gates.shape[2] = 9;
+    REFUSED(SHAPE, "judge: gates needs [6][4][36] (time first), got float32 [6][4][9]");
+    s.arrays[0].gates.shape[1] = 3;
+    REFUSED(SHAPE, "judge: gates needs [6][4][36] (time first), got float32 [6][3][36]");
+    s.arrays[0].gates.dtype = CLRNN_DTYPE_F64;
+    REFUSED(ARGUMENT, "judge: gates must be float32, got float64");
+    s.arrays[0].gates.data = NULL;
+    s.arrays[0].gates.buffer = (cl_mem)(void *)slots;
+    REFUSED(ARGUMENT, "judge: gates must lie in host memory, got a buffer");
     s.arrays[0].cells.shape[2] = 8;
     REFUSED(SHAPE, "judge: cells needs [6][4][9] (time first), got float32 [6][4][8]");
     s.arrays[0].hiddens.shape[1] = 3;
@@ -72,6 +83,11 @@ START_TEST(refusals) {
     s.net->strands[0].given[WEIGHT_HH] = 1;
     ck_assert_int_eq(j.checked, -1); /* a failure changes nothing */
     ck_assert_int_eq(clrnn_judge(&j, s.net, 0, &args), CLRNN_STATUS_OK);
+    const int64_t checked = j.checked; /* gates in args are those of the only layer */
+    args.gates = s.arrays[0].gates;
+    s.arrays[0].gates = (clrnn_tensor){0};
+    ck_assert_int_eq(clrnn_judge(&j, s.net, 0, &args), CLRNN_STATUS_OK);
+    ck_assert(j.bad == 0 && j.checked == checked);
     free_sample(&s);
 
     s = small_sample(0);
@@ -136,7 +152,15 @@ START_TEST(refusals_of_stacks) {
     args.h_0 = s.arrays[0].h_0;
     REFUSED(ARGUMENT, "judge: layers differ in their states, give h_0 layer by layer");
     args.hiddens = s.arrays[0].hiddens;
-    REFUSED(ARGUMENT, "judge: hiddens and cells of a net of 2 layers are given layer by layer");
+    REFUSED(ARGUMENT,
+            "judge: hiddens, cells and gates of a net of 2 layers are given layer by layer");
+    args.gates = s.arrays[0].gates;
+    REFUSED(ARGUMENT,
+            "judge: hiddens, cells and gates of a net of 2 layers are given layer by layer");
+    s.arrays[1].gates.shape[2] = 60; /* gru: 3 of 10, one direction */
+    REFUSED(SHAPE, "judge: gates of layer 1 needs [6][4][30] (time first), got float32 [6][4][60]");
+    s.arrays[0].gates.shape[2] = 36;
+    REFUSED(SHAPE, "judge: gates of layer 0 needs [6][4][72] (time first), got float32 [6][4][36]");
     s.arrays[1].c_n = s.arrays[0].c_n;
     REFUSED(ARGUMENT, "judge: c_n is for lstm, layer 1 is gru");
     s.arrays[0].y.shape[2] = 9;

@@ -16,7 +16,7 @@ static double held_in(double a, double limit) {
 
 /* Up to 16 units and as many inputs. */
 struct vectors {
-    double x[16], h_prev[16], c_prev[16], h[16], c[16];
+    double x[16], h_prev[16], c_prev[16], h[16], c[16], gates[64];
 };
 
 static struct reference_step step_of(struct vectors *v, double *scratch) {
@@ -25,6 +25,7 @@ static struct reference_step step_of(struct vectors *v, double *scratch) {
                                    .c_prev = v->c_prev,
                                    .h = v->h,
                                    .c = v->c,
+                                   .gates = v->gates,
                                    .scratch = scratch};
 }
 
@@ -41,6 +42,8 @@ static double moved_step(const struct strand *strand, struct vectors *v,
     step.c_prev_error = error->c_prev;
     step.h_error = bound.h;
     step.c_error = bound.c;
+    step.gates_error = bound.gates;
+    ck_assert_int_le(strand->gates * strand->hidden, 64);
     reference_evaluate(strand, &step);
     step = step_of(moved, scratch);
     reference_evaluate(strand, &step);
@@ -49,6 +52,9 @@ static double moved_step(const struct strand *strand, struct vectors *v,
     }
     for (int j = 0; j < strand->width; j++) {
         worst = fmax(worst, fabs(moved->h[j] - v->h[j]) / bound.h[j]);
+    }
+    for (int j = 0; j < strand->gates * strand->hidden; j++) {
+        worst = fmax(worst, fabs(moved->gates[j] - v->gates[j]) / bound.gates[j]);
     }
     return worst;
 }
@@ -93,7 +99,25 @@ START_TEST(bounds_enclose) {
 }
 END_TEST
 
-/* A value a little inside its bound is fine, a little outside it is bad. */
+/* A value a little inside its bound is fine, a little outside it is bad. got, value, bound: [count] */
+static void hold_limits(struct sample *s, const clrnn_forward_args *args, float *got,
+                        const double *value, const double *bound, int count, const char *what) {
+    for (int unit = 0; unit < count; unit++) {
+        if (bound[unit] < 5e-7 * fabs(value[unit]) || value[unit] == 0) {
+            continue; /* its bound is hardly more than what float32 can show */
+        }
+        const float kept = got[unit];
+        got[unit] = (float)(value[unit] + 0.8 * bound[unit]);
+        clrnn_judgement j = judge_args(s->net, s, args);
+        ck_assert_msg(j.bad == 0, "%s %d: ratio %g", what, unit, j.ratio);
+        got[unit] = (float)(value[unit] + 1.2 * bound[unit]);
+        j = judge_args(s->net, s, args);
+        ck_assert_msg(j.bad == 1 && j.ratio < 1.4, "%s %d: ratio %g", what, unit, j.ratio);
+        ck_assert_str_eq(j.what, what);
+        got[unit] = kept;
+    }
+}
+
 START_TEST(bounds_are_the_limit) {
     const struct net_kind kind = kind_of(_i, 5, 9);
     random_state = (uint64_t)(99 + _i);
@@ -109,24 +133,14 @@ START_TEST(bounds_are_the_limit) {
     struct reference_step step = step_of(&v, scratch);
     step.h_error = bound.h;
     step.c_error = bound.c;
+    step.gates_error = bound.gates;
     reference_evaluate(strand, &step);
     plain_forward(&s, s.net);
     clrnn_forward_args args = args_showing(&s, SHOW_Y);
     s.arrays[0].h_n = s.arrays[0].c_n = s.arrays[0].o_n = (clrnn_tensor){0};
-    for (int unit = 0; unit < strand->width; unit++) {
-        if (bound.h[unit] < 5e-7 * fabs(v.h[unit]) || v.h[unit] == 0) {
-            continue; /* its bound is hardly more than what float32 can show */
-        }
-        float *y = s.of[0].y + unit;
-        const float kept = *y;
-        *y = (float)(v.h[unit] + 0.8 * bound.h[unit]);
-        clrnn_judgement j = judge_args(s.net, &s, &args);
-        ck_assert_msg(j.bad == 0, "unit %d: ratio %g", unit, j.ratio);
-        *y = (float)(v.h[unit] + 1.2 * bound.h[unit]);
-        j = judge_args(s.net, &s, &args);
-        ck_assert_msg(j.bad == 1 && j.ratio < 1.4, "unit %d: ratio %g", unit, j.ratio);
-        *y = kept;
-    }
+    hold_limits(&s, &args, s.of[0].y, v.h, bound.h, strand->width, "y");
+    hold_limits(&s, &args, s.of[0].gates, v.gates, bound.gates, strand->gates * strand->hidden,
+                "gates");
     free_sample(&s);
 }
 END_TEST
@@ -259,6 +273,7 @@ START_TEST(carried_cell_state) {
     s.of[0].c_0[0] = FLT_MAX;
     plain_forward(&s, s.net);
     const clrnn_forward_args args = args_showing(&s, SHOW_Y);
+    s.arrays[0].gates = (clrnn_tensor){0}; /* they do not know c */
     clrnn_judgement j = judge_args(s.net, &s, &args);
     ck_assert_msg(j.bad == 0, "%s: ratio %g", j.what, j.ratio);
     ck_assert_int_eq(j.checked, 1000 + 2 + 2 + 1); /* y and c_n of row 1, h_n and o_n of both */
@@ -276,6 +291,79 @@ START_TEST(carried_cell_state) {
     ck_assert_str_eq(j.what, "c");
     ck_assert(j.step == 500 && j.row == 1);
     free_sample(&s);
+}
+END_TEST
+
+/* ---- gelu as others evaluate it -------------------------------------------------------------- */
+
+/* As the formulas stand, each operation rounded to float32. */
+static float naive_gelu(float x) {
+    return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+}
+
+static float naive_gelu_tanh(float x) {
+    const float cubed = x * x * x;
+    return 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * cubed)));
+}
+
+static const struct {
+    clrnn_act kind;
+    float (*naive)(float x);
+} gelus[] = {{CLRNN_ACT_GELU, naive_gelu}, {CLRNN_ACT_GELU_TANH, naive_gelu_tanh}};
+
+/* The difference of the naive value at x from what is known of a +- e, in bounds. */
+static double naive_ratio(int gelu, float x, struct number a) {
+    const struct number n = reference_activate(gelus[gelu].kind, 0, 0, a);
+    return fabs((double)gelus[gelu].naive(x) - n.value) / n.error;
+}
+
+/* All along, in the negative tail too, where it has lost all digits, and for x known within +-e. */
+START_TEST(naive_gelus_are_fine) {
+    double worst = 0;
+    int lost = 0;
+    random_state = 12;
+    for (int i = -400000; i <= 400000; i++) {
+        const float x = 20 * (float)i / 400000 * (i % 2 ? 1 : fabsf(uniform()));
+        const struct number exact = {(double)x, 0};
+        const double value = reference_activate(gelus[_i].kind, 0, 0, exact).value;
+        const double ratio = naive_ratio(_i, x, exact);
+        const double error = exp(12 * (double)uniform() - 11);
+        const struct number off = {(double)x + error * (double)uniform(), error};
+        if (!(ratio <= 1) || !(naive_ratio(_i, x, off) <= 1)) { /* no line for each value */
+            ck_abort_msg("%g: ratio %g, from %g +- %g %g", (double)x, ratio, off.value, error,
+                         naive_ratio(_i, x, off));
+        }
+        worst = fmax(worst, ratio);
+        lost += fabs((double)gelus[_i].naive(x) - value) > 0.5 * fabs(value);
+    }
+    ck_assert_msg(worst > 0.4 && lost > 1000, "worst %g, lost %d", worst, lost);
+}
+END_TEST
+
+/* Some ulp where s is not small, 2^-24 |x| in the tail; so what is 1e-3 off is still found. */
+START_TEST(wrong_gelus_are_found) {
+    for (double x = -3; x <= 3; x += 0.01) {
+        const struct number n = reference_activate(gelus[_i].kind, 0, 0, (struct number){x, 0});
+        ck_assert_msg(n.error <= (x > 0 ? 6e-7 : 1e-3) * fabs(n.value) + 1e-36, "%g: bound %g", x,
+                      n.error);
+    }
+    const struct number tail = reference_activate(gelus[_i].kind, 0, 0, (struct number){-8, 0});
+    ck_assert_msg(fabs(tail.error / (8 * 0x1p-24) - 1) < 0.01, "bound %g", tail.error);
+
+    /* in a cell, as the judge has it */
+    float x[1], none[1] = {0}, y[1];
+    clrnn_net *net = unit_net(CLRNN_CELL_RNN, 1);
+    net->strands[0].weights[WEIGHT_IH][0] = 1;
+    net->strands[0].acts[0] = (clrnn_activation){.kind = gelus[_i].kind};
+    for (int i = 0; i < 80; i++) {
+        x[0] = -6 + 0.1f * (float)i; /* to 1.9 */
+        y[0] = gelus[_i].naive(x[0]);
+        ck_assert_msg(bad_of(net, x, none, NULL, y, NULL) == 0, "%g", (double)x[0]);
+    }
+    x[0] = 1;
+    y[0] = 1.001f * gelus[_i].naive(1);
+    ck_assert_int_eq(bad_of(net, x, none, NULL, y, NULL), 1);
+    clrnn_net_free(net);
 }
 END_TEST
 
@@ -341,5 +429,7 @@ TCase *reference_bounds_case(void) {
     tcase_add_test(bounds, ends_of_float32);
     tcase_add_test(bounds, carried_cell_state);
     tcase_add_loop_test(bounds, carried_state_stays_of_use, 0, 4);
+    tcase_add_loop_test(bounds, naive_gelus_are_fine, 0, 2);
+    tcase_add_loop_test(bounds, wrong_gelus_are_found, 0, 2);
     return bounds;
 }

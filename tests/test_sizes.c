@@ -4,6 +4,7 @@
  *
  * What is long is held against what is short: a row alone, or the sequence in two calls.
  */
+#include "cl/cl_internal.h"
 #include "suites.h"
 #include "support.h"
 
@@ -151,6 +152,67 @@ START_TEST(rows_about_65536) {
 }
 END_TEST
 
+/* ---- more groups and bytes than a driver takes ----------------------------------------------- */
+
+enum { MANY_STEPS = 3, MANY_ROWS = 37, MANY_HIDDEN = 70, MANY_INPUTS = 300 };
+enum { MANY = MANY_STEPS * MANY_ROWS * MANY_HIDDEN };
+
+/* y of a call, and the launches it took. */
+static uint64_t run_many(float *y, clrnn_context *context, const char *algorithm, int hidden) {
+    clrnn_net *net =
+        test_net(&(clrnn_net_desc){.inputs = MANY_INPUTS,
+                                   .layer = {.cell = CLRNN_CELL_GRU, .hidden = hidden}},
+                 77, 0.2);
+    float *x = inputs_of((int64_t)MANY_STEPS * MANY_ROWS * MANY_INPUTS);
+    clrnn_plan *plan = plan_of(context, net, algorithm, MANY_STEPS, MANY_ROWS);
+    clrnn_profile profile;
+    memset(y, 0, MANY * sizeof *y);
+    ok(clrnn_forward(
+        plan,
+        &(clrnn_forward_args){
+            .x = test_tensor(x, CLRNN_DTYPE_F32, 3, MANY_STEPS, MANY_ROWS, MANY_INPUTS),
+            .y = test_tensor(y, CLRNN_DTYPE_F32, 3, MANY_STEPS, MANY_ROWS, hidden)},
+        0, NULL, NULL));
+    ok(clrnn_plan_profile(&profile, plan));
+    clrnn_plan_free(plan);
+    clrnn_net_free(net);
+    free(x);
+    return profile.launches;
+}
+
+/* A driver that takes 3 groups by 2 gets the launches in parts, one that gives 120,000 bytes at once
+ * (x has 133,200) gets the steps in pieces; the bits are the same. */
+static void in_parts(clrnn_context *context, const char *algorithm, const char *where, int way) {
+    static float whole[MANY], parts[MANY];
+    struct cl_engine_context *device = context->device;
+    size_t at = 0;
+    if (context->id != CLRNN_ENGINE_OPENCL) {
+        return;
+    }
+    const struct cl_engine_context before = *device;
+    const size_t max_alloc = context->desc.max_alloc;
+    const int hidden = way == 0 ? MANY_HIDDEN : 5;
+    const uint64_t one = run_many(whole, context, algorithm, hidden);
+    if (way == 0) {
+        device->launch_items = (size_t)3 * 256;
+        device->launch_groups = 2;
+    } else {
+        context->desc.max_alloc = 120000;
+    }
+    const uint64_t many = run_many(parts, context, algorithm, hidden);
+    device->launch_items = before.launch_items;
+    device->launch_groups = before.launch_groups;
+    context->desc.max_alloc = max_alloc;
+    ck_assert_msg(test_same_bits(whole, parts, MANY, &at), "%s: y[%zu] is %.9g, in parts %.9g",
+                  where, at, (double)whole[at], (double)parts[at]);
+    ck_assert_msg(many > one, "%s: %d launches in parts, %d whole", where, (int)many, (int)one);
+}
+
+START_TEST(launches_in_parts) {
+    hold_sizes(in_parts, _i, MANY_STEPS, MANY_ROWS);
+}
+END_TEST
+
 /* ---- more than 2^31 elements, with real memory ----------------------------------------------- */
 
 /* y has 2^31 + 2^26 floats, 8.9 GB; x and work space are small: the projection goes by pieces. The last
@@ -214,6 +276,7 @@ Suite *sizes_suite(void) {
     tcase_set_timeout(edge, 900);
     tcase_add_loop_test(edge, steps_about_65536, 0, EDGES);
     tcase_add_loop_test(edge, rows_about_65536, 0, EDGES);
+    tcase_add_loop_test(edge, launches_in_parts, 0, 2);
     tcase_add_test(edge, more_than_two_to_the_31_elements);
     suite_add_tcase(suite, edge);
     return suite;

@@ -92,7 +92,7 @@ static void take_up(clrnn_plan *plan, clrnn_state *state, const struct test_case
     clrnn_forward_args args = test_args(test, &end);
     args.state = state;
     fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
-          "slot 0 of row 0 ended with a reverse direction: reset or write it");
+          "slot 0 of row 0 ended with a reverse direction: reset it");
     ok(clrnn_state_read(state, 0, &h, c_or_not, NULL));
     ok(clrnn_state_write(state, 0, &h, c_or_not, NULL));
     test_result_free(&end);
@@ -334,6 +334,10 @@ static void spent(const struct test_case *test, const struct test_outcome *whole
     ok(run_rows(plan, state, test, 1, &second));
     fails(run_rows(plan, state, test, 1, &second), ARGUMENT, "slot 4 of row 0");
     ok(clrnn_state_write(state, 0, &h_before, NULL, NULL));
+    if (test->problem.cell == CLRNN_CELL_LSTM) { /* half of it is what the direction left */
+        fails(run_rows(plan, state, test, 3, mixed), ARGUMENT, "slot 1 of row 0 ended");
+        ok(clrnn_state_write(state, 0, NULL, &h_before, NULL));
+    }
     ok(run_rows(plan, state, test, 3, mixed));
     fails(run_rows(plan, state, test, 2, others), ARGUMENT, "slot 1 of row 0");
     ok(clrnn_state_reset(state, -1));
@@ -360,7 +364,9 @@ START_TEST(bidirectional_ends_a_state) {
     const clrnn_net_desc desc = {.inputs = 2, .num_layers = 2, .layers = layers};
     const clrnn_plan_desc size = {.steps = 4, .batch = 1};
     uint64_t seed = 1;
-    float x[4][1][2], y[4][1][4];
+    float x[4][1][2], y[4][1][4], zeros[4] = {0};
+    const clrnn_tensor below = test_tensor(zeros, CLRNN_DTYPE_F32, 2, 1, 3, 0);
+    const clrnn_tensor above = test_tensor(zeros, CLRNN_DTYPE_F32, 3, 2, 1, 2);
     clrnn_net *net = NULL;
     ok(clrnn_net_create(&net, &desc));
     test_fill_net(net, 0.7, &seed);
@@ -381,6 +387,12 @@ START_TEST(bidirectional_ends_a_state) {
         fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
               "ended with a reverse direction");
         ok(clrnn_state_reset(state, 0));
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        /* the layer with that direction is the one that must be written */
+        ok(clrnn_state_write(state, 0, &below, NULL, NULL));
+        fails(clrnn_forward(plan, &args, 0, NULL, NULL), ARGUMENT,
+              "ended with a reverse direction");
+        ok(clrnn_state_write(state, 1, &above, NULL, NULL));
         ok(clrnn_forward(plan, &args, 0, NULL, NULL));
         clrnn_state_free(state);
         clrnn_plan_free(plan);
@@ -429,12 +441,49 @@ static void hold_last_outputs(clrnn_context *context, int zero_masked) {
     clrnn_net_free(net);
 }
 
+/* A row without steps ends where it starts, a mask or none: y is h_0, and h and o stay. */
+static void hold_no_steps(clrnn_context *context, int masked) {
+    enum { HIDDEN = 3 };
+    const clrnn_layer_desc layer = {.hidden = HIDDEN};
+    clrnn_net *net = test_net(&(clrnn_net_desc){.inputs = 1, .layer = layer}, 7, 0.7);
+    clrnn_plan *plan = NULL;
+    uint8_t mask[2] = {1, 1};
+    int32_t length = 0;
+    float x[2] = {0.5f, 1}, y[HIDDEN], h_n[HIDDEN], o_n[HIDDEN];
+    float h_0[HIDDEN] = {0.25f, -0.5f, 2}, o_0[HIDDEN] = {1, 2, 3};
+    clrnn_layer_arrays arrays = {.h_0 = test_tensor(h_0, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0),
+                                 .h_n = test_tensor(h_n, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0),
+                                 .o_n = test_tensor(o_n, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0)};
+    clrnn_forward_args args = {.x = test_tensor(x, CLRNN_DTYPE_F32, 3, 2, 1, 1),
+                               .y = test_tensor(y, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0),
+                               .lengths = test_tensor(&length, CLRNN_DTYPE_I32, 1, 1, 0, 0),
+                               .layers = &arrays};
+    ok(clrnn_plan_create(&plan, context, net, &(clrnn_plan_desc){.steps = 2, .batch = 1}));
+    if (masked) {
+        args.mask = test_tensor(mask, CLRNN_DTYPE_BOOL, 2, 1, 2, 0);
+    }
+    for (int with_o = 1; with_o >= 0; with_o--) { /* then without, where another one was before */
+        arrays.o_0 =
+            with_o ? test_tensor(o_0, CLRNN_DTYPE_F32, 2, 1, HIDDEN, 0) : (clrnn_tensor){0};
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        ck_assert_mem_eq(y, h_0, sizeof y);
+        ck_assert_mem_eq(h_n, h_0, sizeof h_n);
+        for (int u = 0; u < HIDDEN; u++) {
+            ck_assert(o_n[u] == (with_o ? o_0[u] : 0));
+        }
+    }
+    clrnn_plan_free(plan);
+    clrnn_net_free(net);
+}
+
 START_TEST(a_state_has_last_outputs) {
     struct test_place places[16];
     const size_t count = test_places(places, 16);
     for (size_t place = 0; place < count; place++) {
         hold_last_outputs(places[place].context, 0);
         hold_last_outputs(places[place].context, 1);
+        hold_no_steps(places[place].context, 0);
+        hold_no_steps(places[place].context, 1);
     }
     test_places_free(places, count);
 }

@@ -136,6 +136,14 @@ static int round_up(int value, int multiple) {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+/* CLBlast's kernels count in 32 bits, what they pad included: rows and columns to 128 at most. */
+static int too_large(const struct algo_config *config, const struct problem *problem) {
+    const struct params *p = &config->params;
+    const int64_t rows = (int64_t)problem->steps * problem->batch;
+    const int64_t columns = round_up(p->columns > p->inputs ? p->columns : p->inputs, 128);
+    return rows > INT32_MAX - 128 || (rows + 127) / 128 * 128 > INT32_MAX / columns;
+}
+
 static clrnn_status choose_projection(struct algo_config *config, const struct device_desc *device,
                                       const struct problem *problem) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -146,12 +154,18 @@ static clrnn_status choose_projection(struct algo_config *config, const struct d
             "plan: projection clblast is not in this build (WITH_CLBLAST=0)");
     REQUIRE(!wanted || !device->strict, UNSUPPORTED,
             "plan: projection clblast cannot keep strict's promise of equal bits");
+    REQUIRE(!wanted || !problem->limited, UNSUPPORTED,
+            "plan: projection clblast takes memory of its own, which memory_limit cannot promise");
+    REQUIRE(!wanted || !too_large(config, problem), UNSUPPORTED,
+            "plan: projection clblast counts to 2^31 floats, T %d x N %d has more", problem->steps,
+            problem->batch);
     const int whole = problem->chunk == 0 || problem->chunk >= problem->steps;
     REQUIRE(!wanted || whole, UNSUPPORTED,
             "plan: projection clblast takes all %d steps at once, not pieces of %d", problem->steps,
             problem->chunk);
     const int gpu = device->kind == DEVICE_GPU && device->has_clblast && !device->strict;
-    const int automatic = problem->projection == CLRNN_PROJECTION_AUTO && gpu && whole;
+    const int automatic = problem->projection == CLRNN_PROJECTION_AUTO && gpu && whole &&
+                          !problem->limited && !too_large(config, problem);
     config->projection = wanted || automatic ? CLRNN_PROJECTION_CLBLAST : CLRNN_PROJECTION_OWN;
 out:
     return status;

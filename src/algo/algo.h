@@ -38,7 +38,8 @@ struct problem {
     int has_projection; /* 0: x_proj is given (backward recurrences) */
     int transposed;     /* 1: W_hh is packed transposed */
     clrnn_projection projection;
-    int chunk; /* steps of a piece at most; 0: all */
+    int chunk;   /* steps of a piece at most; 0: all */
+    int limited; /* every byte is counted beforehand */
 };
 
 enum { ALGO_FILES = 36, ALGO_LAUNCHES = 4 };

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Some drivers count work-items wrong from 2^31 on, some take 65,535 groups in the second dimension. */
+enum { LAUNCH_ITEMS = 1 << 30, LAUNCH_GROUPS = 65535 };
+
 static clrnn_status adopt_queue(struct cl_engine_context *context, cl_command_queue queue) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_command_queue_properties properties = 0;
@@ -71,6 +74,8 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     context->timeout_ms = desc->timeout_ms;
     context->profile = desc->profile;
     context->strict = desc->strict;
+    context->launch_items = LAUNCH_ITEMS;
+    context->launch_groups = LAUNCH_GROUPS;
     if (desc->queue != NULL) {
         TRY(adopt_queue(context, desc->queue));
     } else {

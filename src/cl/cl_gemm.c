@@ -15,16 +15,30 @@ int cl_gemm_is_built(void) {
     return 1;
 }
 
-clrnn_status cl_gemm(cl_command_queue queue, size_t m, size_t n, size_t k, cl_mem x, size_t x_at,
-                     cl_mem w, cl_mem x_proj) {
+clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const struct cl_gemm *g) {
     clrnn_status status = CLRNN_STATUS_OK;
     pthread_mutex_lock(&lock);
-    const CLBlastStatusCode code =
-        CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeYes, m, n, k, 1.0f,
-                     x, x_at, k, w, 0, k, 1.0f, x_proj, 0, n, &queue, NULL);
+    const CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
+        CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeYes, g->m, g->n, g->k, g->x_at,
+        g->k, 0, g->k, 0, g->n, &queue, bytes);
     pthread_mutex_unlock(&lock);
     REQUIRE(code == CLBlastSuccess, OPENCL,
-            "forward: CLBlastSgemm failed with %d (m %zu, n %zu, k %zu)", (int)code, m, n, k);
+            "forward: CLBlastSGemmTempBufferSize failed with %d (m %zu, n %zu, k %zu)", (int)code,
+            g->m, g->n, g->k);
+out:
+    return status;
+}
+
+clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *g, cl_mem temporary) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    pthread_mutex_lock(&lock);
+    const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
+        CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeYes, g->m, g->n, g->k, 1.0f,
+        g->x, g->x_at, g->k, g->w, 0, g->k, 1.0f, g->x_proj, 0, g->n, &queue, NULL, temporary);
+    pthread_mutex_unlock(&lock);
+    REQUIRE(code == CLBlastSuccess, OPENCL,
+            "forward: CLBlastSgemm failed with %d (m %zu, n %zu, k %zu)", (int)code, g->m, g->n,
+            g->k);
 out:
     return status;
 }
@@ -35,9 +49,14 @@ int cl_gemm_is_built(void) {
     return 0;
 }
 
-clrnn_status cl_gemm(cl_command_queue queue, size_t m, size_t n, size_t k, cl_mem x, size_t x_at,
-                     cl_mem w, cl_mem x_proj) {
-    (void)queue, (void)m, (void)n, (void)k, (void)x, (void)x_at, (void)w, (void)x_proj;
+clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const struct cl_gemm *g) {
+    (void)queue, (void)g;
+    *bytes = 0;
+    return CLRNN_STATUS_OK;
+}
+
+clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *g, cl_mem temporary) {
+    (void)queue, (void)g, (void)temporary;
     return status_fail(CLRNN_STATUS_UNSUPPORTED, 0,
                        "forward: CLBlast is not in this build (WITH_CLBLAST=0)");
 }

@@ -39,6 +39,7 @@ struct cl_engine_context {
     cl_command_queue queue;
     struct cl_found found;
     uint64_t timeout_ms;
+    size_t launch_items, launch_groups; /* of a launch at most, in the first and second dimension */
     int profile;
     int strict;   /* a plan must give the same bits everywhere */
     int probed;   /* its arithmetic was seen to do that */
@@ -66,9 +67,17 @@ clrnn_status cl_check_alive(const struct cl_engine_context *context);
 /* UNSUPPORTED unless the device's arithmetic is IEEE's, denormals included. */
 clrnn_status cl_probe(struct cl_engine_context *context);
 
-/* x_proj [m][n] += x [m][k] . w [n][k], by CLBlast. Offsets count floats. */
-clrnn_status cl_gemm(cl_command_queue queue, size_t m, size_t n, size_t k, cl_mem x, size_t x_at,
-                     cl_mem w, cl_mem x_proj);
+/* x_proj [m][n] += x [m][k] . w [n][k], by CLBlast. x begins at float x_at. */
+struct cl_gemm {
+    size_t m, n, k;
+    cl_mem x;
+    size_t x_at;
+    cl_mem w, x_proj;
+};
+/* Memory that it takes for copies of its own: given to it, so that it makes none at each call. */
+clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const struct cl_gemm *gemm);
+/* temporary: NULL where it takes none */
+clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *gemm, cl_mem temporary);
 int cl_gemm_is_built(void);
 
 /* A file of kernels/, embedded. NULL if there is none. */

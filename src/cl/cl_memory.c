@@ -55,6 +55,13 @@ out:
     return status;
 }
 
+void cl_stage_trim(struct stage *stage, struct cl_plan *plan, size_t bytes) {
+    if (stage->bytes != bytes) {
+        cl_buffer_free(&stage->buffer, plan, stage->bytes);
+        stage->bytes = 0;
+    }
+}
+
 void cl_stage_free(struct stage *stage, struct cl_plan *plan) {
     cl_buffer_free(&stage->buffer, plan, stage->bytes);
     if (!plan->context->poisoned) { /* else the device may touch it yet */

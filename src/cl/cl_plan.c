@@ -31,8 +31,7 @@ enum {
     ARG_SECOND
 };
 
-/* Groups that set the biases for CLBlast, each for many rows: enough for any device, and far from
- * the 2^31 work-items that some drivers count wrong. */
+/* Groups that set the biases for CLBlast, each for many rows: enough for any device. */
 enum { BIAS_GROUPS = 4096 };
 
 /* Launches between two flushes: the device starts early, the queue is not pushed at every step. */
@@ -71,6 +70,7 @@ void cl_plan_close(void *engine_plan) {
     }
     cl_stage_free(&plan->mask, plan);
     cl_stage_free(&plan->starts, plan);
+    cl_stage_free(&plan->gemm, plan);
     cl_space_free(plan);
     cl_buffer_free(&plan->rows, plan, 0);
     free(plan->strands);
@@ -158,18 +158,56 @@ out:
 
 /* ---- launches -------------------------------------------------------------------------------- */
 
-static clrnn_status enqueue(struct cl_plan *plan, cl_kernel kernel, const size_t groups[2],
-                            int items, int first, int second) {
+static clrnn_status enqueue_groups(struct cl_plan *plan, cl_kernel kernel, const size_t groups[2],
+                                   int items) {
     clrnn_status status = CLRNN_STATUS_OK;
     const size_t global[2] = {groups[0] * (size_t)items, groups[1]};
     const size_t local[2] = {(size_t)items, 1};
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_FIRST, sizeof first, &first));
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_SECOND, sizeof second, &second));
     TRY_CL("forward", clEnqueueNDRangeKernel(plan->context->queue, kernel, 2, NULL, global, local,
                                              0, NULL, NULL));
     plan->profile.launches++;
     if (plan->profile.launches % FLUSH_EVERY == 0) {
         TRY_CL("forward", clFlush(plan->context->queue));
+    }
+out:
+    return status;
+}
+
+/* A launch of more groups than drivers take, in parts that do not meet. */
+static clrnn_status enqueue_parts(struct cl_plan *plan, cl_kernel kernel,
+                                  const struct params *params, const size_t groups[2], int items,
+                                  const size_t most[2]) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct params part = *params;
+    size_t first[2];
+    for (first[0] = 0; first[0] < groups[0]; first[0] += most[0]) {
+        for (first[1] = 0; first[1] < groups[1]; first[1] += most[1]) {
+            size_t count[2];
+            for (int dim = 0; dim < 2; dim++) {
+                const size_t rest = groups[dim] - first[dim];
+                part.group_first[dim] = (wide)first[dim];
+                count[dim] = rest < most[dim] ? rest : most[dim];
+            }
+            TRY_CL("forward", clSetKernelArg(kernel, ARG_PARAMS, sizeof part, &part));
+            TRY(enqueue_groups(plan, kernel, count, items));
+        }
+    }
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_PARAMS, sizeof *params, params));
+out:
+    return status;
+}
+
+static clrnn_status enqueue(struct cl_plan *plan, cl_kernel kernel, const struct params *params,
+                            const size_t groups[2], int items, int first, int second) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const size_t most[2] = {plan->context->launch_items / (size_t)items,
+                            plan->context->launch_groups};
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_FIRST, sizeof first, &first));
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_SECOND, sizeof second, &second));
+    if (groups[0] <= most[0] && groups[1] <= most[1]) {
+        TRY(enqueue_groups(plan, kernel, groups, items));
+    } else {
+        TRY(enqueue_parts(plan, kernel, params, groups, items, most));
     }
 out:
     return status;
@@ -227,7 +265,26 @@ static clrnn_status run_projection(struct cl_plan *plan, cl_kernel kernel,
     clrnn_status status = CLRNN_STATUS_OK;
     TRY(set_arguments(kernel, params, bound));
     TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
-    TRY(enqueue(plan, kernel, groups, items, 0, 0));
+    TRY(enqueue(plan, kernel, params, groups, items, 0, 0));
+out:
+    return status;
+}
+
+/* x_proj += x W_ih, by a library: m rows of x from float x_at on. */
+static clrnn_status multiply(struct cl_plan *plan, int index, size_t m, cl_mem x, size_t x_at) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct params *sizes = &plan->configs[index].params;
+    const struct cl_gemm gemm = {.m = m,
+                                 .n = (size_t)sizes->columns,
+                                 .k = (size_t)sizes->inputs,
+                                 .x = x,
+                                 .x_at = x_at,
+                                 .w = plan->strands[index].w_ih,
+                                 .x_proj = plan->x_proj};
+    size_t bytes = 0;
+    TRY(cl_gemm_temporary(&bytes, plan->context->queue, &gemm));
+    TRY(cl_stage_reserve(&plan->gemm, plan, bytes, "CLBlast's temporary copies"));
+    TRY(cl_gemm(plan->context->queue, &gemm, bytes > 0 ? plan->gemm.buffer : NULL));
 out:
     return status;
 }
@@ -246,9 +303,7 @@ static clrnn_status project(struct cl_plan *plan, const struct engine_call *call
         const size_t m = (size_t)params->x_rows;
         groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
         TRY(run_projection(plan, strand->projection_bias, params, &bound, x, groups, items));
-        TRY(cl_gemm(plan->context->queue, m, (size_t)config->params.columns,
-                    (size_t)config->params.inputs, x, (size_t)engine_input(call, layer)->base,
-                    strand->w_ih, plan->x_proj));
+        TRY(multiply(plan, index, m, x, (size_t)engine_input(call, layer)->base));
     } else {
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
                            params->count, call->batch);
@@ -273,7 +328,7 @@ static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
         algo_launch_groups(groups[i], config, launch, &config->tile, params->count, call->batch);
         by_step |= launch->repeat == ALGO_EACH_STEP;
         if (launch->repeat == ALGO_ONCE) {
-            TRY(enqueue(plan, strand->launches[i], groups[i], items, 0, launch->phase));
+            TRY(enqueue(plan, strand->launches[i], params, groups[i], items, 0, launch->phase));
         }
     }
     const int stride = by_step ? 1 : config->chunk_steps;
@@ -283,7 +338,7 @@ static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
         for (int i = 0; i < config->launch_count; i++) {
             const struct algo_launch *launch = &config->launches[i];
             if (launch->repeat != ALGO_ONCE) {
-                TRY(enqueue(plan, strand->launches[i], groups[i], items, first,
+                TRY(enqueue(plan, strand->launches[i], params, groups[i], items, first,
                             by_step ? launch->phase : end));
             }
         }
@@ -324,7 +379,7 @@ static clrnn_status warm_up(struct cl_plan *plan, int index) {
                                         &row, 0, NULL, NULL));
     for (int i = 0; i < config->launch_count; i++) {
         TRY(set_arguments(strand->launches[i], &params, &bound));
-        TRY(enqueue(plan, strand->launches[i], groups, config->tile.items, 0, 0));
+        TRY(enqueue(plan, strand->launches[i], &params, groups, config->tile.items, 0, 0));
     }
     if (strand->projection != NULL) {
         TRY(run_projection(plan, strand->projection, &params, &bound, plan->work, groups,
@@ -334,8 +389,7 @@ static clrnn_status warm_up(struct cl_plan *plan, int index) {
         TRY(run_projection(plan, strand->projection_bias, &params, &bound, plan->work, groups,
                            config->projection_tile.items));
         /* its own weights stand in for x: one row of as many floats is there */
-        TRY(cl_gemm(plan->context->queue, 1, (size_t)config->params.columns,
-                    (size_t)config->params.inputs, strand->w_ih, 0, strand->w_ih, plan->x_proj));
+        TRY(multiply(plan, index, 1, strand->w_ih, 0));
     }
 out:
     return status;

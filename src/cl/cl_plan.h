@@ -32,6 +32,7 @@ struct cl_plan {
     cl_mem workspace, x_proj, work, between[ENGINE_BETWEENS]; /* pieces of the work space */
     cl_mem rows;
     struct stage mask, starts;
+    struct stage gemm;    /* CLBlast's temporary copies */
     struct stage *stages; /* of the arrays of a call, as engine_array_at numbers them */
     size_t stage_count;
     uint64_t memory_limit, held, held_most; /* bytes of the device but for weights */
@@ -46,6 +47,8 @@ void cl_buffer_free(cl_mem *buffer, struct cl_plan *plan, size_t bytes);
 /* Room for an array's copy: kept, and made anew only where it must grow. */
 clrnn_status cl_stage_reserve(struct stage *stage, struct cl_plan *plan, size_t bytes,
                               const char *what);
+/* Gives it back, unless it has just these bytes. */
+void cl_stage_trim(struct stage *stage, struct cl_plan *plan, size_t bytes);
 void cl_stage_free(struct stage *stage, struct cl_plan *plan);
 /* Cuts the work space: the caller's (given) or one of its own. */
 clrnn_status cl_space_make(struct cl_plan *plan, cl_mem given);
@@ -55,9 +58,10 @@ void cl_space_free(struct cl_plan *plan);
 /* What can be refused of a call before anything is enqueued. */
 clrnn_status cl_check_call(const struct cl_plan *plan, const struct engine_call *call);
 int cl_has_host_array(const struct engine_call *call);
-/* Room for all arrays that are staged, and the row table, mask and starts to the device. */
-clrnn_status cl_send_tables(struct cl_plan *plan, const struct engine_call *call);
+/* Room for the mask, the starts and all arrays that are staged. */
 clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *call);
+/* The row table, the mask and the starts to the device. */
+clrnn_status cl_send_tables(struct cl_plan *plan, const struct engine_call *call);
 /* The buffer that kernels use for an array; any, if it is not wanted. */
 cl_mem cl_array_buffer(const struct cl_plan *plan, const struct engine_call *call, size_t index);
 /* Steps first .. first + count - 1 of array `index` to the device, or from it, if it is staged. */

@@ -97,16 +97,32 @@ static size_t staged_bytes(const struct engine_call *call, const struct engine_a
                                                            : (size_t)array->floats);
 }
 
+static size_t mask_bytes(const struct engine_call *call) {
+    return call->mask != NULL ? (size_t)call->batch * (size_t)call->steps : 0;
+}
+
+static size_t starts_bytes(const struct engine_call *call) {
+    return call->starts != NULL ? ((size_t)call->steps + 1) * sizeof(wide) : 0;
+}
+
+/* Under a limit nothing is kept that is larger than it must be. */
+static void give_back(struct cl_plan *plan, const struct engine_call *call) {
+    const struct engine_array *array;
+    cl_stage_trim(&plan->mask, plan, mask_bytes(call));
+    cl_stage_trim(&plan->starts, plan, starts_bytes(call));
+    for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        cl_stage_trim(&plan->stages[i], plan, staged_bytes(call, array));
+    }
+}
+
 clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct engine_array *array;
-    /* under a limit nothing is kept that is larger than it must be */
-    for (size_t i = 0; plan->memory_limit > 0 && (array = engine_array_at(call, i)) != NULL; i++) {
-        if (plan->stages[i].bytes != staged_bytes(call, array)) {
-            cl_buffer_free(&plan->stages[i].buffer, plan, plan->stages[i].bytes);
-            plan->stages[i].bytes = 0;
-        }
+    if (plan->memory_limit > 0) {
+        give_back(plan, call);
     }
+    TRY(cl_stage_reserve(&plan->mask, plan, mask_bytes(call), "the mask"));
+    TRY(cl_stage_reserve(&plan->starts, plan, starts_bytes(call), "batch_sizes"));
     for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
         TRY(cl_stage_reserve(&plan->stages[i], plan, staged_bytes(call, array), array_name(i)));
     }
@@ -178,9 +194,14 @@ void cl_scatter_array(const struct cl_plan *plan, const struct engine_call *call
 clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
                           const struct engine_move *move, int loads) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct cl_state *state = call->state;
+    struct cl_state *state = call->state;
     cl_command_queue queue = plan->context->queue;
     const clrnn_tensor *tensor = &move->tensor;
+    if (!tensor_is_set(tensor)) {
+        TRY(cl_state_write(state, (size_t)move->at, (size_t)call->batch * (size_t)move->width,
+                           NULL));
+        return status;
+    }
     const size_t row_bytes = (size_t)move->width * sizeof(float);
     const int64_t stride = tensor_stride(tensor, 0);
     int together = stride == move->width || call->batch == 1;
@@ -253,14 +274,10 @@ clrnn_status cl_send_tables(struct cl_plan *plan, const struct engine_call *call
                       "rows"));
     }
     if (call->mask != NULL) {
-        const size_t bytes = (size_t)call->batch * (size_t)call->steps;
-        TRY(cl_stage_reserve(&plan->mask, plan, bytes, "the mask"));
-        TRY(send_copy(plan, plan->mask.buffer, call->mask, bytes, "the mask"));
+        TRY(send_copy(plan, plan->mask.buffer, call->mask, mask_bytes(call), "the mask"));
     }
     if (call->starts != NULL) {
-        const size_t bytes = ((size_t)call->steps + 1) * sizeof(wide);
-        TRY(cl_stage_reserve(&plan->starts, plan, bytes, "batch_sizes"));
-        TRY(send_copy(plan, plan->starts.buffer, call->starts, bytes, "batch_sizes"));
+        TRY(send_copy(plan, plan->starts.buffer, call->starts, starts_bytes(call), "batch_sizes"));
     }
 out:
     return status;
@@ -331,6 +348,12 @@ clrnn_status cl_check_call(const struct cl_plan *plan, const struct engine_call 
     }
     for (int i = 0; i < call->strand_count; i++) {
         array = engine_input(call, call->strands[i].layer);
+        REQUIRE(plan->configs[i].projection != CLRNN_PROJECTION_CLBLAST ||
+                    array->base + call->strands[i].params.x_rows * array->features <= INT32_MAX,
+                UNSUPPORTED,
+                "forward: projection clblast counts to 2^31 floats, %s ends beyond; make the plan "
+                "with projection own",
+                array_name(call->strands[i].layer == 0 ? 0 : 1));
         REQUIRE(plan->configs[i].projection != CLRNN_PROJECTION_CLBLAST || array->tensor == NULL ||
                     array->tensor->buffer == NULL || tensor_is_dense(array->tensor),
                 UNSUPPORTED,

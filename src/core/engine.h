@@ -41,7 +41,7 @@ struct engine_strand {
 
 /* States of a strand of the call's rows, into or out of the state's memory. */
 struct engine_move {
-    clrnn_tensor tensor; /* [N][width] */
+    clrnn_tensor tensor; /* [N][width]; of a load without data or buffer: zeros, slot n in row n */
     int64_t at;          /* floats of the state before slot 0 */
     int width;
 };

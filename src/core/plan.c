@@ -21,7 +21,8 @@ struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *
                             .reverse = strand->reverse,
                             .has_projection = 1,
                             .projection = desc->projection,
-                            .chunk = chunk};
+                            .chunk = chunk,
+                            .limited = desc->memory_limit > 0};
 }
 
 clrnn_status plan_check_desc(const clrnn_context *context, const clrnn_net *net,

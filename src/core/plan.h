@@ -21,10 +21,12 @@ struct clrnn_state {
     int *layers;     /* [L + 1] the first strand of each layer */
     int layer_count; /* L */
     int64_t floats;
-    uint64_t calls;       /* that used it */
-    uint64_t *stamps;     /* [slots] the last call that took the slot: finds slots taken twice */
-    unsigned char *spent; /* [slots] a reverse direction ended there; NULL: the net has none */
+    uint64_t calls;   /* that used it */
+    uint64_t *stamps; /* [slots] the last call that took the slot: finds slots taken twice */
+    /* [strands][slots] SPENT_...: what a reverse direction left there; NULL: the net has none */
+    unsigned char *spent;
 };
+enum { SPENT_H = 1, SPENT_C = 2 };
 
 /* How a plan goes through time and how much memory that takes. */
 struct plan_memory {
@@ -82,7 +84,7 @@ clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *c
                                  const struct algo_config *configs);
 
 /* A call may ask for more arrays than x and y: shortens its pieces so that the copies of all of them
- * stay within the limit too. */
+ * stay within the limit, and each within what the device gives at once. */
 void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call);
 
 /* As clrnn_plan_create; `only` as in plan_configure. */

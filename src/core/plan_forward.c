@@ -14,6 +14,15 @@
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
+static int is_spent(const clrnn_state *state, int slot) {
+    for (int i = 0; state->spent != NULL && i < state->strand_count; i++) {
+        if (state->spent[(size_t)i * (size_t)state->slots + (size_t)slot]) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static clrnn_status fill_rows(clrnn_plan *plan, struct engine_call *call,
                               const clrnn_forward_args *args, clrnn_state *state) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -26,8 +35,9 @@ static clrnn_status fill_rows(clrnn_plan *plan, struct engine_call *call,
                 "forward: slot of row %d must be 0 to %d, got %d", n, state->slots - 1, slot);
         REQUIRE(state->stamps[slot] != state->calls, ARGUMENT,
                 "forward: row %d has slot %d, which an earlier row has too", n, slot);
-        REQUIRE(state->spent == NULL || !state->spent[slot] || state == plan->scratch, ARGUMENT,
-                "forward: slot %d of row %d ended with a reverse direction: reset or write it",
+        REQUIRE(state == plan->scratch || !is_spent(state, slot), ARGUMENT,
+                "forward: slot %d of row %d ended with a reverse direction: reset it, or write h "
+                "(and c) of every layer that has one",
                 slot, n);
         state->stamps[slot] = state->calls;
         TRY(args_length(&length, args, n, call->steps));
@@ -46,9 +56,13 @@ out:
     return status;
 }
 
-static void spend(const struct engine_call *call, clrnn_state *state) {
-    for (int n = 0; state->spent != NULL && n < call->batch; n++) {
-        state->spent[call->rows[n].slot] = 1;
+static void spend(const struct engine_call *call, const clrnn_net *net, clrnn_state *state) {
+    for (int i = 0; state->spent != NULL && i < net->strand_count; i++) {
+        const struct strand *strand = &net->strands[i];
+        unsigned char *spent = state->spent + (size_t)i * (size_t)state->slots;
+        for (int n = 0; strand->reverse && n < call->batch; n++) {
+            spent[call->rows[n].slot] = strand->states == 2 ? SPENT_H | SPENT_C : SPENT_H;
+        }
     }
 }
 
@@ -77,7 +91,7 @@ out:
     return status;
 }
 
-/* One of a strand's states, if the caller gave it. */
+/* One of a strand's states, of the caller's rows. */
 static clrnn_status add_move(struct engine_move *list, int *count, const clrnn_tensor *tensor,
                              const struct strand *strand, int batch, int width, int64_t at,
                              const char *name) {
@@ -101,60 +115,78 @@ out:
     return status;
 }
 
-static clrnn_status add_moves(clrnn_plan *plan, struct engine_call *call,
-                              const clrnn_state *state) {
+static void add_zeros(struct engine_call *call, struct engine_move *list, int width, int64_t at) {
+    list[call->load_count++] = (struct engine_move){.at = at, .width = width};
+}
+
+/* What is loaded into a strand's state. Where the state is the plan's own, what of the start is not
+ * given is 0; o counts only where it is asked for. */
+static clrnn_status add_loads(struct engine_call *call, struct engine_move *list,
+                              const struct strand *strand, const clrnn_layer_arrays *given,
+                              const struct state_strand *in, int is_own) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct engine_move *loads = plan->moves, *stores = plan->moves + 3 * call->strand_count;
-    for (int i = 0; i < call->strand_count; i++) {
-        const struct strand *strand = &plan->net->strands[i];
-        const clrnn_layer_arrays *given = &plan->given[strand->layer];
-        const struct state_strand *in = &state->strands[i];
-        REQUIRE(strand->states == 2 || (!tensor_is_set(&given->c_0) && !tensor_is_set(&given->c_n)),
-                ARGUMENT, "forward: %s is for lstm, layer %d is %s",
-                tensor_is_set(&given->c_0) ? "c_0" : "c_n", strand->layer,
-                clrnn_cell_name(strand->desc->cell));
-        TRY(add_move(loads, &call->load_count, &given->h_0, strand, call->batch, in->width, in->h,
-                     "h_0"));
-        TRY(add_move(loads, &call->load_count, &given->c_0, strand, call->batch, in->hidden, in->c,
-                     "c_0"));
-        TRY(add_move(loads, &call->load_count, &given->o_0, strand, call->batch, in->width, in->o,
-                     "o_0"));
-        TRY(add_move(stores, &call->store_count, &given->h_n, strand, call->batch, in->width, in->h,
-                     "h_n"));
-        TRY(add_move(stores, &call->store_count, &given->c_n, strand, call->batch, in->hidden,
-                     in->c, "c_n"));
-        TRY(add_move(stores, &call->store_count, &given->o_n, strand, call->batch, in->width, in->o,
-                     "o_n"));
+    const int needs_o = call->mask != NULL || tensor_is_set(&given->o_n);
+    TRY(add_move(list, &call->load_count, &given->h_0, strand, call->batch, in->width, in->h,
+                 "h_0"));
+    TRY(add_move(list, &call->load_count, &given->c_0, strand, call->batch, in->hidden, in->c,
+                 "c_0"));
+    TRY(add_move(list, &call->load_count, &given->o_0, strand, call->batch, in->width, in->o,
+                 "o_0"));
+    if (is_own && !tensor_is_set(&given->h_0)) {
+        add_zeros(call, list, in->width, in->h);
     }
-    call->loads = loads;
-    call->stores = stores;
+    if (is_own && !tensor_is_set(&given->c_0) && in->states == 2) {
+        add_zeros(call, list, in->hidden, in->c);
+    }
+    if (is_own && !tensor_is_set(&given->o_0) && needs_o) {
+        add_zeros(call, list, in->width, in->o);
+    }
 out:
     return status;
 }
 
-/* Without a state of the caller's, what of the start is not given is 0. */
-static clrnn_status prepare_scratch(const clrnn_plan *plan, struct engine_call *call) {
+static clrnn_status add_stores(struct engine_call *call, struct engine_move *list,
+                               const struct strand *strand, const clrnn_layer_arrays *given,
+                               const struct state_strand *in) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const clrnn_state *state = plan->scratch;
-    const struct engine *engine = plan->context->engine;
-    call->from_zero = call->load_count == 0;
-    for (int i = 0; i < call->strand_count && !call->from_zero; i++) {
-        const struct state_strand *in = &state->strands[i];
-        const clrnn_layer_arrays *given = &plan->given[plan->net->strands[i].layer];
-        const size_t rows = (size_t)call->batch;
-        if (!tensor_is_set(&given->h_0)) {
-            TRY(engine->state_write(state->engine_state, (size_t)in->h, rows * (size_t)in->width,
-                                    NULL));
-        }
-        if (!tensor_is_set(&given->c_0) && in->states == 2) {
-            TRY(engine->state_write(state->engine_state, (size_t)in->c, rows * (size_t)in->hidden,
-                                    NULL));
-        }
-        if (!tensor_is_set(&given->o_0)) {
-            TRY(engine->state_write(state->engine_state, (size_t)in->o, rows * (size_t)in->width,
-                                    NULL));
-        }
+    TRY(add_move(list, &call->store_count, &given->h_n, strand, call->batch, in->width, in->h,
+                 "h_n"));
+    TRY(add_move(list, &call->store_count, &given->c_n, strand, call->batch, in->hidden, in->c,
+                 "c_n"));
+    TRY(add_move(list, &call->store_count, &given->o_n, strand, call->batch, in->width, in->o,
+                 "o_n"));
+out:
+    return status;
+}
+
+static int has_start(const clrnn_plan *plan) {
+    int has = 0;
+    for (int layer = 0; layer < plan->net->desc.num_layers; layer++) {
+        const clrnn_layer_arrays *given = &plan->given[layer];
+        has |=
+            tensor_is_set(&given->h_0) || tensor_is_set(&given->c_0) || tensor_is_set(&given->o_0);
     }
+    return has;
+}
+
+static clrnn_status add_moves(clrnn_plan *plan, struct engine_call *call,
+                              const clrnn_state *state) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct engine_move *loads = plan->moves, *stores = plan->moves + 3 * call->strand_count;
+    const int is_own = state == plan->scratch;
+    call->from_zero = is_own && !has_start(plan);
+    for (int i = 0; i < call->strand_count; i++) {
+        const struct strand *strand = &plan->net->strands[i];
+        const clrnn_layer_arrays *given = &plan->given[strand->layer];
+        REQUIRE(strand->states == 2 || (!tensor_is_set(&given->c_0) && !tensor_is_set(&given->c_n)),
+                ARGUMENT, "forward: %s is for lstm, layer %d is %s",
+                tensor_is_set(&given->c_0) ? "c_0" : "c_n", strand->layer,
+                clrnn_cell_name(strand->desc->cell));
+        TRY(add_loads(call, loads, strand, given, &state->strands[i], is_own && !call->from_zero));
+        TRY(add_stores(call, stores, strand, given, &state->strands[i]));
+    }
+    call->loads = loads;
+    call->stores = stores;
 out:
     return status;
 }
@@ -226,11 +258,8 @@ static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
     plan_memory_fit(plan, call);
     call->state = state->engine_state;
     TRY(fill_rows(plan, call, args, state));
-    if (args->state == NULL) {
-        TRY(prepare_scratch(plan, call));
-    }
     TRY(plan->context->engine->plan_run(plan->engine_plan, call));
-    spend(call, state);
+    spend(call, plan->net, state);
 out:
     if (status != CLRNN_STATUS_OK) {
         plan->last_batch = 0; /* nobody knows whether the engine has this row table */

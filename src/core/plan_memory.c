@@ -131,28 +131,44 @@ out:
     return status;
 }
 
-void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call) {
-    const struct engine_array *array;
-    const size_t limit = least(SIZE_MAX, (size_t)plan->desc.memory_limit);
-    size_t fixed = plan->memory.space.bytes + (size_t)plan->desc.batch * sizeof(struct row);
-    size_t step = 0;
-    call->by_piece = call->by_piece && call->chunk < call->steps;
-    if (plan->desc.memory_limit == 0 || !plan->memory.all_forward ||
-        plan->configs[0].projection == CLRNN_PROJECTION_CLBLAST) {
-        return;
+/* Can a call's pieces be shorter than the plan's? */
+static int is_divisible(const clrnn_plan *plan) {
+    int divisible = plan->memory.all_forward;
+    for (int i = 0; i < plan->net->strand_count; i++) {
+        divisible &= plan->configs[i].projection != CLRNN_PROJECTION_CLBLAST;
     }
+    return divisible;
+}
+
+/* Steps for which the copies of all arrays stay within the limit, and each within what the device
+ * gives in one piece; 0: not even one. */
+static size_t steps_that_fit(const clrnn_plan *plan, const struct engine_call *call) {
+    const struct engine_array *array;
+    const size_t limit =
+        plan->desc.memory_limit > 0 ? least(SIZE_MAX, (size_t)plan->desc.memory_limit) : SIZE_MAX;
+    const size_t max_alloc = plan->context->desc.max_alloc;
+    size_t fixed = plan->memory.space.bytes + (size_t)plan->desc.batch * sizeof(struct row);
+    size_t step = 0, longest = (size_t)call->chunk;
     fixed += call->mask != NULL ? (size_t)call->batch * (size_t)call->steps : 0;
     fixed += call->starts != NULL ? ((size_t)call->steps + 1) * sizeof(wide) : 0;
     for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        const size_t bytes = sizeof(float) * (size_t)call->batch * (size_t)array->features;
         if (array->home == ARRAY_STAGED && array->last) {
             fixed += sizeof(float) * (size_t)array->floats;
         } else if (array->home == ARRAY_STAGED) {
-            step += sizeof(float) * (size_t)call->batch * (size_t)array->features;
+            step += bytes;
+            longest = max_alloc > 0 ? least(longest, max_alloc / bytes) : longest;
         }
     }
-    const size_t chunk = steps_within(limit, fixed, step);
-    if (chunk > 0 && chunk < (size_t)call->chunk) {
-        call->chunk = (int)chunk;
+    return least(longest, steps_within(limit, fixed, step));
+}
+
+void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call) {
+    if (is_divisible(plan)) {
+        const size_t steps = steps_that_fit(plan, call);
+        call->chunk = steps > 0 ? (int)steps : call->chunk; /* 0: the engine says what is missing */
+        call->by_piece = call->chunk < call->steps;
+    } else {
+        call->by_piece = call->by_piece && call->chunk < call->steps;
     }
-    call->by_piece = call->chunk < call->steps;
 }

@@ -32,7 +32,7 @@ static clrnn_status lay_out(clrnn_state *state, const clrnn_net *net) {
     }
     state->floats = floats;
     state->stamps = calloc((size_t)state->slots, sizeof *state->stamps);
-    state->spent = has_reverse ? calloc((size_t)state->slots, 1) : NULL;
+    state->spent = has_reverse ? calloc((size_t)net->strand_count * (size_t)state->slots, 1) : NULL;
     REQUIRE(state->stamps != NULL && (!has_reverse || state->spent != NULL), MEMORY,
             "state: out of memory for %d slots", state->slots);
 out:
@@ -106,8 +106,8 @@ clrnn_status clrnn_state_reset(clrnn_state *state, int slot) {
             TRY(clear(state, strand->c, strand->hidden, first, rows));
         }
     }
-    if (state->spent != NULL) {
-        memset(state->spent + first, 0, (size_t)rows);
+    for (int i = 0; state->spent != NULL && i < state->strand_count; i++) {
+        memset(state->spent + (size_t)i * (size_t)state->slots + first, 0, (size_t)rows);
     }
 out:
     return status;
@@ -135,6 +135,15 @@ out:
     return status;
 }
 
+/* Where h, or c, of a strand was written, it no longer is what a reverse direction left. */
+static void renew(const clrnn_state *state, int strand, enum part part) {
+    unsigned char *spent = state->spent + (size_t)strand * (size_t)state->slots;
+    const unsigned kept = part == PART_H ? SPENT_C : part == PART_C ? SPENT_H : SPENT_H | SPENT_C;
+    for (int slot = 0; slot < state->slots; slot++) {
+        spent[slot] &= (unsigned char)kept;
+    }
+}
+
 static clrnn_status move_part(clrnn_state *state, int layer, const clrnn_tensor *tensor,
                               enum part part, const char *name, int writes) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -155,14 +164,14 @@ static clrnn_status move_part(clrnn_state *state, int layer, const clrnn_tensor 
                            : part == PART_C ? strands[i].c
                                             : strands[i].o;
         float *values = (float *)tensor_host(tensor) + (size_t)i * floats;
+        if (writes && state->spent != NULL) {
+            renew(state, first + i, part);
+        }
         if (writes) {
             TRY(engine->state_write(state->engine_state, (size_t)at, floats, values));
         } else {
             TRY(engine->state_read(state->engine_state, (size_t)at, floats, values));
         }
-    }
-    if (writes && state->spent != NULL) {
-        memset(state->spent, 0, (size_t)state->slots);
     }
 out:
     return status;

@@ -35,7 +35,7 @@ typedef uint8_t uchar;
 #define PARAMS_ARGUMENT const struct params *restrict params
 #define PARAMS params
 #define GROUP_PARAMS , const int group_0, const int group_1
-#define GROUP_ID(dim) (group_##dim)
+#define GROUP_ID(dim) ((wide)group_##dim)
 #define LOCAL_ID 0
 #define GROUP_ITEMS 1
 #define SCRATCH_FLOATS 1

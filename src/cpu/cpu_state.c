@@ -64,9 +64,13 @@ static float *row_in(const struct engine_call *call, const struct engine_move *m
 }
 
 void cpu_state_load(const struct engine_call *call, const struct engine_move *move) {
+    const size_t bytes = (size_t)move->width * sizeof(float);
     for (int row = 0; row < call->batch; row++) {
-        memcpy(row_of(call, move, row), row_in(call, move, row),
-               (size_t)move->width * sizeof(float));
+        if (tensor_is_set(&move->tensor)) {
+            memcpy(row_of(call, move, row), row_in(call, move, row), bytes);
+        } else {
+            memset(row_of(call, move, row), 0, bytes);
+        }
     }
 }
 

@@ -33,7 +33,7 @@ struct judge {
     clrnn_judgement result;
     struct reference_walk *walks;   /* [S] */
     struct reference_layer *wanted; /* [L] what the fp64 trajectory of a row takes and gives */
-    float *zeros;                   /* [the largest width or hidden] */
+    float *zeros;                   /* [the largest width or hidden]; for hold_copy of any size */
     double *memory;                 /* what follows */
     struct numbers in;              /* [T][F] what the layer takes: x or y of the layer below */
     struct numbers out[2];          /* [T][W] outputs of its directions */
@@ -84,7 +84,8 @@ static void hold_values(const struct lane *lane, const float *got, const double 
     }
 }
 
-/* The same for what must be the very same as `own`; our own zeros are 0 of either sign. */
+/* The same for what must be the very same as `own`; our own zeros are 0 of either sign, and any count
+ * of them. */
 static void hold_copy(const struct lane *lane, const float *got, const float *own, int size,
                       const char *what, int64_t t) {
     struct judge_place place = place_of(lane, what, t);
@@ -110,7 +111,7 @@ static void hold_state(const struct lane *lane, const float *got, const float *o
 
 /* ---- one direction --------------------------------------------------------------------------- */
 
-/* The direction's part of y, hiddens or cells. */
+/* The direction's part of y, hiddens, cells or gates. */
 static const float *part_at(const struct lane *lane, const struct judge_view *view, int64_t t,
                             int size) {
     const float *row = judge_view_at(view, t, lane->row);
@@ -119,6 +120,15 @@ static const float *part_at(const struct lane *lane, const struct judge_view *vi
 
 static const float *y_at(const struct lane *lane, int64_t t) {
     return lane->shows_h ? part_at(lane, &lane->arrays->y, t, lane->strand->width) : NULL;
+}
+
+/* All gates of the direction, side by side. */
+static int gates_size(const struct strand *strand) {
+    return strand->gates * strand->hidden;
+}
+
+static const float *gates_at(const struct lane *lane, int64_t t) {
+    return part_at(lane, &lane->arrays->gates, t, gates_size(lane->strand));
 }
 
 static void judge_valid_step(struct lane *lane, int64_t t) {
@@ -134,6 +144,8 @@ static void judge_valid_step(struct lane *lane, int64_t t) {
     hold_values(lane, h, walk->h, walk->h_error, width, "h", t);
     hold_state(lane, y, h, walk->h, walk->h_error, width, "y", t);
     hold_values(lane, c, walk->c, walk->c_error, strand->hidden, "c", t);
+    hold_values(lane, gates_at(lane, t), walk->gates, walk->gates_error, gates_size(strand),
+                "gates", t);
     lane->h = h != NULL ? h : y;
     lane->c = c;
     lane->output = y != NULL ? y : h;
@@ -141,7 +153,8 @@ static void judge_valid_step(struct lane *lane, int64_t t) {
     adopt(walk->c, walk->c_error, lane->c, strand->hidden);
 }
 
-/* The state is kept, and with it what the arrays show; the output is the one before, or 0. */
+/* The state is kept, and with it what the arrays show; the output is the one before, or 0; no gate
+ * was computed. */
 static void judge_masked_step(struct lane *lane, int64_t t) {
     const struct strand *strand = lane->strand;
     const int width = strand->width;
@@ -152,6 +165,7 @@ static void judge_masked_step(struct lane *lane, int64_t t) {
     hold_copy(lane, part_at(lane, &lane->arrays->cells, t, strand->hidden), lane->c, strand->hidden,
               "masked", t);
     hold_copy(lane, y_at(lane, t), lane->output, width, "masked", t);
+    hold_copy(lane, gates_at(lane, t), lane->j->zeros, gates_size(strand), "masked", t);
 }
 
 /* The output of a step: the result's own, or h of the walk, which a masked step keeps too. */
@@ -174,6 +188,7 @@ static void judge_padding(const struct lane *lane, int64_t t) {
     }
     hold_copy(lane, part_at(lane, &arrays->hiddens, t, width), zeros, width, "padding", t);
     hold_copy(lane, part_at(lane, &arrays->cells, t, hidden), zeros, hidden, "padding", t);
+    hold_copy(lane, gates_at(lane, t), zeros, gates_size(lane->strand), "padding", t);
 }
 
 static int is_copy(const float *values, const float *of, int size) {

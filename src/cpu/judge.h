@@ -16,6 +16,7 @@ struct judge_view {
 struct judge_layer {
     struct judge_view y;                  /* [T][N][F] */
     struct judge_view hiddens, cells;     /* [T][N][D W], [T][N][D H] */
+    struct judge_view gates;              /* [T][N][D G H] */
     struct judge_view h_0, h_n, o_0, o_n; /* [D][N][W] */
     struct judge_view c_0, c_n;           /* [D][N][H] */
 };

@@ -270,11 +270,14 @@ static clrnn_status collect(const struct given *g, const clrnn_forward_args *arg
     TRY(spread(g, &args->c_0, offsetof(clrnn_layer_arrays, c_0), "c_0"));
     TRY(spread(g, &args->h_n, offsetof(clrnn_layer_arrays, h_n), "h_n"));
     TRY(spread(g, &args->c_n, offsetof(clrnn_layer_arrays, c_n), "c_n"));
-    REQUIRE(count == 1 || (!tensor_is_set(&args->hiddens) && !tensor_is_set(&args->cells)),
-            ARGUMENT, "judge: hiddens and cells of a net of %d layers are given layer by layer",
+    REQUIRE(count == 1 || (!tensor_is_set(&args->hiddens) && !tensor_is_set(&args->cells) &&
+                           !tensor_is_set(&args->gates)),
+            ARGUMENT,
+            "judge: hiddens, cells and gates of a net of %d layers are given layer by layer",
             count);
     TRY(hand_down(&args->hiddens, &top->hiddens, "hiddens"));
     TRY(hand_down(&args->cells, &top->cells, "cells"));
+    TRY(hand_down(&args->gates, &top->gates, "gates"));
     TRY(hand_down(&args->y, &top->y, "y"));
 out:
     return status;
@@ -306,12 +309,29 @@ static const char *full_name(char name[40], const struct judge_args *j, const ch
     return name;
 }
 
-static clrnn_status read_layer(struct judge_args *j, const clrnn_layer_arrays *given, int layer) {
+/* An lstm's own, asked for of another cell. */
+static clrnn_status refuse_cells(const struct judge_args *j, const clrnn_layer_arrays *given,
+                                 int layer) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_cell cell = j->net->desc.layers[layer].cell;
+    const struct {
+        const clrnn_tensor *tensor;
+        const char *name;
+    } of_lstm[] = {{&given->c_0, "c_0"}, {&given->c_n, "c_n"}, {&given->cells, "cells"}};
+    for (size_t i = 0; i < sizeof of_lstm / sizeof of_lstm[0]; i++) {
+        REQUIRE(cell == CLRNN_CELL_LSTM || !tensor_is_set(of_lstm[i].tensor), ARGUMENT,
+                "judge: %s is for lstm, layer %d is %s", of_lstm[i].name, layer,
+                clrnn_cell_name(cell));
+    }
+out:
+    return status;
+}
+
+static clrnn_status read_states(struct judge_args *j, const clrnn_layer_arrays *given, int layer) {
     clrnn_status status = CLRNN_STATUS_OK;
     const clrnn_layer_desc *desc = &j->net->desc.layers[layer];
     struct judge_layer *to = &j->layers[layer];
-    const int directions = clrnn_layer_directions(desc);
-    const int width = clrnn_layer_width(desc), outputs = clrnn_layer_outputs(desc);
+    const int width = clrnn_layer_width(desc);
     char name[40];
     const struct {
         const clrnn_tensor *tensor;
@@ -322,32 +342,40 @@ static clrnn_status read_layer(struct judge_args *j, const clrnn_layer_arrays *g
         {&given->h_0, &to->h_0, "h_0", width},        {&given->h_n, &to->h_n, "h_n", width},
         {&given->o_0, &to->o_0, "o_0", width},        {&given->o_n, &to->o_n, "o_n", width},
         {&given->c_0, &to->c_0, "c_0", desc->hidden}, {&given->c_n, &to->c_n, "c_n", desc->hidden}};
-    const struct {
-        const clrnn_tensor *tensor;
-        const char *name;
-    } of_lstm[] = {{&given->c_0, "c_0"}, {&given->c_n, "c_n"}, {&given->cells, "cells"}};
-    for (size_t i = 0; i < sizeof of_lstm / sizeof of_lstm[0]; i++) {
-        REQUIRE(desc->cell == CLRNN_CELL_LSTM || !tensor_is_set(of_lstm[i].tensor), ARGUMENT,
-                "judge: %s is for lstm, layer %d is %s", of_lstm[i].name, layer,
-                clrnn_cell_name(desc->cell));
-    }
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         TRY(read_state(states[i].view, j, states[i].tensor, layer, states[i].width,
                        full_name(name, j, states[i].name, layer)));
     }
-    if (tensor_is_set(&given->y) && is_packed(j, &given->y, outputs)) {
-        TRY(check_floats(&given->y, full_name(name, j, "y", layer)));
-        to->y = view_packed(&given->y, j->starts);
-    } else if (tensor_is_set(&given->y)) {
-        TRY(check_steps(&to->y, j, &given->y, full_name(name, j, "y", layer), outputs));
-    }
-    if (tensor_is_set(&given->hiddens)) {
-        TRY(check_steps(&to->hiddens, j, &given->hiddens, full_name(name, j, "hiddens", layer),
-                        directions * width));
-    }
-    if (tensor_is_set(&given->cells)) {
-        TRY(check_steps(&to->cells, j, &given->cells, full_name(name, j, "cells", layer),
-                        directions * desc->hidden));
+out:
+    return status;
+}
+
+/* What every step gives. Of these y alone may be packed. */
+static clrnn_status read_steps(struct judge_args *j, const clrnn_layer_arrays *given, int layer) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_layer_desc *desc = &j->net->desc.layers[layer];
+    struct judge_layer *to = &j->layers[layer];
+    const int directions = clrnn_layer_directions(desc), outputs = clrnn_layer_outputs(desc);
+    char name[40];
+    const struct {
+        const clrnn_tensor *tensor;
+        struct judge_view *view;
+        const char *name;
+        int features;
+    } arrays[] = {
+        {&given->y, &to->y, "y", outputs},
+        {&given->hiddens, &to->hiddens, "hiddens", directions * clrnn_layer_width(desc)},
+        {&given->cells, &to->cells, "cells", directions * desc->hidden},
+        {&given->gates, &to->gates, "gates", directions * clrnn_layer_gates(desc) * desc->hidden}};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        const clrnn_tensor *tensor = arrays[i].tensor;
+        full_name(name, j, arrays[i].name, layer);
+        if (tensor == &given->y && tensor_is_set(tensor) && is_packed(j, tensor, outputs)) {
+            TRY(check_floats(tensor, name));
+            to->y = view_packed(tensor, j->starts);
+        } else if (tensor_is_set(tensor)) {
+            TRY(check_steps(arrays[i].view, j, tensor, name, arrays[i].features));
+        }
     }
 out:
     return status;
@@ -364,9 +392,12 @@ static clrnn_status read_layers(struct judge_args *j, const clrnn_forward_args *
     TRY(collect(&given, args));
     for (int layer = 0; layer < count; layer++) {
         const struct judge_layer *of = &j->layers[layer];
-        TRY(read_layer(j, &given.layers[layer], layer));
+        TRY(refuse_cells(j, &given.layers[layer], layer));
+        TRY(read_states(j, &given.layers[layer], layer));
+        TRY(read_steps(j, &given.layers[layer], layer));
         seen |= of->y.data != NULL || of->hiddens.data != NULL || of->cells.data != NULL ||
-                of->h_n.data != NULL || of->c_n.data != NULL || of->o_n.data != NULL;
+                of->gates.data != NULL || of->h_n.data != NULL || of->c_n.data != NULL ||
+                of->o_n.data != NULL;
     }
     REQUIRE(seen, ARGUMENT, "judge: there is no result among the arguments");
 out:

@@ -41,7 +41,7 @@ clrnn_status reference_walk_open(struct reference_walk *out, const struct strand
     const size_t width = (size_t)strand->width, hidden = (size_t)strand->hidden;
     const size_t gates = (size_t)strand->gates * hidden;
     const size_t states = 2 * width + 2 * hidden;
-    double *memory = calloc(2 * states + gates + reference_scratch_size(strand), sizeof *memory);
+    double *memory = calloc(2 * (states + gates) + reference_scratch_size(strand), sizeof *memory);
     REQUIRE(memory != NULL, MEMORY, "reference: out of memory for a state of %zu", hidden);
     *out = (struct reference_walk){.memory = memory,
                                    .h = memory,
@@ -49,13 +49,14 @@ clrnn_status reference_walk_open(struct reference_walk *out, const struct strand
                                    .c = memory + 2 * width,
                                    .c_next = memory + 2 * width + hidden,
                                    .gates = memory + 2 * states,
-                                   .scratch = memory + 2 * states + gates};
+                                   .scratch = memory + 2 * (states + gates)};
     if (with_errors) {
         double *errors = memory + states;
         out->h_error = errors;
         out->h_error_next = errors + width;
         out->c_error = errors + 2 * width;
         out->c_error_next = errors + 2 * width + hidden;
+        out->gates_error = out->gates + gates;
     }
 out:
     return status;
@@ -96,6 +97,7 @@ void reference_walk_step(struct reference_walk *walk, const struct strand *stran
         .c = walk->c_next,
         .c_error = walk->c_error_next,
         .gates = walk->gates,
+        .gates_error = walk->gates_error,
         .scratch = walk->scratch,
     };
     reference_evaluate(strand, &step);
@@ -220,7 +222,7 @@ static void run_row(struct way *w, int64_t row) {
         run_step(w, t, row, length);
     }
     if (arrays->last != NULL) {
-        const double *last = length == 0 && call->mask == NULL ? w->walk.h : w->o;
+        const double *last = length == 0 ? w->walk.h : w->o;
         put_output(w, arrays->last + row * clrnn_layer_outputs(strand->desc), last);
     }
     store_state(arrays->h_n, w->walk.h, at_width, strand->width);

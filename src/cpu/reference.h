@@ -35,6 +35,7 @@ struct reference_step {
     double *c;                  /* [H], lstm only */
     double *c_error;            /* [H], lstm only */
     double *gates;              /* [G H], or NULL: not wanted */
+    double *gates_error;        /* [G H], or NULL: no bounds wanted */
     double *scratch;            /* [reference_scratch_size(strand)] */
 };
 
@@ -58,6 +59,7 @@ struct reference_walk {
     double *gates;      /* [G H] of the last step */
     /* [W] and [H]: how far a float32 trajectory from the same start may be; NULL: not wanted */
     double *h_error, *h_error_next, *c_error, *c_error_next;
+    double *gates_error; /* [G H] of the last step, or NULL as above */
     double *scratch;
 };
 

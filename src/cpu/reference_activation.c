@@ -5,7 +5,8 @@
  *
  *     f(a) as one function     the largest |f'| in a +- e, times e, + 3 ulp of f(a). Where f has
  *                              kinks or a jump: the most that f changes in a +- e
- *     x s(x)                   the same slope, + |x| times 3 ulp of s, + u |x s| of the product
+ *     x s(x)                   the same slope, + |x| times 3 ulp of s, + u |x s| of the product; of
+ *                              both gelus + u |x|, for s as the sum that the formula writes
  *     alpha x + beta           |alpha| e + u (|alpha x| + |alpha x + beta|)
  *     a parameter's product    u of it: alpha (e^x - 1), alpha x within swish, x / alpha
  *
@@ -211,7 +212,9 @@ static double share_steepest(const struct function *f, struct number a) {
 }
 
 /* x s(x): s is an activation of its own, which a device may flush to 0, and then there is the
- * product. Within swish alpha x is rounded too. */
+ * product. Within swish alpha x is rounded too. Of the gelus others evaluate s as it is written,
+ * (1 + erf) / 2 or (1 + tanh) / 2: where s is small the sum cancels, and what is left of the rounding
+ * of erf or tanh is no ulp of s but 2^-24 of 1. */
 static struct number apply_share(const struct function *f, struct number a) {
     const double s = share(f, a.value);
     const double size = fabs(a.value);
@@ -222,6 +225,8 @@ static struct number apply_share(const struct function *f, struct number a) {
     if (f->kind == CLRNN_ACT_SWISH) {
         const double slope = s * sigmoid(-f->alpha * a.value);
         n.error += size * slope * product_error(f->alpha, a.value);
+    } else if (f->kind == CLRNN_ACT_GELU || f->kind == CLRNN_ACT_GELU_TANH) {
+        n.error += ROUNDING * size;
     }
     return n;
 }

@@ -52,7 +52,7 @@ static void peep(struct sum *sum, const struct evaluation *e, enum weight_role r
 
 static struct number activate(const struct evaluation *e, int slot, struct number a) {
     const clrnn_activation *act = &e->strand->acts[slot];
-    return number_settle(reference_activate(act->kind, act->alpha, act->beta, a));
+    return reference_activate(act->kind, act->alpha, act->beta, a);
 }
 
 /* What a gate's activation takes may be held in +-gate_clip. */
@@ -77,7 +77,7 @@ static void store(double *values, double *errors, int unit, struct number n) {
 
 static void store_gate(const struct evaluation *e, int number, int unit, struct number n) {
     if (e->step->gates != NULL) {
-        e->step->gates[number * e->strand->hidden + unit] = n.value;
+        store(e->step->gates, e->step->gates_error, number * e->strand->hidden + unit, n);
     }
 }
 
