@@ -226,6 +226,7 @@ install: all
 	$(Q)ln -sf libclrnn.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libclrnn.so
 	$(Q)install -m 644 include/clrnn.h $(DESTDIR)$(PREFIX)/include
 	$(Q)install -m 644 $(BUILD)/clrnn.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	@echo 'clrnn $(VERSION) is in $(DESTDIR)$(PREFIX): bin/clrnn, include/clrnn.h, lib/libclrnn.a, lib/libclrnn.so, lib/pkgconfig/clrnn.pc'
 
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/clrnn $(DESTDIR)$(PREFIX)/lib/libclrnn.* \

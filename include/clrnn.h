@@ -174,7 +174,7 @@ typedef struct clrnn_context_desc {
 CLRNN_API clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc);
 CLRNN_API void clrnn_context_free(clrnn_context *context);
 CLRNN_API clrnn_engine clrnn_context_engine(const clrnn_context *context);
-/* The device in use. For the CPU engines: name "cpu (avx512f)" and the like, index -1. */
+/* The device in use. For the CPU engines: name like "cpu (v4, 16 lanes)", index -1. */
 CLRNN_API const clrnn_device_info *clrnn_context_device(const clrnn_context *context);
 
 /* ---- nets ------------------------------------------------------------------------------------ */
@@ -259,8 +259,9 @@ typedef struct clrnn_activation {
     clrnn_act kind;
     int parameters; /* how many of alpha, beta are given: 0 .. 2; the others have their defaults */
     float alpha, beta;
-    /* CUSTOM: statements in OpenCL C 1.2 that change the vector `real x`, from `float alpha, beta`
-     * and the functions of kernels/activation.cl: "x = x * act_sigmoid(x, 0.0f, 0.0f);" */
+    /* CUSTOM: statements in OpenCL C 1.2 that change the vector `real x`, or return its new value,
+     * from `float alpha, beta` (0 unless given) and the functions of kernels/activation.cl:
+     * "x = x * act_sigmoid(x, 0.0f, 0.0f);" */
     const char *source;
 } clrnn_activation;
 

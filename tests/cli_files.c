@@ -184,17 +184,15 @@ static void save_custom(const char *path) {
     free(zeros);
 }
 
-/* A .safetensors file with a config that the API does not make: JSON with its quotes escaped. */
-static void save_safetensors(const char *path, const char *problem_text, const char *config) {
-    generated made = make(problem_text);
+void cli_save_safetensors(const char *path, const clrnn_net *net, const char *config) {
     char header[4096];
     size_t used = (size_t)snprintf(header, sizeof header,
                                    "{\"__metadata__\":{\"clrnn.config\":\"%s\"}", config);
     size_t offset = 0;
-    for (size_t i = 0; clrnn_net_weight_name(made.net, i) != NULL; i++) {
+    for (size_t i = 0; clrnn_net_weight_name(net, i) != NULL; i++) {
         clrnn_tensor weight;
-        const char *name = clrnn_net_weight_name(made.net, i);
-        ck_assert_int_eq(clrnn_net_get_weight(&weight, made.net, name), CLRNN_STATUS_OK);
+        const char *name = clrnn_net_weight_name(net, i);
+        ck_assert_int_eq(clrnn_net_get_weight(&weight, net, name), CLRNN_STATUS_OK);
         const size_t end = offset + (size_t)clrnn_tensor_count(&weight) * sizeof(float);
         used += (size_t)snprintf(header + used, sizeof header - used,
                                  ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%lld", name,
@@ -216,15 +214,19 @@ static void save_safetensors(const char *path, const char *problem_text, const c
         (void)fputc((int)(used >> (8 * i) & 0xff), file);
     }
     (void)fwrite(header, 1, used, file);
-    for (size_t i = 0; clrnn_net_weight_name(made.net, i) != NULL; i++) {
+    for (size_t i = 0; clrnn_net_weight_name(net, i) != NULL; i++) {
         clrnn_tensor weight;
-        ck_assert_int_eq(
-            clrnn_net_get_weight(&weight, made.net, clrnn_net_weight_name(made.net, i)),
-            CLRNN_STATUS_OK);
+        ck_assert_int_eq(clrnn_net_get_weight(&weight, net, clrnn_net_weight_name(net, i)),
+                         CLRNN_STATUS_OK);
         (void)fwrite(weight.data, sizeof(float), (size_t)clrnn_tensor_count(&weight), file);
     }
     ck_assert_int_eq(fclose(file), 0);
     free(expanded);
+}
+
+static void save_safetensors(const char *path, const char *problem_text, const char *config) {
+    generated made = make(problem_text);
+    cli_save_safetensors(path, made.net, config);
     generate_free(&made);
 }
 
@@ -258,6 +260,23 @@ static void make_models(void) {
     cli_write_text("TMP/act.cl", "x = x * R(0.5f);\n");
     cli_write_text("TMP/wrong.cl", "this is no OpenCL C\n");
     cli_write_text("TMP/empty.cl", "");
+    /* a custom activation without a name for its code */
+    save_safetensors("TMP/sourceless.safetensors", "cell=lstm,I=12,H=5",
+                     CONFIG_OF("\\\"layers\\\":[{\\\"cell\\\":\\\"lstm\\\",\\\"hidden\\\":5,"
+                               "\\\"activations\\\":[\\\"custom\\\",\\\"default\\\","
+                               "\\\"default\\\",\\\"default\\\",\\\"default\\\"]}]"));
+}
+
+/* [2][3] of a type that the library does not write. */
+static void write_bytes(const char *path) {
+    char *expanded = program_expand(path);
+    FILE *file = fopen(expanded, "wb");
+    ck_assert_ptr_nonnull(file);
+    (void)fprintf(file, "\x93NUMPY\x01%c\x76%c%-117s\n", 0, 0,
+                  "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }");
+    (void)fwrite("\1\0\1\1\0\0", 1, 6, file);
+    ck_assert_int_eq(fclose(file), 0);
+    free(expanded);
 }
 
 static void make_masks(void) {
@@ -265,6 +284,7 @@ static void make_masks(void) {
     cli_save_one("TMP/m_int.npy", "", CLRNN_DTYPE_I64, SHAPE(2, 3), 1, 1);
     cli_save_one("TMP/m_two.npy", "", CLRNN_DTYPE_I32, SHAPE(2, 3), 4, 2);
     cli_save_one("TMP/m_float.npy", "", CLRNN_DTYPE_F32, SHAPE(2, 3), 4, 1);
+    write_bytes("TMP/m_u1.npy");
     cli_save_one("TMP/m_turned.npy", "", CLRNN_DTYPE_BOOL, SHAPE(3, 2), 4, 1);
     cli_save_one("TMP/m_short.npy", "", CLRNN_DTYPE_BOOL, SHAPE(2, 2), 1, 1);
     cli_save_one("TMP/m_flat.npy", "", CLRNN_DTYPE_BOOL, SHAPE(5), 1, 1);
@@ -293,6 +313,9 @@ static void make_arrays(void) {
     save_names("TMP/h_mixed.npz", NAMES("h_0", "h_n"), SHAPE(1, 2, 32));
     save_names("TMP/h_end.npz", NAMES("h_n"), SHAPE(1, 2, 32));
     save_names("TMP/beside.npz", NAMES("a", "x", "b"), SHAPE(3, 2, 12));
+    cli_save_one("TMP/hc_lstm.npz", "h_0", CLRNN_DTYPE_F32, SHAPE(1, 2, 8), 5, 1);
+    cli_save_one("TMP/h_lstm.npy", "", CLRNN_DTYPE_F32, SHAPE(1, 2, 8), 5, 1);
+    cli_save_one("TMP/l_zeros.npy", "", CLRNN_DTYPE_I64, SHAPE(2), 1, 0);
     cli_save_one("TMP/named.npz", "x", CLRNN_DTYPE_F32, SHAPE(3, 2, 12), 5, 1);
     save_names("TMP/hc.npz", NAMES("h_0", "c_0"), SHAPE(1, 2, 32));
     save_names("TMP/two.npz", NAMES("a", "b"), SHAPE(3, 2, 12));
@@ -304,6 +327,23 @@ static void make_arrays(void) {
     save_names("TMP/h_both.npz", NAMES("h_0_l0", "h_0_l1"), SHAPE(1, 2, 8));
 }
 
+/* The first bytes of a file. */
+static void cut_file(const char *to, const char *from, size_t size) {
+    char bytes[4096];
+    char *expanded = program_expand(from);
+    FILE *file = fopen(expanded, "rb");
+    ck_assert(file != NULL && size <= sizeof bytes);
+    ck_assert_uint_eq(fread(bytes, 1, size, file), size);
+    (void)fclose(file);
+    free(expanded);
+    expanded = program_expand(to);
+    file = fopen(expanded, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+    free(expanded);
+}
+
 static void make_old_models(void) {
     clrnn_arrays *arrays = create();
     cli_add(arrays, "weight_ih_l0", CLRNN_DTYPE_F32, SHAPE(32, 12), 0, 1);
@@ -311,6 +351,14 @@ static void make_old_models(void) {
     cli_add(arrays, "bias_ih_l0", CLRNN_DTYPE_F32, SHAPE(32), 0, 1);
     cli_add(arrays, "bias_hh_l0", CLRNN_DTYPE_F32, SHAPE(32), 0, 1);
     cli_save(arrays, "TMP/lstm.npz");
+    /* a gru on an lstm, and a file that was cut off */
+    arrays = cli_load("TMP/lstm.npz");
+    cli_add(arrays, "weight_ih_l1", CLRNN_DTYPE_F32, SHAPE(24, 8), 0, 1);
+    cli_add(arrays, "weight_hh_l1", CLRNN_DTYPE_F32, SHAPE(24, 8), 0, 1);
+    cli_add(arrays, "bias_ih_l1", CLRNN_DTYPE_F32, SHAPE(24), 0, 1);
+    cli_add(arrays, "bias_hh_l1", CLRNN_DTYPE_F32, SHAPE(24), 0, 1);
+    cli_save(arrays, "TMP/unlike.npz");
+    cut_file("TMP/cut.npz", "TMP/lstm.npz", 1000);
     /* the trained model with one weight that is 1e-3 off */
     arrays = cli_load("DATA/simple_rnn.npz");
     for (size_t i = 0; i < clrnn_arrays_count(arrays); i++) {

@@ -30,6 +30,9 @@ void cli_write_text(const char *path, const char *text);
 /* The net of a problem string as a model with a config. */
 void cli_save_model(const char *path, const char *problem_text, int batch_first);
 
+/* A net as .safetensors with a config of one's own: JSON with its quotes escaped. */
+void cli_save_safetensors(const char *path, const clrnn_net *net, const char *config);
+
 const float *cli_values(const clrnn_arrays *arrays, const char *name, int64_t *count);
 /* Fails unless both files have the array with the same bits. */
 void cli_expect_same(const char *a_path, const char *b_path, const char *name);

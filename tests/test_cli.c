@@ -5,6 +5,7 @@
  */
 #include "cli_files.h"
 #include "cli_program.h"
+#include "cli_readme.h"
 #include "cli_stacks.h"
 #include "cli_tables.h"
 #include "clrnn.h"
@@ -285,6 +286,57 @@ START_TEST(environment_names_the_device) {
 }
 END_TEST
 
+/* Notes: what is taken for a reason that is easily missed. */
+START_TEST(notes_are_given) {
+    static const struct {
+        const char *words, *note;
+    } notes[] = {
+        {"run TMP/lstm.npz -i TMP/x.npy -e cpu --initial-state TMP/hc_lstm.npz",
+         "hc_lstm.npz: holds no c_0: c_0 is 0\n"},
+        {"run TMP/lstm.npz -i TMP/x.npy -e cpu --initial-state TMP/h_lstm.npy",
+         "h_lstm.npy: holds h_0 alone: c_0 is 0\n"},
+        {"run TMP/mixed.npz -i TMP/x.npy -e cpu --initial-state TMP/h_ends.npz",
+         "h_ends.npz: holds no c_n_l0: c_0_l0 is 0\n"},
+        {"check " SIMPLE "-l TMP/l_zeros.npy",
+         "clrnn: check: every length is 0: no step is computed, and none is judged\n"},
+    };
+    clrnn_arrays *arrays = NULL;
+    ck_assert_int_eq(clrnn_arrays_create(&arrays), CLRNN_STATUS_OK);
+    cli_add(arrays, "h_n_l0", CLRNN_DTYPE_F32, SHAPE(1, 2, 8), 0, 1);
+    cli_add(arrays, "h_n_l1", CLRNN_DTYPE_F32, SHAPE(1, 2, 6), 0, 1);
+    cli_save(arrays, "TMP/h_ends.npz");
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        char words[256];
+        const outcome *got = program_run(notes[i].words);
+        program_expect_code(got, 0, notes[i].words);
+        program_expect_contains(got, got->err, notes[i].note, notes[i].words);
+        /* of -v and -q the last one counts */
+        (void)snprintf(words, sizeof words, "%s -v -q", notes[i].words);
+        got = program_run(words);
+        program_expect_code(got, 0, words);
+        ck_assert_str_eq(got->err, "");
+        (void)snprintf(words, sizeof words, "%s -qv", notes[i].words);
+        got = program_run(words);
+        program_expect_contains(got, got->err, notes[i].note, words);
+        program_expect_contains(got, got->err, "engine: cpu", words);
+    }
+    const outcome *got = program_run("check " SIMPLE "-l TMP/l.npy");
+    ck_assert_str_eq(got->err, "");
+}
+END_TEST
+
+/* A model may come from standard input; run's help does not speak of a seed. */
+START_TEST(models_may_be_piped) {
+    const call from = {.words = "run - -i DATA/seed_x.npy -e cpu -o TMP/piped",
+                       .input = "DATA/seed_numpy.npz"};
+    program_expect_code(program_run_call(from), 0, "MODEL -");
+    program_expect_code(program_run("run " SEED "-o TMP/filed.npy"), 0, "MODEL");
+    cli_expect_same("TMP/piped", "TMP/filed.npy", "");
+    ck_assert_ptr_null(strstr(program_run("run --help")->out, "--seed"));
+    ck_assert_ptr_nonnull(strstr(program_run("check --help")->out, "--seed"));
+}
+END_TEST
+
 START_TEST(names_are_escaped) {
     const outcome *got = program_run("summary TMP/a\nb\033[31m.npz");
     program_expect_code(got, 4, "a name with control characters");
@@ -320,9 +372,12 @@ Suite *cli_suite(void) {
     tcase_add_test(behaviour, no_driver_is_said);
     tcase_add_test(behaviour, blanks_and_closed_streams_are_said);
     tcase_add_test(behaviour, environment_names_the_device);
+    tcase_add_test(behaviour, notes_are_given);
+    tcase_add_test(behaviour, models_may_be_piped);
     tcase_add_test(behaviour, names_are_escaped);
     suite_add_tcase(suite, tables);
     suite_add_tcase(suite, behaviour);
     suite_add_tcase(suite, cli_stacks());
+    suite_add_tcase(suite, cli_readme());
     return suite;
 }

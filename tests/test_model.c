@@ -258,7 +258,8 @@ START_TEST(refuses_files) {
         {{.num_snippets = 1, .snippets = &nameless}, "snippet 0 needs a name and a source"},
         {{.num_snippets = 1, .snippets = &empty}, "snippet 0 needs a name and a source"},
         {{.num_snippets = 2, .snippets = twice}, "two snippets are called 'a'"},
-        {{.num_snippets = 1, .snippets = &snippet}, "does not ask for the snippet 'a'"},
+        {{.num_snippets = 1, .snippets = &snippet},
+         "does not ask for the snippet 'a', but for none"},
     };
     for (int i = 0; i < COUNT(options); i++) {
         expect_failure(clrnn_model_load(&model, "tests/data/seed_numpy.npz", &options[i].options),
@@ -404,7 +405,7 @@ static const struct {
     {{RNN_WEIGHTS, {"weight_ih_l1", 3, 3, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: weight_hh_l1: is missing, but weight_ih_l0 is there"},
     {{RNN_WEIGHTS, {"weight_ih_l2", 3, 3, F32}, {"weight_hh_l2", 3, 3, F32}}, TANH,
-      CLRNN_STATUS_FORMAT, "m: weight_ih_l1: is missing, but weight_ih_l2 is there"},
+      CLRNN_STATUS_FORMAT, "m: weight_ih_l1: is missing, but weight_ih_l2 is there; layers that are not alike"},
     {{RNN_WEIGHTS, {"weight_ih_l1023", 3, 3, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: weight_ih_l1: is missing, but weight_ih_l1023 is there"},
     {{RNN_WEIGHTS, {"weight_ih_l0_reverse", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT,
@@ -414,7 +415,7 @@ static const struct {
     {{RNN_WEIGHTS, {"weight_ih_l1", 3, 2, F32}, {"weight_hh_l1", 3, 3, F32}}, TANH,
       CLRNN_STATUS_FORMAT, "m: weight_ih_l1: expected [3][3], got float32 [3][2]"},
     {{RNN_WEIGHTS, {"weight_ih_l1", 9, 3, F32}, {"weight_hh_l1", 9, 3, F32}}, TANH,
-      CLRNN_STATUS_FORMAT, "m: weight_ih_l1: expected [3][3], got float32 [9][3]"},
+      CLRNN_STATUS_FORMAT, "m: weight_ih_l1: expected [3][3], got float32 [9][3]; layers that"},
     {{RNN_WEIGHTS, {"weight_ih_l0_reverse", 3, 2, F32}, {"weight_hh_l0_reverse", 2, 3, F32}}, TANH,
       CLRNN_STATUS_FORMAT, "m: weight_hh_l0_reverse: expected [3][3], got float32 [2][3]"},
     {{RNN_WEIGHTS, {"weight_hr_l0", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT,
@@ -584,6 +585,9 @@ static void add_config(clrnn_arrays *arrays, const char *text) {
     CONFIG("\"layers\": [{\"cell\": \"lstm\", \"hidden\": 3, \"bias\": \"none\", "                 \
            "\"peepholes\": true}]")
 #define LARGE CONFIG("\"layers\": [{\"cell\": \"lstm\", \"hidden\": 1048576}]")
+#define TWO_CELLS                                                                                  \
+    CONFIG("\"layers\": [{\"cell\": \"gru\", \"hidden\": 3}, "                                     \
+           "{\"cell\": \"lstm\", \"hidden\": 2}, {\"cell\": \"gru\", \"hidden\": 3}]")
 #define SNIPPETS                                                                                   \
     CONFIG("\"layers\": [{\"cell\": \"rnn\", \"hidden\": 3, \"bias\": \"none\", "                  \
            "\"activations\": [{\"name\": \"custom\", \"source\": \"leak\"}]}]")
@@ -630,6 +634,8 @@ static const struct {
       "m: weight_co_l0: expected [3], got float32 [3][1]"},
     {PEEPHOLES, {PEEPHOLE_WEIGHTS}, RELU, CLRNN_STATUS_ARGUMENT,
       "m: nonlinearity relu is for rnn, the file holds lstm"},
+    {TWO_CELLS, {LSTM_WEIGHTS}, RELU, CLRNN_STATUS_ARGUMENT,
+      "m: nonlinearity relu is for rnn, the file holds gru and lstm"},
     {LARGE, {LSTM_WEIGHTS}, TANH, CLRNN_STATUS_FORMAT,
       "m: weight_ih_l0: expected [4194304][2], got float32 [12][2]"},
     {SNIPPETS, {RNN_WEIGHTS}, TANH, CLRNN_STATUS_FORMAT,

@@ -75,6 +75,44 @@ static int fail_problem(const problem_error *error, const char *where) {
     return REPORT_USAGE;
 }
 
+/* 1 if a problem has the key, which is then no option's to set. */
+static int has_key(const char *text, const char *key) {
+    const size_t length = strlen(key);
+    for (const char *item = text; item != NULL; item = strchr(item, ',')) {
+        item += item[0] == ',';
+        if (strncmp(item, key, length) == 0 && item[length] == '=') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What the problem says and an option too. */
+static int refuse_twice(const options *opts) {
+    static const struct {
+        option_id id;
+        const char *key;
+    } flags[] = {{OPTION_BATCH_FIRST, "batch-first"},
+                 {OPTION_TIME_FIRST, "batch-first"},
+                 {OPTION_STRICT, "strict"}};
+    const char *text = opts->num_arguments > 0 ? opts->arguments[0] : "";
+    for (size_t i = 0; i < NUM_KEY_OPTIONS; i++) {
+        const char *value = opts->value[key_options[i].id];
+        const char *key = key_options[i].key;
+        if (value != NULL && has_key(text, key) && strcmp(value, "list") != 0) {
+            return report_fail(REPORT_USAGE, "%s is given twice: by the problem and by --%s %s",
+                               key, options_name(key_options[i].id), value);
+        }
+    }
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (opts->given[flags[i].id] && has_key(text, flags[i].key)) {
+            return report_fail(REPORT_USAGE, "%s is given twice: by the problem and by --%s",
+                               flags[i].key, options_name(flags[i].id));
+        }
+    }
+    return REPORT_FINE;
+}
+
 static int read_problem(problem *out, const options *opts) {
     problem_error error;
     problem_init(out);
@@ -126,6 +164,7 @@ static int make_problem(check_job *job) {
                                options_name(model_only[i]));
         }
     }
+    TRY(refuse_twice(opts));
     TRY(read_problem(task, opts));
     opts->value[OPTION_ENGINE] = engines[task->engine];
     if (opts->value[OPTION_ALGORITHM] == NULL && task->algorithm[0] != 0) {
@@ -163,6 +202,48 @@ static int make_workload(check_job *job) {
         }
     }
     return workload_load(&job->load, job->opts.arguments[0], &job->opts);
+}
+
+/* Code of the user's own has no equations here; -a list judges nothing. */
+static int refuse_custom(const check_job *job) {
+    const clrnn_net_desc *net = clrnn_net_get_desc(job->load.net);
+    const char *algorithm = job->opts.value[OPTION_ALGORITHM];
+    if (algorithm != NULL && strcmp(algorithm, "list") == 0) {
+        return REPORT_FINE;
+    }
+    for (int i = 0; i < net->num_layers; i++) {
+        const clrnn_activation *acts = &net->layers[i].acts[0][0];
+        int is_custom = net->layers[i].cell == CLRNN_CELL_CUSTOM;
+        const char *what = is_custom ? "is a custom cell" : "has a custom activation";
+        for (int act = 0; act < 2 * CLRNN_MAX_ACTS; act++) {
+            is_custom |= acts[act].kind == CLRNN_ACT_CUSTOM;
+        }
+        if (is_custom) {
+            (void)report_fail(REPORT_FAILED, "layer %d %s, which has no equations to be judged by",
+                              i, what);
+            report_hint("clrnn run runs it");
+            return REPORT_FAILED;
+        }
+    }
+    return REPORT_FINE;
+}
+
+/* Rows without a step are fine whatever computes them. */
+static void note_no_steps(const workload *load) {
+    const clrnn_tensor *lengths = &load->lengths;
+    const char *data = (const char *)lengths->data + lengths->offset;
+    if (lengths->data == NULL) {
+        return;
+    }
+    for (int64_t row = 0; row < load->batch; row++) {
+        const int64_t length = lengths->dtype == CLRNN_DTYPE_I64
+                                   ? ((const int64_t *)(const void *)data)[row]
+                                   : ((const int32_t *)(const void *)data)[row];
+        if (length > 0) {
+            return;
+        }
+    }
+    report_note("every length is 0: no step is computed, and none is judged");
 }
 
 /* ---- computing and judging ------------------------------------------------------------------- */
@@ -457,6 +538,8 @@ int cmd_check(const options *opts) {
     job->opts = *opts;
     TRY(make_workload(job));
     TRY(configure(job));
+    TRY(refuse_custom(job));
+    note_no_steps(&job->load);
     TRY(expect_load(&job->expected, &job->load, &job->opts));
     TRY(run_engines(job));
     if (job->num_verdicts == 0) {

@@ -153,6 +153,20 @@ out:
     return code;
 }
 
+/* The name that begins or ends with a word: "panel" of "single/panel". */
+static const char *find_part(const char *word, const char *const *names, size_t count) {
+    const size_t length = strlen(word);
+    for (size_t i = 0; i < count; i++) {
+        const char *slash = strchr(names[i], '/');
+        if (slash != NULL &&
+            (strcmp(slash + 1, word) == 0 ||
+             (slash == names[i] + length && strncmp(names[i], word, length) == 0))) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
 /* Says by name what is wrong with a forced algorithm. */
 static int check_algorithm(const clrnn_context *context, const workload *load,
                            const compute_setup *setup) {
@@ -180,7 +194,8 @@ static int check_algorithm(const clrnn_context *context, const workload *load,
             goto out;
         }
     }
-    const char *nearest = suggest_nearest(setup->algorithm, names, count);
+    const char *nearest = find_part(setup->algorithm, names, count);
+    nearest = nearest != NULL ? nearest : suggest_nearest(setup->algorithm, names, count);
     code = report_fail(REPORT_USAGE, "-a %s: the %s engine has no such algorithm", setup->algorithm,
                        clrnn_engine_name(clrnn_context_engine(context)));
     if (nearest != NULL) {

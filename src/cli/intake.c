@@ -30,6 +30,15 @@ static int keep(clrnn_tensor *out, workload *load, const char *name, const clrnn
     return REPORT_FINE;
 }
 
+/* As workload_read; `hint` is how to save the array in a type that is read. */
+static int read_array(clrnn_arrays **out, const char *path, const char *what, const char *hint) {
+    int code = workload_read(out, path, what);
+    if (code == REPORT_INPUT && strstr(clrnn_last_error()->message, "is not read") != NULL) {
+        report_hint("%s", hint);
+    }
+    return code;
+}
+
 /* NAME=FILE gives the name; a file whose own name has a '=' does not. */
 static const char *split_input(const char *value, char *name, size_t size) {
     const char *equals = strchr(value, '=');
@@ -93,7 +102,7 @@ static int load_input(workload *load, const char *value, const char *model) {
         report_hint("its one input is called input");
         return REPORT_USAGE;
     }
-    TRY(workload_read(&file, path, "--input"));
+    TRY(read_array(&file, path, "--input", "numpy.save('x.npy', x.astype('float32'))"));
     TRY(pick_input(&found, file, path));
     workload_shape(found, shape, sizeof shape);
     if (found->rank != 2 && found->rank != 3) {
@@ -156,16 +165,17 @@ static int64_t whole_at(const clrnn_tensor *array, int64_t i) {
 }
 
 static int load_lengths(workload *load, const char *path) {
+    static const char hint[] = "numpy.save('lengths.npy', lengths.astype('int32'))";
     char shape[256];
     clrnn_arrays *file = NULL;
     const clrnn_tensor *found = NULL;
     int code = REPORT_FINE;
-    TRY(workload_read(&file, path, "--lengths"));
+    TRY(read_array(&file, path, "--lengths", hint));
     TRY(pick_one(&found, file, path, "lengths are one"));
     if (found->dtype != CLRNN_DTYPE_I32 && found->dtype != CLRNN_DTYPE_I64) {
         code = report_fail(REPORT_INPUT, "%s: lengths are %s, need int32 or int64", path,
                            clrnn_dtype_name(found->dtype));
-        report_hint("numpy.save('lengths.npy', lengths.astype('int32'))");
+        report_hint("%s", hint);
         goto out;
     }
     if (found->rank != 1 || found->shape[0] != load->batch) {
@@ -196,18 +206,19 @@ out:
 }
 
 static int load_mask(workload *load, const char *path) {
+    static const char hint[] = "numpy.save('mask.npy', mask.astype(bool))";
     char shape[256];
     clrnn_arrays *file = NULL;
     const clrnn_tensor *found = NULL;
     const int64_t extents[2] = {load->batch, load->steps};
     int code = REPORT_FINE;
-    TRY(workload_read(&file, path, "--mask"));
+    TRY(read_array(&file, path, "--mask", hint));
     TRY(pick_one(&found, file, path, "a mask is one"));
     if (found->dtype != CLRNN_DTYPE_BOOL && found->dtype != CLRNN_DTYPE_I32 &&
         found->dtype != CLRNN_DTYPE_I64) {
         code = report_fail(REPORT_INPUT, "%s: the mask is %s, needs bool, int32 or int64", path,
                            clrnn_dtype_name(found->dtype));
-        report_hint("numpy.save('mask.npy', mask.astype(bool))");
+        report_hint("%s", hint);
         goto out;
     }
     const int is_row = load->is_flat && found->rank == 1 && found->shape[0] == load->steps;

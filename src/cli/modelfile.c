@@ -37,18 +37,32 @@ static int split(char name[64], const char **path, const char *value) {
     return REPORT_FINE;
 }
 
+/* A line that lets compilers name the user's own file in what they say of the text. */
+static size_t put_line(char *out, const char *path) {
+    size_t at = (size_t)sprintf(out, "#line 1 \"");
+    for (; *path != 0; path++) {
+        const unsigned char c = (unsigned char)*path;
+        if (c == '"' || c == '\\') {
+            out[at++] = '\\';
+        }
+        out[at++] = c >= 0x20 && c != 0x7f ? *path : '?';
+    }
+    return at + (size_t)sprintf(out + at, "\"\n");
+}
+
 static int read_text(char **out, const char *path) {
     int code = REPORT_FINE;
     FILE *file = fopen(path, "rb");
-    char *text = NULL;
+    char *whole = NULL;
     if (file == NULL) {
         return report_fail(REPORT_INPUT, "reading %s: cannot be read: %s", path, strerror(errno));
     }
-    text = malloc(MAX_SNIPPET + 1);
-    if (text == NULL) {
+    whole = malloc(MAX_SNIPPET + 1 + 2 * strlen(path) + 16);
+    if (whole == NULL) {
         code = report_fail(REPORT_FAILED, "out of memory");
         goto out;
     }
+    char *text = whole + put_line(whole, path);
     size_t size = fread(text, 1, MAX_SNIPPET + 1, file);
     if (ferror(file)) {
         code = report_fail(REPORT_INPUT, "reading %s: cannot be read: %s", path, strerror(errno));
@@ -61,11 +75,11 @@ static int read_text(char **out, const char *path) {
         code = report_fail(REPORT_INPUT, "reading %s: holds a zero byte, is no text", path);
     } else {
         text[size] = 0;
-        *out = text;
-        text = NULL;
+        *out = whole;
+        whole = NULL;
     }
 out:
-    free(text);
+    free(whole);
     (void)fclose(file);
     return code;
 }

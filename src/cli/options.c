@@ -42,18 +42,21 @@ typedef struct option_row {
 } option_row;
 
 static const option_row table[OPTION_COUNT] = {
-    [OPTION_INPUT] = {'i', "input", "[NAME=]FILE", KIND_TEXT, RUN | CHECK,
-                      "x as .npy or .npz; '-' is standard input"},
+    [OPTION_INPUT] =
+        {'i', "input", "[NAME=]FILE", KIND_TEXT, RUN | CHECK,
+         "x as .npy or .npz; '-' is standard input. NAME, if given, is input or x: the "
+         "model's one input"},
     [OPTION_OUTPUT] = {'o', "output", "FILE", KIND_TEXT, RUN,
-                       ".npy: the first output; .npz: output, h_n and, with an lstm, c_n; '-' is "
-                       "standard output. Without it the outputs are described"},
+                       ".npz: output, h_n and, with an lstm, c_n; .npy, or a name without a dot: "
+                       "the first output, as .npy; '-': standard output. Without it the outputs "
+                       "are described"},
     [OPTION_LENGTHS] = {'l', "lengths", "FILE", KIND_TEXT, RUN | CHECK,
                         "[N] integers, 0..T: the valid steps of each row"},
     [OPTION_MASK] = {'m', "mask", "FILE", KIND_TEXT, RUN | CHECK,
                      "[N][T] booleans, 0: the step keeps the state (models with a config)"},
     [OPTION_INITIAL_STATE] = {0, "initial-state", "FILE", KIND_TEXT, RUN | CHECK,
                               ".npz with h_0 [L*D][N][H] (and c_0), or .npy for h_0 alone; h_n and "
-                              "c_n are read as h_0 and c_0"},
+                              "c_n are read as h_0 and c_0; a c_0 that is not there is 0"},
     [OPTION_FINAL_STATE] = {0, "final-state", "FILE", KIND_TEXT, RUN,
                             ".npz with h_n (and c_n): feed it back as --initial-state to go on "
                             "with a stream"},
@@ -81,8 +84,9 @@ static const option_row table[OPTION_COUNT] = {
         {0, "chunk", "T", KIND_TEXT, RUN | CHECK,
          "work in pieces of T steps, layer by layer, reverse layers from the end (same "
          "result)"},
-    [OPTION_ROWS] = {0, "rows", "A:B", KIND_TEXT, RUN | CHECK,
-                     "only the rows A to B - 1 of the batch"},
+    [OPTION_ROWS] =
+        {0, "rows", "A:B", KIND_TEXT, RUN | CHECK,
+         "only the rows A to B - 1 of the batch; without A from 0, without B to the end"},
     [OPTION_SHA256] = {0, "sha256", NULL, KIND_FLAG, RUN, "print the SHA-256 of each output"},
     [OPTION_MEMORY_LIMIT] = {0, "memory-limit", "SIZE", KIND_TEXT, RUN | CHECK,
                              "of device memory beside weights and states, in bytes or as 64M, "
@@ -103,13 +107,13 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_DIRECTION] = {0, "direction", "DIR", KIND_TEXT, CHECK, "key dir"},
     [OPTION_START] = {0, "start", "zero|random", KIND_CHOICE, CHECK, "key start"},
     [OPTION_GAIN] = {0, "gain", "G", KIND_TEXT, CHECK, "key gain"},
-    [OPTION_SEED] =
-        {0, "seed", "S", KIND_TEXT, RUN | CHECK,
-         "of what is random: nothing in run, the data of a problem in check (key seed)"},
+    [OPTION_SEED] = {0, "seed", "S", KIND_TEXT, RUN | CHECK, "key seed"},
     [OPTION_JSON] = {0, "json", NULL, KIND_FLAG, RUN | SUMMARY | CHECK | DEVICES | VERSION,
                      "one JSON value instead of text"},
-    [OPTION_VERBOSE] = {'v', "verbose", NULL, KIND_FLAG, ALL, "say more on standard error"},
-    [OPTION_QUIET] = {'q', "quiet", NULL, KIND_FLAG, ALL, "no notes, errors alone"},
+    [OPTION_VERBOSE] = {'v', "verbose", NULL, KIND_FLAG, ALL,
+                        "say more on standard error; of -v and -q the last one counts"},
+    [OPTION_QUIET] = {'q', "quiet", NULL, KIND_FLAG, ALL,
+                      "nothing on standard error but errors (and --profile)"},
     [OPTION_PROGRESS] = {0, "progress", "auto|always|never", KIND_CHOICE, ALL,
                          "a line that says how far it is (default auto: on terminals)"},
     [OPTION_COLOR] = {0, "color", "auto|always|never", KIND_CHOICE, ALL,
@@ -180,6 +184,10 @@ static int take(options *out, option_id id, const char *typed, const char *value
     }
     if (row->kind == KIND_TEXT && value[0] == 0) {
         return report_fail(REPORT_USAGE, "%s '': needs a value: %s", typed, row->argument);
+    }
+    if ((id == OPTION_BATCH_FIRST && out->given[OPTION_TIME_FIRST]) ||
+        (id == OPTION_TIME_FIRST && out->given[OPTION_BATCH_FIRST])) {
+        return report_fail(REPORT_USAGE, "--batch-first and --time-first: only one can hold");
     }
     if (id == OPTION_SNIPPET) {
         if (out->num_snippets == OPTIONS_MAX_SNIPPETS) {
@@ -396,7 +404,9 @@ void options_print(const command *which) {
     for (int id = 0; id < OPTION_COUNT; id++) {
         const option_row *row = &table[id];
         char letter[8] = "    ";
-        if (!takes(which, (option_id)id) || row->kind == KIND_LATER) {
+        /* run takes a seed, so that both commands take the same line, and has no use for it */
+        const int is_idle = id == OPTION_SEED && which->id == COMMAND_RUN;
+        if (!takes(which, (option_id)id) || row->kind == KIND_LATER || is_idle) {
             continue;
         }
         if (row->letter != 0) {

@@ -135,6 +135,9 @@ static int keep_all(workload *load, const start_names *names, state_point point,
         const state_array *array = &starts->arrays[i];
         const clrnn_tensor *found = clrnn_arrays_find(file, list->arrays[i].name);
         clrnn_tensor copy;
+        if (found == NULL && array->kind == STATE_C) {
+            report_note("%s: holds no %s: %s is 0", path, list->arrays[i].name, array->name);
+        }
         if (found == NULL || (array->kind == STATE_O && load->mask.data == NULL)) {
             continue;
         }
@@ -170,6 +173,9 @@ static int keep_unnamed(workload *load, const start_names *names, const clrnn_ar
     if (code == REPORT_FINE) {
         states_bind(load->starts, load->net, &starts->arrays[0], STATE_START, &copy, load->batch);
     }
+    if (code == REPORT_FINE && states_find(starts, "c_0") != NULL) {
+        report_note("%s: holds h_0 alone: c_0 is 0", path);
+    }
     return code;
 }
 
@@ -192,9 +198,9 @@ int start_load(workload *load, const char *path) {
     TRY(pick_point(&point, &names, file, path));
     TRY(refuse_names(load, &names, file, path));
     if (point == STATE_END && states_end_there(load->net)) {
-        code = report_fail(REPORT_USAGE,
-                           "--initial-state %s: h_n is the end of a piece, and a reverse layer "
-                           "cannot go on from there",
+        code = report_fail(REPORT_INPUT,
+                           "%s: h_n is the end of a piece, and a reverse layer cannot go on from "
+                           "there",
                            path);
         report_hint("a start state of its own is called h_0; --chunk cuts a sequence for you");
         goto out;

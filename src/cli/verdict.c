@@ -32,6 +32,7 @@ int verdict_is_fine(const verdict *one) {
 }
 
 void verdict_print_header(void) {
+    (void)printf("%s%-26s %21s%s\n", report_bold(), "", "---- informative ----", report_plain());
     (void)printf("%s%-9s %-16s %10s %10s %9s  %-23s %s%s\n", report_bold(), "result", "algorithm",
                  "max abs", "max ulp", "ratio", "residual / bound", "worst value", report_plain());
 }

@@ -10,7 +10,7 @@
 
 enum { CONFIG_VERSION = 1 };
 
-enum field_kind { CHOICE, COUNT, FLAG, REAL };
+enum field_kind { CHOICE, COUNT, SIZE, FLAG, REAL }; /* a SIZE is a COUNT that is not 0 */
 
 struct field {
     const char *key;

@@ -32,11 +32,13 @@ static clrnn_status unexpected(const char *where, const char *expected, const js
                        json_text_show(shown, got));
 }
 
-static clrnn_status read_count(int *out, const json_t *value, const char *where) {
+static clrnn_status read_count(int *out, const json_t *value, int least, const char *where) {
     clrnn_status status = CLRNN_STATUS_OK;
-    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+    if (!json_is_integer(value) || json_integer_value(value) < least ||
         json_integer_value(value) > NET_MAX_FEATURES) {
-        TRY(unexpected(where, "an integer, 0 to 1048576", value));
+        char expected[48];
+        snprintf(expected, sizeof expected, "an integer, %d to %d", least, NET_MAX_FEATURES);
+        TRY(unexpected(where, expected, value));
     }
     *out = (int)json_integer_value(value);
 out:
@@ -154,6 +156,19 @@ static void fill_parameters(clrnn_activation *act, int has_alpha, int has_beta) 
     }
 }
 
+/* A file names the code of a custom activation, and of no other. */
+static clrnn_status check_source(const clrnn_activation *act, const char *slot, const char *where) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int is_custom = act->kind == CLRNN_ACT_CUSTOM;
+    REQUIRE(!is_custom || act->source != NULL, FORMAT,
+            "%s: the activation of %s is custom and needs a source", where, slot);
+    REQUIRE(is_custom || act->source == NULL, FORMAT,
+            "%s: a source is for a custom activation, got it with %s", where,
+            clrnn_act_name(act->kind));
+out:
+    return status;
+}
+
 static clrnn_status read_activation(clrnn_activation *act, json_t *json, const char *where) {
     static const char *const keys[] = {"name", "alpha", "beta", "source"};
     clrnn_status status = CLRNN_STATUS_OK;
@@ -185,20 +200,40 @@ out:
     return status;
 }
 
+/* What the activations of a cell are for, in their order. */
+static const char *const slots[][CLRNN_MAX_ACTS] = {[CLRNN_CELL_RNN] = {"h"},
+                                                    [CLRNN_CELL_LSTM] = {"i", "f", "g", "o", "h"},
+                                                    [CLRNN_CELL_GRU] = {"r", "z", "n"},
+                                                    [CLRNN_CELL_CUSTOM] = {NULL}};
+
+/* " (i, f, g, o, h)", or nothing where the cell has none. */
+static void slot_names(char out[32], clrnn_cell cell) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (int slot = 0; slot < CLRNN_MAX_ACTS && slots[cell][slot] != NULL; slot++) {
+        used += (size_t)snprintf(out + used, 32 - used, "%s%s", slot == 0 ? " (" : ", ",
+                                 slots[cell][slot]);
+    }
+    snprintf(out + used, 32 - used, "%s", used > 0 ? ")" : "");
+}
+
 static clrnn_status read_act_list(clrnn_layer_desc *layer, int direction, const json_t *list,
                                   const char *where) {
     clrnn_status status = CLRNN_STATUS_OK;
+    char all[32];
     if (!json_is_array(list)) {
         TRY(unexpected(where, "a list of activations", list));
     }
+    slot_names(all, layer->cell);
     REQUIRE(json_array_size(list) == (size_t)layer_slots(layer), FORMAT,
-            "%s: %s has %d activations, got %zu", where, clrnn_cell_name(layer->cell),
-            layer_slots(layer), json_array_size(list));
+            "%s: %s has %d activation%s%s, got %zu", where, clrnn_cell_name(layer->cell),
+            layer_slots(layer), layer_slots(layer) == 1 ? "" : "s", all, json_array_size(list));
     for (int slot = 0; slot < layer_slots(layer); slot++) {
         char inner[MAX_WHERE];
         snprintf(inner, sizeof inner, "%s[%d]", where, slot);
         TRY(read_activation(&layer->acts[direction][slot], json_array_get(list, (size_t)slot),
                             inner));
+        TRY(check_source(&layer->acts[direction][slot], slots[layer->cell][slot], inner));
     }
 out:
     return status;
@@ -240,7 +275,8 @@ static clrnn_status read_field(clrnn_layer_desc *layer, const struct field *fiel
         TRY(read_choice(&number, value, field->choices, where));
         break;
     case COUNT:
-        TRY(read_count(&number, value, where));
+    case SIZE:
+        TRY(read_count(&number, value, field->kind == SIZE, where));
         break;
     case FLAG:
         TRY(read_flag(&number, value, where));
@@ -371,8 +407,7 @@ static clrnn_status read_root(struct config *config, json_t *json, const char *l
     json_object_foreach(json, key, value) {
         snprintf(where, sizeof where, "%s: %.20s", label, key);
         if (strcmp(key, "inputs") == 0) {
-            TRY(read_count(&config->desc.inputs, value, where));
-            REQUIRE(config->desc.inputs >= 1, FORMAT, "%s: must be at least 1, got 0", where);
+            TRY(read_count(&config->desc.inputs, value, 1, where));
         } else if (strcmp(key, "batch_first") == 0) {
             TRY(read_flag(&config->batch_first, value, where));
             config->has_layout = 1;

@@ -96,10 +96,10 @@ static int set_field(json_t *into, const clrnn_layer_desc *layer, const struct f
     if (number == 0 && !(real > 0) && !(real < 0) && !required) {
         return 0;
     }
-    json_t *value = field->kind == CHOICE  ? json_string(field->choices[number])
-                    : field->kind == COUNT ? json_integer(number)
-                    : field->kind == FLAG  ? json_boolean(number)
-                                           : real_json(real);
+    json_t *value = field->kind == CHOICE ? json_string(field->choices[number])
+                    : field->kind == COUNT || field->kind == SIZE ? json_integer(number)
+                    : field->kind == FLAG                         ? json_boolean(number)
+                                                                  : real_json(real);
     return json_object_set_new(into, field->key, value);
 }
 

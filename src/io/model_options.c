@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_ASKED = 160 }; /* "'mgu', 'square'": as many names as fit */
+
 clrnn_status model_options_check(const clrnn_model_options *options) {
     clrnn_status status = CLRNN_STATUS_OK;
     REQUIRE(options->nonlinearity == CLRNN_ACT_DEFAULT || options->nonlinearity == CLRNN_ACT_TANH ||
@@ -26,9 +28,25 @@ out:
     return status;
 }
 
+/* "lstm", "lstm and gru": each cell once. */
+static void cells_text(char out[48], const struct config *config) {
+    size_t used = 0;
+    unsigned seen = 0;
+    out[0] = '\0';
+    for (int i = 0; i < config->desc.num_layers; i++) {
+        const clrnn_cell cell = config->desc.layers[i].cell;
+        if ((seen >> cell & 1u) == 0) {
+            used += (size_t)snprintf(out + used, 48 - used, "%s%s", seen != 0 ? " and " : "",
+                                     clrnn_cell_name(cell));
+            seen |= 1u << cell;
+        }
+    }
+}
+
 /* Of every rnn layer: where the file leaves it open, it is as asked; what the file says stays. */
 static clrnn_status apply_nonlinearity(struct config *config, clrnn_act kind, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
+    char cells[48];
     int found = 0;
     for (int i = 0; i < config->desc.num_layers; i++) {
         clrnn_layer_desc *layer = (clrnn_layer_desc *)&config->desc.layers[i];
@@ -47,14 +65,56 @@ static clrnn_status apply_nonlinearity(struct config *config, clrnn_act kind, co
             layer->acts[0][0].kind = kind;
         }
     }
+    cells_text(cells, config);
     REQUIRE(found, ARGUMENT, "%s: nonlinearity %s is for rnn, the file holds %s", label,
-            clrnn_act_name(kind), clrnn_cell_name(config->desc.layers[0].cell));
+            clrnn_act_name(kind), cells);
 out:
     return status;
 }
 
+/* Takes a name of code that a file asks for: into the text of all of them, once, and as used where
+ * it was given. */
+static void ask_for(char names[MAX_ASKED], char *used, const char *name,
+                    const clrnn_model_options *options) {
+    char quoted[80];
+    if (name == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < options->num_snippets; i++) {
+        used[i] |= strcmp(options->snippets[i].name, name) == 0;
+    }
+    snprintf(quoted, sizeof quoted, "'%.60s'", name);
+    const size_t length = strlen(names);
+    if (strstr(names, quoted) == NULL && length + sizeof quoted < MAX_ASKED) {
+        snprintf(names + length, MAX_ASKED - length, "%s%s", length > 0 ? ", " : "", quoted);
+    }
+}
+
+/* Every snippet that was given must be asked for. */
+static clrnn_status check_used(const struct config *config, const clrnn_model_options *options,
+                               const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char names[MAX_ASKED] = "";
+    char *used = calloc(options->num_snippets + 1, 1);
+    REQUIRE(used != NULL, MEMORY, "%s: out of memory", label);
+    for (int i = 0; i < config->desc.num_layers; i++) {
+        const clrnn_activation *acts = &config->desc.layers[i].acts[0][0];
+        ask_for(names, used, config->desc.layers[i].source, options);
+        for (int act = 0; act < 2 * CLRNN_MAX_ACTS; act++) {
+            ask_for(names, used, acts[act].source, options);
+        }
+    }
+    for (size_t i = 0; i < options->num_snippets; i++) {
+        REQUIRE(used[i], ARGUMENT, "%s: does not ask for the snippet '%.60s', but for %s", label,
+                options->snippets[i].name, names[0] != '\0' ? names : "none");
+    }
+out:
+    free(used);
+    return status;
+}
+
 /* Replaces a name by the code that the caller gives for it. */
-static clrnn_status give_code(const char **source, const clrnn_model_options *options, char *used,
+static clrnn_status give_code(const char **source, const clrnn_model_options *options,
                               const char *where) {
     clrnn_status status = CLRNN_STATUS_OK;
     size_t i = 0;
@@ -69,7 +129,6 @@ static clrnn_status give_code(const char **source, const clrnn_model_options *op
             "its own",
             where, *source);
     *source = options->snippets[i].source;
-    used[i] = 1;
 out:
     return status;
 }
@@ -79,9 +138,9 @@ clrnn_status model_options_apply(clrnn_net_desc *out, struct config *config,
     clrnn_status status = CLRNN_STATUS_OK;
     const size_t count = (size_t)config->desc.num_layers;
     clrnn_layer_desc *layers = calloc(count, sizeof *layers);
-    char *used = calloc(options->num_snippets + 1, 1);
     *out = config->desc;
-    REQUIRE(layers != NULL && used != NULL, MEMORY, "%s: out of memory", label);
+    REQUIRE(layers != NULL, MEMORY, "%s: out of memory", label);
+    TRY(check_used(config, options, label));
     if (options->nonlinearity != CLRNN_ACT_DEFAULT) {
         TRY(apply_nonlinearity(config, options->nonlinearity, label));
     }
@@ -90,19 +149,14 @@ clrnn_status model_options_apply(clrnn_net_desc *out, struct config *config,
         char where[320];
         layers[i] = config->desc.layers[i];
         snprintf(where, sizeof where, "%s: layer %zu", label, i);
-        TRY(give_code(&layers[i].source, options, used, where));
+        TRY(give_code(&layers[i].source, options, where));
         for (int act = 0; act < 2 * CLRNN_MAX_ACTS; act++) {
-            TRY(give_code(&acts[act].source, options, used, where));
+            TRY(give_code(&acts[act].source, options, where));
         }
-    }
-    for (size_t i = 0; i < options->num_snippets; i++) {
-        REQUIRE(used[i], ARGUMENT, "%s: does not ask for the snippet '%.60s'", label,
-                options->snippets[i].name);
     }
     out->layers = layers;
     layers = NULL;
 out:
     free(layers);
-    free(used);
     return status;
 }

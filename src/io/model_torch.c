@@ -152,8 +152,9 @@ static clrnn_status check_names(const struct torch_seen *seen, const struct mode
                 TRY(model_weight_name(&name, &model_torch, prefix, seen->prefix_size, &strand,
                                       role));
                 REQUIRE(clrnn_arrays_find(source->arrays, name) != NULL, FORMAT,
-                        "%s: is missing, but %.80s is there",
-                        arrays_label(label, source->path, name), other);
+                        "%s: is missing, but %.80s is there%s",
+                        arrays_label(label, source->path, name), other,
+                        layer > 0 ? MODEL_UNLIKE : "");
                 free(name);
                 name = NULL;
             }

@@ -89,7 +89,14 @@ static clrnn_status find_weight(const clrnn_tensor **out, const struct reading *
     REQUIRE(at < arrays->count, FORMAT, "%s: %s", label, reading->format->missing);
     *out = &arrays->entries[at]->tensor;
     strand_weight_shape(strand, role, &rows, &columns);
-    TRY(model_check_shape(label, *out, columns > 0 ? 2 : 1, rows, columns));
+    status = model_check_shape(label, *out, columns > 0 ? 2 : 1, rows, columns);
+    if (status != CLRNN_STATUS_OK && strand->layer > 0 && reading->format == &model_torch) {
+        char rule[sizeof clrnn_last_error()->message];
+        snprintf(rule, sizeof rule, "%s", clrnn_last_error()->message);
+        const int is_shape = strstr(rule, ": expected [") != NULL;
+        REQUIRE(0, FORMAT, "%s%s", rule, is_shape ? MODEL_UNLIKE : "");
+    }
+    TRY(status);
     reading->used[at] = 1;
 out:
     free(name);

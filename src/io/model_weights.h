@@ -9,6 +9,9 @@
 #include "core/net.h"
 #include "io/model.h"
 
+/* Behind a message of a stack without a config. */
+#define MODEL_UNLIKE "; layers that are not alike need a config"
+
 /* [rows] of rank 1, [rows][columns] of rank 2; columns -1: any, which messages call I. */
 clrnn_status model_check_shape(const char *label, const clrnn_tensor *tensor, int rank,
                                int64_t rows, int64_t columns);

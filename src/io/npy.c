@@ -236,7 +236,8 @@ static clrnn_status parse_dtype(struct parser *parser, struct npy_header *header
             }
         }
         REQUIRE(header->item > 0, FORMAT,
-                "%s: dtype '%s' is not read, expected f4 f8 f2 i4 i8 (with < or >), |b1 or a text",
+                "%s: dtype '%s' is not read, expected f4 f8 f2 (weights too) i4 i8 (with < or >), "
+                "|b1 or a text",
                 parser->label, text);
     }
     header->swapped = text[0] == (bytes_host_is_big() ? '<' : '>');

@@ -128,7 +128,10 @@ clrnn_status npz_read(clrnn_arrays *into, const unsigned char *bytes, size_t siz
     zip_source_t *source = zip_source_buffer_create(bytes, size, 0, &error);
     REQUIRE(source != NULL, MEMORY, "%s: %s", label, zip_error_strerror(&error));
     zip = zip_open_from_source(source, ZIP_RDONLY, &error);
-    REQUIRE(zip != NULL, FORMAT, "%s: is not a whole zip file: %s", label,
+    REQUIRE(zip != NULL || zip_error_code_zip(&error) != ZIP_ER_NOZIP, FORMAT,
+            "%s: is not a whole zip file: it begins as one and has no end, got %zu bytes", label,
+            size);
+    REQUIRE(zip != NULL, FORMAT, "%s: is a damaged zip file: %s", label,
             zip_error_strerror(&error));
     source = NULL; /* belongs to zip now */
     const zip_int64_t count = zip_get_num_entries(zip, 0);

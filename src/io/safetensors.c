@@ -69,9 +69,10 @@ static clrnn_status read_dtype(struct record *record, const json_t *value, const
             record->tensor.dtype = codes[i].dtype;
         }
     }
-    REQUIRE(record->code != NULL, FORMAT,
-            "%s: dtype %s is not read, expected F16, BF16, F32, F64, I32, I64 or BOOL", label,
-            json_text_show(got, value));
+    REQUIRE(
+        record->code != NULL, FORMAT,
+        "%s: dtype %s is not read, expected F16, BF16, F32, F64 (weights too), I32, I64 or BOOL",
+        label, json_text_show(got, value));
 out:
     return status;
 }
