@@ -28,11 +28,11 @@ struct params {
     wide mask_row;                  /* bytes of a row of the mask */
     wide x_rows;                    /* rows of x, all steps together */
     wide group_first[2]; /* the launch's first group: one too large for a driver is made of parts */
-    narrow batch;                   /* N */
-    narrow first, count;            /* the piece */
-    narrow inputs;                  /* I */
-    narrow hidden;                  /* H */
-    narrow width;                   /* W: of h */
+    narrow batch;        /* N */
+    narrow first, count; /* the piece */
+    narrow inputs;       /* I */
+    narrow hidden;       /* H */
+    narrow width;        /* W: of h */
     narrow stride;     /* H padded to whole vectors: floats of a row in work space and of a gate */
     narrow columns;    /* words x stride: floats of a row of x_proj */
     narrow constants;  /* where the unit's constants begin in b */

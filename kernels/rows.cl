@@ -180,8 +180,7 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
     if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0) {
         for (int unit = LOCAL_ID * VECTOR_WIDTH; unit < p->width;
              unit += GROUP_ITEMS * VECTOR_WIDTH) {
-            const real last =
-                p->from_zero ? R(0.0f) : load_units(h, unit, p->width);
+            const real last = p->from_zero ? R(0.0f) : load_units(h, unit, p->width);
             put_output(p, a, last, 0, row, unit);
         }
     }

@@ -19,7 +19,7 @@ KERNEL GROUP_SHAPE void step_begin(KERNEL_ARRAYS, const int step, const int phas
 
 #define STEP_RUN(P)                                                                                \
     if (phase == P) {                                                                              \
-        CAT(tile_run_, P)(p, &a, (int)GROUP_ID(1), n, count);                                           \
+        CAT(tile_run_, P)(p, &a, (int)GROUP_ID(1), n, count);                                      \
     }
 
 /* Groups: tiles of rows (of the batch; the projection: of all steps) x blocks of units. Rows come
