@@ -351,7 +351,9 @@ typedef struct clrnn_plan_desc {
     /* Steps of a piece: each layer works through time piece by piece, a reverse direction from the
      * end, with the same bits. 0: chosen, all at once where memory allows. */
     int chunk;
-    uint64_t memory_limit; /* bytes on the device at most, all but weights and states; 0: none */
+    /* bytes on the device at most, all but weights and states; 0: none. The least that is taken is
+     * for x and y alone; other arrays, a mask or packed steps need more, or the call fails */
+    uint64_t memory_limit;
     cl_mem workspace; /* your own device memory for work space, or NULL; OpenCL only; retained */
 } clrnn_plan_desc;
 

@@ -121,6 +121,11 @@ START_TEST(streams_are_standard) {
     const outcome *got = program_run_call(from);
     program_expect_code(got, 2, "- twice");
     program_expect_contains(got, got->err, "standard input is read by --input already", "- twice");
+    from = (call){.words = "run - -i - -e cpu", .input = "DATA/seed_numpy.npz"};
+    got = program_run_call(from);
+    program_expect_code(got, 2, "model and x");
+    program_expect_contains(got, got->err, "--input: standard input is read by the model already",
+                            "model and x");
 }
 END_TEST
 

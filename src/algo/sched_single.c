@@ -49,8 +49,8 @@ static void launches(struct algo_config *config, const struct device_desc *devic
         .kernel = "single_forward", .groups = ALGO_GROUPS_BATCH, .repeat = ALGO_EACH_CHUNK};
     config->launch_count = 1;
     snprintf(config->reason, sizeof config->reason,
-             "one launch for all steps, the batch split over %d groups at most",
-             device->compute_units);
+             "one launch for all steps, the batch split over at most %d group%s",
+             device->compute_units, device->compute_units == 1 ? "" : "s");
 }
 
 const struct schedule sched_single = {"sched_single.cl", refuse, launches};

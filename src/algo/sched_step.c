@@ -39,8 +39,9 @@ static void launches(struct algo_config *config, const struct device_desc *devic
     }
     config->launch_count = 1 + cell->phase_count;
     snprintf(config->reason, sizeof config->reason,
-             "one launch a step and phase, %d groups of units by tiles of %d rows",
-             config->launches[1].blocks, config->tile.rows);
+             "one launch a step and phase, units in %d part%s by rows in tiles of %d",
+             config->launches[1].blocks, config->launches[1].blocks == 1 ? "" : "s",
+             config->tile.rows);
     (void)problem;
 }
 

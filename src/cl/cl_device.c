@@ -237,12 +237,13 @@ static int matches(const clrnn_device_info *info, const char *which) {
 clrnn_status cl_device_select(struct cl_found *out, const char *which) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_found *list = NULL;
-    const struct cl_found *found = NULL, *unusable = NULL;
+    const struct cl_found *found = NULL, *unusable = NULL, *only = NULL;
     size_t count = 0;
     size_t devices = 0; /* the rest are platforms without one */
     TRY(cl_device_scan(&list, &count));
     for (size_t i = 0; i < count; i++) {
         devices += list[i].device != NULL;
+        only = list[i].device != NULL ? &list[i] : only;
     }
     for (size_t i = 0; i < count && found == NULL; i++) {
         if (list[i].device != NULL && (which == NULL || matches(&list[i].info, which))) {
@@ -255,8 +256,10 @@ clrnn_status cl_device_select(struct cl_found *out, const char *which) {
     }
     REQUIRE(found != NULL || unusable == NULL, NO_DEVICE, "device: %s cannot be used: %s",
             unusable->info.name, unusable->info.reason);
+    REQUIRE(found != NULL || which == NULL || devices != 1, NO_DEVICE,
+            "device: no device matches '%s'; there is 1: %s", which, only->info.name);
     REQUIRE(found != NULL || which == NULL || devices == 0, NO_DEVICE,
-            "device: none of %zu devices matches %s", devices, which);
+            "device: no device matches '%s'; there are %zu", which, devices);
     REQUIRE(count > 0, NO_DEVICE, "device: there is no OpenCL driver");
     REQUIRE(found != NULL, NO_DEVICE, "device: no OpenCL device found (%zu platforms without one)",
             count);

@@ -46,7 +46,7 @@ out:
 
 /* The first line of the log that says "error", or its first line. */
 static clrnn_status fail_with_log(struct cl_engine_context *context, cl_program program,
-                                  cl_int code, const char *options) {
+                                  cl_int code) {
     static const char none[] = "the driver gave no log";
     size_t size = 0;
     char *log = NULL;
@@ -60,9 +60,9 @@ static clrnn_status fail_with_log(struct cl_engine_context *context, cl_program 
         line--;
     }
     line = line != NULL ? line : log != NULL ? log : none;
-    const clrnn_status status = status_fail(
-        CLRNN_STATUS_BUILD, code, "program: does not build on %s (%s): %.*s [%s]",
-        context->found.info.name, cl_code_name(code), (int)strcspn(line, "\n"), line, options);
+    const clrnn_status status =
+        status_fail(CLRNN_STATUS_BUILD, code, "program: does not build on %s (%s): %.*s",
+                    context->found.info.name, cl_code_name(code), (int)strcspn(line, "\n"), line);
     free(log);
     return status;
 }
@@ -77,7 +77,7 @@ static clrnn_status build(struct cl_engine_context *context, char *key, const ch
     TRY_CL("program", code);
     code = clBuildProgram(entry->program, 1, &context->device, options, NULL, NULL);
     if (code != CL_SUCCESS) {
-        TRY(fail_with_log(context, entry->program, code, options));
+        TRY(fail_with_log(context, entry->program, code));
     }
     entry->key = key;
     entry->next = context->programs;

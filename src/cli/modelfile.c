@@ -5,6 +5,7 @@
 #include "cli/modelfile.h"
 
 #include "cli/report.h"
+#include "cli/workload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -112,6 +113,7 @@ int modelfile_open(clrnn_model **out, const char *path, const options *opts) {
     if (texts == NULL) {
         return report_fail(REPORT_FAILED, "out of memory");
     }
+    TRY(workload_claim(path, "the model"));
     TRY(read_snippets(texts, opts));
     if (nonlinearity != NULL) {
         asked.nonlinearity = clrnn_act_find(nonlinearity);

@@ -88,11 +88,8 @@ const char *workload_names(const clrnn_arrays *file,
     return text;
 }
 
-int workload_read(clrnn_arrays **out, const char *path, const char *what) {
+int workload_claim(const char *path, const char *what) {
     static const char *reader; /* who took standard input */
-    if (path[0] == 0) {
-        return report_fail(REPORT_USAGE, "%s: the name of the file is ''", what);
-    }
     if (strcmp(path, "-") == 0) {
         if (reader != NULL) {
             return report_fail(REPORT_USAGE, "%s: standard input is read by %s already", what,
@@ -100,10 +97,20 @@ int workload_read(clrnn_arrays **out, const char *path, const char *what) {
         }
         reader = what;
     }
-    if (clrnn_arrays_load(out, path) != CLRNN_STATUS_OK) {
-        return report_fail_file(1, "reading", path);
-    }
     return REPORT_FINE;
+}
+
+int workload_read(clrnn_arrays **out, const char *path, const char *what) {
+    int code = REPORT_FINE;
+    if (path[0] == 0) {
+        return report_fail(REPORT_USAGE, "%s: the name of the file is ''", what);
+    }
+    TRY(workload_claim(path, what));
+    if (clrnn_arrays_load(out, path) != CLRNN_STATUS_OK) {
+        code = report_fail_file(1, "reading", path);
+    }
+out:
+    return code;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

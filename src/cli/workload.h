@@ -47,7 +47,10 @@ int workload_take_rows(clrnn_tensor *tensor, clrnn_arrays *keeper, const char *n
                        int64_t first, int64_t count);
 void workload_free(workload *load);
 
-/* Reads an array file; `what` says what for. Several readers of standard input are refused. */
+/* `what` is about to read path: several readers of standard input are refused. */
+int workload_claim(const char *path, const char *what);
+
+/* Reads an array file; `what` says what for. */
 int workload_read(clrnn_arrays **out, const char *path, const char *what);
 /* The shape as "[2][3]"; returns text. */
 const char *workload_shape(const clrnn_tensor *tensor, char *text, size_t size);

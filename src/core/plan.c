@@ -70,12 +70,12 @@ out:
 }
 
 /* Does a strand have a reason against the pair? */
-static int is_refused(size_t pair, const clrnn_context *context, const clrnn_net *net,
-                      const clrnn_plan_desc *desc, const struct problem *only) {
-    char reason[192];
+static int is_refused(char *reason, size_t size, size_t pair, const clrnn_context *context,
+                      const clrnn_net *net, const clrnn_plan_desc *desc,
+                      const struct problem *only) {
     for (int i = 0; i < net->strand_count; i++) {
         const struct problem problem = problem_of(net, i, desc, only, desc->chunk);
-        if (algo_refuses(pair, &context->desc, &problem, reason, sizeof reason)) {
+        if (algo_refuses(pair, &context->desc, &problem, reason, size)) {
             return 1;
         }
     }
@@ -100,14 +100,22 @@ out:
 clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *memory,
                             const clrnn_context *context, const clrnn_net *net,
                             const clrnn_plan_desc *desc, const struct problem *only) {
+    clrnn_status status = CLRNN_STATUS_OK;
     const char *name = desc->algorithm;
-    /* the first that takes every strand; where there is none, the last one says why */
+    char reason[192] = "", first[192] = "";
     for (size_t pair = 0; pair < algo_count() && name == NULL; pair++) {
-        if (pair + 1 == algo_count() || !is_refused(pair, context, net, desc, only)) {
+        if (!is_refused(reason, sizeof reason, pair, context, net, desc, only)) {
             name = algo_name(pair);
+        } else if (pair == 0) {
+            memcpy(first, reason, sizeof first);
         }
     }
-    return configure_named(configs, memory, context, net, desc, only, name);
+    /* the cpu engine runs the first pair alone, a device the last where no other takes the net */
+    REQUIRE(name != NULL, UNSUPPORTED, "plan: no algorithm takes the net: %s",
+            context->desc.kind == DEVICE_HOST ? first : reason);
+    TRY(configure_named(configs, memory, context, net, desc, only, name));
+out:
+    return status;
 }
 
 void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
@@ -147,6 +155,11 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
     text->used = text->used < text->size ? text->used : text->size - 1;
 }
 
+/* Behind a number and its noun. */
+static const char *plural(int count) {
+    return count == 1 ? "" : "s";
+}
+
 static void describe_strand(struct text *text, const clrnn_plan *plan, int index) {
     const struct strand *strand = &plan->net->strands[index];
     const struct algo_config *config = &plan->configs[index];
@@ -158,10 +171,12 @@ static void describe_strand(struct text *text, const clrnn_plan *plan, int index
     }
     if (plan->context->id != CLRNN_ENGINE_REFERENCE) {
         add(text,
-            "; tile %d rows x %d units, %d lanes, %d items a group; %d slices of %d; "
+            "; tile %d row%s x %d unit%s, %d lane%s, %d item%s a group; %d slice%s of %d; "
             "projection %s",
-            config->tile.rows, config->tile.block[0], config->tile.vector_width, config->tile.items,
-            p->slices[0], p->slice[0],
+            config->tile.rows, plural(config->tile.rows), config->tile.block[0],
+            plural(config->tile.block[0]), config->tile.vector_width,
+            plural(config->tile.vector_width), config->tile.items, plural(config->tile.items),
+            p->slices[0], plural(p->slices[0]), p->slice[0],
             config->projection == CLRNN_PROJECTION_CLBLAST
                 ? "clblast: its bits may change with the batch, and strict refuses it"
                 : "own");
@@ -186,8 +201,9 @@ static clrnn_status describe(clrnn_plan *plan) {
             config->algorithm, config->reason,
             config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own",
             plan->memory.space.bytes);
-        add(&text, "pieces: %s%d steps%s\n", plan->memory.chunk < plan->desc.steps ? "" : "all ",
-            plan->memory.chunk, plan->memory.by_piece ? ", each through all layers" : "");
+        add(&text, "pieces: %s%d step%s%s\n", plan->memory.chunk < plan->desc.steps ? "" : "all ",
+            plan->memory.chunk, plural(plan->memory.chunk),
+            plan->memory.by_piece ? ", each through all layers" : "");
     }
     for (int i = 0; i < plan->net->strand_count; i++) {
         describe_strand(&text, plan, i);

@@ -23,7 +23,8 @@ struct needs {
     size_t between_step[ENGINE_BETWEENS]; /* of a step: of the piece, or of all */
     size_t staged_step;                   /* copies of x and y, alike */
     size_t work;
-    size_t tables; /* rows, a mask, and where packed steps begin */
+    size_t rows;         /* the table of rows */
+    size_t mask, starts; /* of a call that brings a mask, or packed steps */
     int all_forward;
 };
 
@@ -48,8 +49,9 @@ static struct needs needs_of(const clrnn_net *net, const clrnn_plan_desc *desc,
     needs.staged_step =
         sizeof(float) * batch *
         ((size_t)net->desc.inputs + (size_t)clrnn_layer_outputs(&net->desc.layers[layers - 1]));
-    needs.tables = batch * (sizeof(struct row) + (size_t)desc->steps) +
-                   ((size_t)desc->steps + 1) * sizeof(wide);
+    needs.rows = batch * sizeof(struct row);
+    needs.mask = batch * (size_t)desc->steps;
+    needs.starts = ((size_t)desc->steps + 1) * sizeof(wide);
     return needs;
 }
 
@@ -71,11 +73,6 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Steps of a piece so that fixed + steps x step <= limit; 0: not even one. */
-static size_t steps_within(size_t limit, size_t fixed, size_t step) {
-    return limit > fixed ? (limit - fixed) / (step > 0 ? step : 1) : 0;
-}
-
 /* No product of sizes passes what a size holds: T and N are at most 2^30, a row 2^25 floats. */
 static clrnn_status check_overflow(const clrnn_plan_desc *desc, const struct needs *needs) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -88,45 +85,79 @@ out:
     return status;
 }
 
+/* Steps that lie between layers at once, for pieces of `chunk`. */
+static size_t steps_between(const struct needs *needs, size_t steps, size_t chunk) {
+    return needs->all_forward ? chunk : steps;
+}
+
+/* The work space of pieces of `chunk` steps, and all that a limit counts: rows and the copies of x
+ * and y too. */
+static size_t space_bytes(const struct needs *needs, size_t steps, size_t chunk) {
+    return space_of(needs, chunk, steps_between(needs, steps, chunk)).bytes;
+}
+
+static size_t counted_bytes(const struct needs *needs, size_t steps, size_t chunk) {
+    return space_bytes(needs, steps, chunk) + needs->rows +
+           steps_between(needs, steps, chunk) * needs->staged_step;
+}
+
+/* The longest piece, of at most `chunk` steps, whose bytes are within the limit; 0: not even one. */
+static size_t longest_within(size_t limit, const struct needs *needs, size_t steps, size_t chunk,
+                             size_t (*bytes)(const struct needs *, size_t steps, size_t chunk)) {
+    size_t fits = 0, beyond = chunk + 1;
+    while (beyond - fits > 1) { /* bytes grow with the piece */
+        const size_t middle = fits + (beyond - fits) / 2;
+        if (bytes(needs, steps, middle) <= limit) {
+            fits = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    return fits;
+}
+
+/* What calls may bring is left room for wherever the shortest piece leaves it, `room`. */
+static size_t set_aside(const struct needs *needs, size_t room) {
+    const size_t choices[] = {needs->mask + needs->starts, needs->starts, needs->mask};
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        if (choices[i] <= room) {
+            return choices[i];
+        }
+    }
+    return 0;
+}
+
 clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *context,
                                  const clrnn_net *net, const clrnn_plan_desc *desc,
                                  const struct algo_config *configs) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct needs needs = needs_of(net, desc, configs);
     const size_t steps = (size_t)desc->steps;
-    const size_t slack = (size_t)ENGINE_ALIGNMENT * (1 + ENGINE_BETWEENS);
-    const size_t between_step = needs.between_step[0] + needs.between_step[1];
-    /* what is there for a step of a piece, and what whatever the piece is */
-    const size_t piece = needs.x_proj_step + (needs.all_forward ? between_step : 0);
-    const size_t whole = needs.work + slack + (needs.all_forward ? 0 : steps * between_step);
-    const size_t staged_piece = needs.all_forward ? needs.staged_step : 0;
-    const size_t staged_whole = needs.tables + (needs.all_forward ? 0 : steps * needs.staged_step);
-    size_t chunk = steps;
+    size_t chunk = desc->chunk > 0 ? least(steps, (size_t)desc->chunk) : steps;
     memset(out, 0, sizeof *out);
     TRY(check_overflow(desc, &needs));
-    if (desc->chunk > 0) {
-        chunk = least(chunk, (size_t)desc->chunk);
-    }
     const size_t max_alloc = context->desc.max_alloc;
     if (max_alloc > 0) {
-        chunk = least(chunk, steps_within(max_alloc, whole, piece));
+        chunk = longest_within(max_alloc, &needs, steps, chunk, space_bytes);
         REQUIRE(chunk > 0, MEMORY,
                 "plan: the work space needs %zu bytes (T %d, N %d), the device allows %zu in one "
                 "piece",
-                whole + piece, desc->steps, desc->batch, max_alloc);
+                space_bytes(&needs, steps, 1), desc->steps, desc->batch, max_alloc);
     }
     if (desc->memory_limit > 0) {
         const size_t limit = least(SIZE_MAX, (size_t)desc->memory_limit);
-        chunk = least(chunk, steps_within(limit, whole + staged_whole, piece + staged_piece));
-        REQUIRE(chunk > 0, MEMORY,
-                "plan: memory_limit must be at least %zu bytes for T %d, N %d%s, got %zu",
-                whole + staged_whole + piece + staged_piece, desc->steps, desc->batch,
-                needs.all_forward ? "" : " with a reverse direction", limit);
+        const size_t shortest = counted_bytes(&needs, steps, 1);
+        REQUIRE(shortest <= limit, MEMORY,
+                "plan: memory_limit must be at least %zu bytes for T %d, N %d%s, got %zu", shortest,
+                desc->steps, desc->batch, needs.all_forward ? "" : " with a reverse direction",
+                limit);
+        chunk = longest_within(limit - set_aside(&needs, limit - shortest), &needs, steps, chunk,
+                               counted_bytes);
     }
     out->chunk = (int)chunk;
     out->all_forward = needs.all_forward;
     out->by_piece = needs.all_forward && chunk < steps;
-    out->space = space_of(&needs, chunk, out->by_piece ? chunk : steps);
+    out->space = space_of(&needs, chunk, steps_between(&needs, steps, chunk));
 out:
     return status;
 }
@@ -160,7 +191,8 @@ static size_t steps_that_fit(const clrnn_plan *plan, const struct engine_call *c
             longest = max_alloc > 0 ? least(longest, max_alloc / bytes) : longest;
         }
     }
-    return least(longest, steps_within(limit, fixed, step));
+    const size_t within = limit > fixed ? (limit - fixed) / (step > 0 ? step : 1) : 0;
+    return least(longest, within);
 }
 
 void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call) {
