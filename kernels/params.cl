@@ -40,7 +40,9 @@ struct params {
     narrow units[2];   /* its units, padded to whole vectors */
     narrow slices[2];  /* S: the sum over k is made of S contiguous slices */
     narrow slice[2];   /* k of a slice; the last may be shorter or empty */
-    narrow rows_group; /* rows that one group of a `single` launch takes */
+    narrow rows_group; /* rows that one group of a `single` or `persist` launch takes */
+    narrow parts;      /* of the units, in a `persist` launch */
+    narrow patience;   /* rounds of waiting of a part, in 1024 */
     narrow reverse;    /* 1: from step length - 1 down to 0 */
     narrow by_time;    /* x_proj lies as x does; 0: in the order of the way */
     narrow x_packed, y_packed; /* a step's rows begin at starts[time] */
@@ -53,7 +55,6 @@ struct params {
     narrow act[5];    /* the C build's activations, by slot: ACT_ID_... */
     float alpha[5], beta[5];
     float gate_clip, cell_clip, forget_bias;
-    narrow reserved;
 };
 
 /* One row of the batch. */

@@ -18,6 +18,7 @@ static const struct pair {
     const struct tile *tile;
 } pairs[] = {
     {"single/panel", &sched_single, &tile_panel},
+    {"persist/panel", &sched_persist, &tile_panel},
     {"single/stream", &sched_single, &tile_stream},
     {"step/stream", &sched_step, &tile_stream},
 };
@@ -292,7 +293,9 @@ static clrnn_status choose_pair(struct algo_config *config, const struct pair **
         }
     }
     REQUIRE(known, ARGUMENT,
-            "plan: unknown algorithm %s: there are single/panel, single/stream, step/stream", name);
+            "plan: unknown algorithm %s: there are single/panel, persist/panel, single/stream, "
+            "step/stream",
+            name);
     REQUIRE(*out != NULL || name == NULL, UNSUPPORTED, "plan: algorithm %s is refused: %s", name,
             reason);
     REQUIRE(*out != NULL, UNSUPPORTED, "plan: no algorithm fits the device: %s", reason);
@@ -399,9 +402,11 @@ void algo_launch_groups(size_t groups[2], const struct algo_config *config,
     case ALGO_GROUPS_ROWS:
         groups[0] = (size_t)batch;
         break;
-    case ALGO_GROUPS_BATCH: {
+    case ALGO_GROUPS_BATCH:
+    case ALGO_GROUPS_PARTS: {
         const size_t share = (size_t)algo_rows_group(config, batch);
         groups[0] = ((size_t)batch + share - 1) / share;
+        groups[1] = launch->groups == ALGO_GROUPS_PARTS ? (size_t)config->params.parts : 1;
         break;
     }
     }

@@ -25,6 +25,7 @@ struct device_desc {
     size_t max_alloc;
     int64_t loop_limit; /* rounds of all loops of a kernel together, or 0: no such limit */
     int has_clblast;
+    int has_flags; /* groups of a launch can meet: acquire and release, at device scope */
     int strict;
 };
 
@@ -42,7 +43,8 @@ struct problem {
     int limited; /* every byte is counted beforehand */
 };
 
-enum { ALGO_FILES = 36, ALGO_LAUNCHES = 4 };
+/* A flag has two cache lines of 64 bytes of its own: FLAG_STRIDE of kernels/sched_persist.cl. */
+enum { ALGO_FILES = 36, ALGO_LAUNCHES = 4, ALGO_FLAG_BYTES = 128 };
 
 /* A program's text: common.cl ... with PHASE defined before some of them. */
 struct algo_program {
@@ -52,13 +54,15 @@ struct algo_program {
         *texts[ALGO_FILES]; /* a user's own text, which `files` only names; NULL: in kernels/ */
     int phases[ALGO_FILES]; /* value of PHASE before the file, or -1 */
     char defines[768];      /* "-DROWS=4 ..." */
+    int flags;              /* needs what device_desc.has_flags says: OpenCL C 2.0 or later */
 };
 
 enum algo_groups {
     ALGO_GROUPS_TILES, /* blocks of units x tiles of batch rows */
     ALGO_GROUPS_STEPS, /* blocks of columns x tiles of a piece's steps x batch rows */
     ALGO_GROUPS_ROWS,  /* one group a row */
-    ALGO_GROUPS_BATCH  /* one group for rows_group rows */
+    ALGO_GROUPS_BATCH, /* one group for rows_group rows */
+    ALGO_GROUPS_PARTS  /* the same x parts of the units */
 };
 enum algo_repeat { ALGO_ONCE, ALGO_EACH_STEP, ALGO_EACH_CHUNK };
 
@@ -68,6 +72,8 @@ struct algo_launch {
     enum algo_repeat repeat;
     int phase;
     int blocks; /* of units or columns */
+    int meets;  /* its groups meet by flags */
+    int finish; /* does what the launch before left undone */
 };
 
 /* How a product is computed: the same for the recurrence and for the projection. */
@@ -95,8 +101,9 @@ struct algo_config {
     struct pack_layout weights[CELL_MAX_PHASES];
     size_t weight_offset[CELL_MAX_PHASES]; /* floats */
     size_t weight_floats, projection_floats;
-    int workers;          /* groups of a `single` launch to aim at */
-    int chunk_steps;      /* steps of a launch at most */
+    int workers;     /* groups of a `single` launch to aim at */
+    int chunk_steps; /* steps of a launch at most */
+    int flags;       /* by which groups of a launch meet, ALGO_FLAG_BYTES each; 0: they do not */
     struct params params; /* sizes that do not depend on a call */
     size_t x_proj_step;   /* bytes of a step of x_proj */
     size_t work_bytes;
@@ -152,6 +159,6 @@ struct schedule {
 
 /* Rounds of loops that one tile takes at most, k being `columns`: see device_desc.loop_limit. */
 int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices);
-extern const struct schedule sched_single, sched_step;
+extern const struct schedule sched_single, sched_step, sched_persist;
 
 #endif

@@ -3,6 +3,7 @@
 #include "cl/cl_plan.h"
 #include "core/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -67,6 +68,39 @@ static void context_close(void *device) {
     free(context);
 }
 
+/* OpenCL 3.0's names, which the headers of 1.2 do not have. */
+enum { DEVICE_OPENCL_C_FEATURES = 0x106f, FEATURES_MOST = 64 };
+struct named_version {
+    cl_uint version;
+    char name[64];
+};
+
+/* The -cl-std by which groups of a launch can meet: acquire and release at device scope are a part of
+ * OpenCL C 2.0 and features of 3.0. NULL: they cannot. */
+static const char *flag_standard(const struct cl_found *device) {
+    static const char *const needed[] = {"__opencl_c_atomic_order_acq_rel",
+                                         "__opencl_c_atomic_scope_device"};
+    struct named_version features[FEATURES_MOST];
+    size_t size = 0, found = 0;
+    int major = 0;
+    if (sscanf(device->info.version, "OpenCL %d", &major) != 1 || major < 2) {
+        return NULL;
+    }
+    if (major == 2) {
+        return "CL2.0";
+    }
+    if (clGetDeviceInfo(device->device, DEVICE_OPENCL_C_FEATURES, sizeof features, features,
+                        &size) != CL_SUCCESS) {
+        return NULL;
+    }
+    for (size_t i = 0; i < size / sizeof features[0]; i++) {
+        for (size_t k = 0; k < sizeof needed / sizeof needed[0]; k++) {
+            found += strncmp(features[i].name, needed[k], sizeof features[i].name) == 0;
+        }
+    }
+    return found == sizeof needed / sizeof needed[0] ? "CL3.0" : NULL;
+}
+
 static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_engine_context *context = calloc(1, sizeof *context);
@@ -81,6 +115,7 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     } else {
         TRY(open_device(context, desc->device));
     }
+    context->flag_standard = flag_standard(&context->found);
     *out = context;
     context = NULL;
 out:
@@ -118,6 +153,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->max_alloc = (size_t)info->max_alloc;
     desc->loop_limit = strstr(info->name, "llvmpipe") != NULL ? LLVMPIPE_ROUNDS : 0;
     desc->has_clblast = cl_gemm_is_built();
+    desc->has_flags = context->flag_standard != NULL;
 }
 
 clrnn_status cl_check_alive(const struct cl_engine_context *context) {

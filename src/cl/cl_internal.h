@@ -40,6 +40,7 @@ struct cl_engine_context {
     struct cl_found found;
     uint64_t timeout_ms;
     size_t launch_items, launch_groups; /* of a launch at most, in the first and second dimension */
+    const char *flag_standard; /* -cl-std of programs whose groups meet, or NULL: they cannot */
     int profile;
     int strict;   /* a plan must give the same bits everywhere */
     int probed;   /* its arithmetic was seen to do that */

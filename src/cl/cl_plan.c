@@ -28,11 +28,21 @@ enum {
     ARG_MASK,
     ARG_STARTS,
     ARG_FIRST,
-    ARG_SECOND
+    ARG_SECOND,
+    ARG_FLAGS, /* of kernels whose groups meet */
+    ARG_EPOCH,
+    ARG_FINISH
 };
 
 /* Groups that set the biases for CLBlast, each for many rows: enough for any device. */
 enum { BIAS_GROUPS = 4096 };
+
+/* Flags count to here, then they begin anew. */
+enum { EPOCH_MOST = 1 << 30 };
+
+/* Calls that do not try to meet after a launch whose groups did not: it may be the moment, or the
+ * driver. */
+enum { CALLS_ALONE = 64 };
 
 /* Launches between two flushes: the device starts early, the queue is not pushed at every step. */
 enum { FLUSH_EVERY = 32 };
@@ -73,6 +83,7 @@ void cl_plan_close(void *engine_plan) {
     cl_stage_free(&plan->gemm, plan);
     cl_space_free(plan);
     cl_buffer_free(&plan->rows, plan, 0);
+    cl_buffer_free(&plan->flags, plan, 0);
     free(plan->strands);
     free(plan->stages);
     free(plan);
@@ -142,6 +153,12 @@ static clrnn_status make_kernels(struct cl_plan *plan, int index) {
                         strand->w_hh, strand->b_hh, plan->work));
         TRY_CL("plan",
                clSetKernelArg(strand->launches[i], ARG_X, sizeof plan->x_proj, &plan->x_proj));
+        if (config->launches[i].meets) {
+            const int finish = config->launches[i].finish;
+            TRY_CL("plan", clSetKernelArg(strand->launches[i], ARG_FLAGS, sizeof plan->flags,
+                                          &plan->flags));
+            TRY_CL("plan", clSetKernelArg(strand->launches[i], ARG_FINISH, sizeof finish, &finish));
+        }
     }
     if (strand->w_ih != NULL) {
         TRY(make_kernel(&strand->projection, plan, &config->projection_program,
@@ -313,6 +330,34 @@ out:
     return status;
 }
 
+/* The flags of launches whose groups meet, for `counts` of each part. */
+static clrnn_status next_epoch(struct cl_plan *plan, const struct cl_strand *strand,
+                               const struct algo_config *config, int counts) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    static const int zero;
+    if (plan->epoch > EPOCH_MOST) {
+        TRY_CL("forward",
+               clEnqueueFillBuffer(plan->context->queue, plan->flags, &zero, sizeof zero, 0,
+                                   (size_t)plan->flag_count * ALGO_FLAG_BYTES, 0, NULL, NULL));
+        plan->epoch = 0;
+    }
+    plan->epoch++;
+    for (int i = 0; i < config->launch_count; i++) {
+        if (config->launches[i].meets) {
+            TRY_CL("forward", clSetKernelArg(strand->launches[i], ARG_EPOCH, sizeof plan->epoch,
+                                             &plan->epoch));
+        }
+    }
+    plan->epoch += counts;
+out:
+    return status;
+}
+
+/* Once a launch gave up, the next calls go without: the launch that finishes does all of it. */
+static int is_left_out(const struct cl_plan *plan, const struct algo_launch *launch) {
+    return launch->meets && !launch->finish && plan->alone > 0;
+}
+
 static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
                           const struct params *params, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -335,9 +380,12 @@ static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
     const int last = params->first + params->count;
     for (int first = params->first; first < last; first += stride) {
         const int end = last - first < stride ? last : first + stride;
+        if (config->flags > 0) {
+            TRY(next_epoch(plan, strand, config, 1 + (end - first) * config->cell.phase_count));
+        }
         for (int i = 0; i < config->launch_count; i++) {
             const struct algo_launch *launch = &config->launches[i];
-            if (launch->repeat != ALGO_ONCE) {
+            if (launch->repeat != ALGO_ONCE && !is_left_out(plan, launch)) {
                 TRY(enqueue(plan, strand->launches[i], params, groups[i], items, first,
                             by_step ? launch->phase : end));
             }
@@ -370,13 +418,16 @@ static clrnn_status warm_up(struct cl_plan *plan, int index) {
     const size_t groups[2] = {1, 1};
     const struct bound bound = bind_nothing(plan);
     struct params params = config->params;
-    params.batch = params.count = params.rows_group = 1;
+    params.batch = params.count = params.rows_group = params.parts = 1;
     params.x_rows = 1;
     params.work_vector = params.stride;
     params.from_zero = 1;        /* the work space stands in for the state, and holds nothing yet */
     static const struct row row; /* no steps; it outlives the write */
     TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, sizeof row,
                                         &row, 0, NULL, NULL));
+    if (config->flags > 0) {
+        TRY(next_epoch(plan, strand, config, 1));
+    }
     for (int i = 0; i < config->launch_count; i++) {
         TRY(set_arguments(strand->launches[i], &params, &bound));
         TRY(enqueue(plan, strand->launches[i], &params, groups, config->tile.items, 0, 0));
@@ -390,6 +441,22 @@ static clrnn_status warm_up(struct cl_plan *plan, int index) {
                            config->projection_tile.items));
         /* its own weights stand in for x: one row of as many floats is there */
         TRY(multiply(plan, index, 1, strand->w_ih, 0));
+    }
+out:
+    return status;
+}
+
+/* Flags for the strand that needs most; strands run one after the other. */
+static clrnn_status make_flags(struct cl_plan *plan) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    for (int i = 0; i < plan->strand_count; i++) {
+        const int flags = plan->configs[i].flags;
+        plan->flag_count = flags > plan->flag_count ? flags : plan->flag_count;
+    }
+    if (plan->flag_count > 0) {
+        TRY(cl_buffer_make(&plan->flags, plan, CL_MEM_READ_WRITE,
+                           (size_t)plan->flag_count * ALGO_FLAG_BYTES, "flags"));
+        plan->epoch = EPOCH_MOST + 1; /* they are cleared before the first launch */
     }
 out:
     return status;
@@ -415,6 +482,7 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
     }
     TRY(cl_buffer_make(&plan->rows, plan, CL_MEM_READ_ONLY,
                        (size_t)desc->batch * sizeof(struct row), "the row table"));
+    TRY(make_flags(plan));
     TRY(cl_space_make(plan, desc->workspace));
     for (int i = 0; i < desc->strand_count; i++) {
         TRY(upload_weights(plan, i, &desc->net->strands[i]));
@@ -503,10 +571,23 @@ out:
     return status;
 }
 
+/* Whether a launch of this call gave up is known once the call was waited for. */
+static clrnn_status fetch_given_up(struct cl_plan *plan) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    if (plan->flags != NULL) {
+        TRY_CL("forward",
+               clEnqueueReadBuffer(plan->context->queue, plan->flags, CL_FALSE, 0,
+                                   sizeof plan->given_up, &plan->given_up, 0, NULL, NULL));
+    }
+out:
+    return status;
+}
+
 clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = engine_plan;
     struct cl_engine_context *context = plan->context;
+    const int first_epoch = plan->epoch > EPOCH_MOST ? 0 : plan->epoch;
     int enqueued = 0;
     if (call->done != NULL) {
         *call->done = NULL;
@@ -523,7 +604,9 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     enqueued = 1;
     TRY(enqueue_call(plan, call, &since));
     if (cl_has_host_array(call)) {
+        TRY(fetch_given_up(plan));
         TRY(cl_wait(context, "forward"));
+        plan->alone = plan->given_up > first_epoch ? CALLS_ALONE : plan->alone - (plan->alone > 0);
         for (size_t i = 0; i < plan->stage_count; i++) {
             cl_scatter_array(plan, call, i);
         }

@@ -31,6 +31,11 @@ struct cl_plan {
     struct engine_space space;
     cl_mem workspace, x_proj, work, between[ENGINE_BETWEENS]; /* pieces of the work space */
     cl_mem rows;
+    cl_mem flags; /* by which groups of a launch meet, or NULL */
+    int flag_count;
+    int epoch;    /* where the flags of the next launch begin */
+    int alone;    /* calls to come that do not try to meet, since a launch gave up */
+    int given_up; /* the epoch of the last launch that gave up, as read at the end of a call */
     struct stage mask, starts;
     struct stage gemm;    /* CLBlast's temporary copies */
     struct stage *stages; /* of the arrays of a call, as engine_array_at numbers them */

@@ -98,7 +98,8 @@ clrnn_status cl_program_kernel(cl_kernel *out, struct cl_engine_context *context
     char *text = NULL, *key = NULL;
     cl_int code = CL_SUCCESS;
     const struct cl_program_entry *entry = NULL;
-    snprintf(options, sizeof options, "-cl-std=CL1.2 %s", program->defines);
+    snprintf(options, sizeof options, "-cl-std=%s %s",
+             program->flags ? context->flag_standard : "CL1.2", program->defines);
     TRY(cl_program_text(&text, program));
     const size_t size = strlen(options) + strlen(text) + 2;
     key = malloc(size);

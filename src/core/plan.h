@@ -34,6 +34,7 @@ struct plan_memory {
     int by_piece; /* every piece goes through all layers before the next one */
     int all_forward;
     struct engine_space space;
+    size_t tables; /* bytes beside it, whatever a call brings */
 };
 
 struct clrnn_plan {

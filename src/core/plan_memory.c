@@ -23,7 +23,7 @@ struct needs {
     size_t between_step[ENGINE_BETWEENS]; /* of a step: of the piece, or of all */
     size_t staged_step;                   /* copies of x and y, alike */
     size_t work;
-    size_t rows;         /* the table of rows */
+    size_t rows, flags;  /* the tables by which rows run, and groups meet */
     size_t mask, starts; /* of a call that brings a mask, or packed steps */
     int all_forward;
 };
@@ -38,6 +38,8 @@ static struct needs needs_of(const clrnn_net *net, const clrnn_plan_desc *desc,
         needs.x_proj_step =
             config->x_proj_step > needs.x_proj_step ? config->x_proj_step : needs.x_proj_step;
         needs.work = config->work_bytes > needs.work ? config->work_bytes : needs.work;
+        const size_t flags = (size_t)config->flags * ALGO_FLAG_BYTES;
+        needs.flags = flags > needs.flags ? flags : needs.flags;
         needs.all_forward &= !net->strands[i].reverse;
     }
     for (int layer = 0; layer + 1 < layers; layer++) {
@@ -97,7 +99,7 @@ static size_t space_bytes(const struct needs *needs, size_t steps, size_t chunk)
 }
 
 static size_t counted_bytes(const struct needs *needs, size_t steps, size_t chunk) {
-    return space_bytes(needs, steps, chunk) + needs->rows +
+    return space_bytes(needs, steps, chunk) + needs->rows + needs->flags +
            steps_between(needs, steps, chunk) * needs->staged_step;
 }
 
@@ -158,6 +160,7 @@ clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *c
     out->all_forward = needs.all_forward;
     out->by_piece = needs.all_forward && chunk < steps;
     out->space = space_of(&needs, chunk, steps_between(&needs, steps, chunk));
+    out->tables = needs.rows + needs.flags;
 out:
     return status;
 }
@@ -178,7 +181,7 @@ static size_t steps_that_fit(const clrnn_plan *plan, const struct engine_call *c
     const size_t limit =
         plan->desc.memory_limit > 0 ? least(SIZE_MAX, (size_t)plan->desc.memory_limit) : SIZE_MAX;
     const size_t max_alloc = plan->context->desc.max_alloc;
-    size_t fixed = plan->memory.space.bytes + (size_t)plan->desc.batch * sizeof(struct row);
+    size_t fixed = plan->memory.space.bytes + plan->memory.tables;
     size_t step = 0, longest = (size_t)call->chunk;
     fixed += call->mask != NULL ? (size_t)call->batch * (size_t)call->steps : 0;
     fixed += call->starts != NULL ? ((size_t)call->steps + 1) * sizeof(wide) : 0;

@@ -1,0 +1,80 @@
+/* sched_persist.c: one launch a sequence, units split over groups that meet at every step. */
+#include "algo/algo.h"
+
+#include <stdio.h>
+
+/* Parts of the units: as many as there are cores, unless rows fill some of them. A range has whole
+ * tiles of rows; cores that are left over stay idle. */
+static int parts_of(const struct algo_config *config, const struct device_desc *device,
+                    const struct problem *problem) {
+    const int tiles = (problem->batch + config->tile.rows - 1) / config->tile.rows;
+    int parts = device->compute_units;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        const int blocks = (config->params.units[phase] + config->tile.block[phase] - 1) /
+                           config->tile.block[phase];
+        parts = blocks < parts ? blocks : parts;
+    }
+    (void)tiles;
+    return parts;
+}
+
+static int refuse(const struct algo_config *config, const struct device_desc *device,
+                  const struct problem *problem, char *reason, size_t size) {
+    if (device->kind == DEVICE_HOST) {
+        snprintf(reason, size, "parts need threads, the cpu engine is one");
+    } else if (device->loop_limit > 0) {
+        snprintf(reason, size,
+                 "groups wait for each other in loops, the driver stops them after "
+                 "%lld rounds",
+                 (long long)device->loop_limit);
+    } else if (!device->has_flags) {
+        snprintf(reason, size,
+                 "groups meet by acquire and release, which the driver does not have");
+    } else if (device->compute_units < 2) {
+        snprintf(reason, size, "parts need two compute units, the device has 1");
+    } else if (parts_of(config, device, problem) < 2) {
+        snprintf(reason, size, "H=%d is one block of units (%d): there is nothing to split",
+                 problem->hidden, config->tile.block[0]);
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+/* How long a part waits, in 1024 loads of a flag (3 to 10 us): some 2 ms, in which a thread wakes up
+ * even on a busy machine, and as long as a part of a step takes at 100 GFLOP/s. */
+static int patience_of(const struct algo_config *config, const struct problem *problem) {
+    double flops = 0;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        flops += 2.0 * problem->batch * config->cell.phases[phase].rows *
+                 (double)config->params.units[phase] * config->params.k[phase];
+    }
+    const double step = flops / 100e3 / 3; /* us, in units of 3 us */
+    return 400 + (step < 1e6 ? (int)step : 1000000);
+}
+
+static void launches(struct algo_config *config, const struct device_desc *device,
+                     const struct problem *problem) {
+    const int parts = parts_of(config, device, problem);
+    config->params.parts = parts;
+    config->params.patience = patience_of(config, problem);
+    config->workers = device->compute_units / parts;
+    config->launches[0] = (struct algo_launch){.kernel = "persist_forward",
+                                               .groups = ALGO_GROUPS_PARTS,
+                                               .repeat = ALGO_EACH_CHUNK,
+                                               .meets = 1};
+    config->launches[1] = (struct algo_launch){.kernel = "persist_forward",
+                                               .groups = ALGO_GROUPS_BATCH,
+                                               .repeat = ALGO_EACH_CHUNK,
+                                               .meets = 1,
+                                               .finish = 1};
+    config->launch_count = 2;
+    config->program.flags = 1;
+    config->flags = 1 + config->workers * parts;
+    snprintf(config->reason, sizeof config->reason,
+             "one launch for all steps, units in %d parts that meet at every step, the batch split "
+             "over at most %d group%s",
+             parts, config->workers, config->workers == 1 ? "" : "s");
+}
+
+const struct schedule sched_persist = {"sched_persist.cl", refuse, launches};
