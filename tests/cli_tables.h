@@ -367,6 +367,9 @@ static const struct {
      "last=1,engine=cpu --chunk 4",
      0, "zeromask=1,batch-first=1,last=1,chunk=4,engine=cpu\n"},
     {"check cell=lstm,T=7,N=5,I=3,H=5,dir=bi,lengths=ragged,packed=1,last=1,engine=cpu", 0, "ok\n"},
+    {"check "
+     "cell=gru,T=6,N=7,I=3,H=5,dir=bi,mask=holes,lengths=zeros,start=random,last=1,engine=cpu",
+     0, "ok\n"},
     {"check cell=lstm,T=7,N=5,I=3,H=5,layers=3,memory=64M,engine=cpu --strict", 0,
      "memory=67108864,engine=cpu,strict=1\n"},
     {"check --cell rnn --steps 4 --batch 3 --hidden 3 --mask holes --memory-limit 1G -e cpu", 0,

@@ -287,9 +287,9 @@ count=$(split_table "${1:-}" <<'TABLE'
         clear_past(p, a, a->cells, &p->cells, 0, p->hidden, row);
 =>
 @@ last of an empty row not h_0 | cpu | forward | kernels/rows.cl
-                p->from_zero ? R(0.0f) : load_units(p->masked ? o : h, unit, p->width);
+            const real last = p->from_zero ? R(0.0f) : load_units(h, unit, p->width);
 =>
-                p->from_zero ? R(0.0f) : load_units(p->masked ? o : h, unit, 0);
+            const real last = p->from_zero ? R(0.0f) : load_units(h, unit, 0);
 @@ tail of units skipped | cpu | forward | kernels/rows.cl
     if (unit + VECTOR_WIDTH <= end) {
         VSTORE(value, to + unit);
@@ -440,9 +440,8 @@ packed_at(&layout, 0, gate * units + unit, k)
 =>
         *row = (struct row){.slot = n, .length = length, .at = n};
 @@ other state not cleared | cpu | invariance | src/core/plan_forward.c
-            TRY(engine->state_write(state->engine_state, (size_t)in->c, rows * (size_t)in->hidden,
+        add_zeros(call, list, in->hidden, in->c);
 =>
-            TRY(engine->state_write(state->engine_state, (size_t)in->c, rows * 0,
 @@ slices a column short | cpu | forward | src/algo/algo.c
         params->slice[phase] = (k + params->slices[phase] - 1) / params->slices[phase];
 =>
@@ -566,10 +565,10 @@ params.w_phase[phase] = 0;
 @@ mask: o not stored at the end | cpu | table | kernels/phase.cl
         store_units(o, a->state + p->state_o + (wide)row->slot * p->width, unit, p->width);
 =>
-@@ mask: last of an empty row is h_0 | cpu | engines | kernels/rows.cl
-                p->from_zero ? R(0.0f) : load_units(p->masked ? o : h, unit, p->width);
+@@ mask: last of an empty row is o_0 | cpu | engines | kernels/rows.cl
+            const real last = p->from_zero ? R(0.0f) : load_units(h, unit, p->width);
 =>
-                p->from_zero ? R(0.0f) : load_units(h, unit, p->width);
+            const real last = p->from_zero ? R(0.0f) : load_units(p->masked ? o : h, unit, p->width);
 @@ pieces: projection of the first again | cpu | chunks | kernels/project.cl
     const int step = p->first + (int)(m / p->batch);
 =>
@@ -749,19 +748,53 @@ p->hidden, row);
 =>
                                                (size_t)(at + 0 * (int64_t)slot * width),
 @@ states: a spent slot is taken | cpu | states | src/core/plan_forward.c
-        state->spent[call->rows[n].slot] = 1;
+            spent[call->rows[n].slot] = strand->states == 2 ? SPENT_H | SPENT_C : SPENT_H;
 =>
-        state->spent[call->rows[n].slot] = 0;
+            spent[call->rows[n].slot] = 0;
+@@ states: c is never spent | cpu | states | src/core/plan_forward.c
+            spent[call->rows[n].slot] = strand->states == 2 ? SPENT_H | SPENT_C : SPENT_H;
+=>
+            spent[call->rows[n].slot] = SPENT_H;
+@@ states: c of any cell is spent | cpu | states | src/core/plan_forward.c
+            spent[call->rows[n].slot] = strand->states == 2 ? SPENT_H | SPENT_C : SPENT_H;
+=>
+            spent[call->rows[n].slot] = SPENT_H | SPENT_C;
 @@ states: all slots are spent | cpu | states | src/core/plan_forward.c
-        state->spent[call->rows[n].slot] = 1;
+            spent[call->rows[n].slot] = strand->states == 2 ? SPENT_H | SPENT_C : SPENT_H;
 =>
-        memset(state->spent, 1, (size_t)state->slots);
+            memset(spent, SPENT_H, (size_t)state->slots);
+@@ states: forward directions are spent too | cpu | engines | src/core/plan_forward.c
+        for (int n = 0; strand->reverse && n < call->batch; n++) {
+=>
+        for (int n = 0; n < call->batch; n++) {
+@@ states: the first strand alone is spent | cpu | states | src/core/plan_forward.c
+    for (int i = 0; state->spent != NULL && i < state->strand_count; i++) {
+        if
+=>
+    for (int i = 0; state->spent != NULL && i < 1; i++) {
+        if
 @@ states: spent after a reset | cpu | states | src/core/state.c
+        memset(state->spent + (size_t)i * (size_t)state->slots + first, 0, (size_t)rows);
+=>
+@@ states: a reset frees the first strand alone | cpu | states | src/core/state.c
+        memset(state->spent + (size_t)i * (size_t)state->slots + first, 0, (size_t)rows);
+=>
         memset(state->spent + first, 0, (size_t)rows);
-=>
 @@ states: spent after a write | cpu | states | src/core/state.c
-        memset(state->spent, 0, (size_t)state->slots);
+            renew(state, first + i, part);
 =>
+@@ states: a write renews the first strand | cpu | states | src/core/state.c
+            renew(state, first + i, part);
+=>
+            renew(state, i, part);
+@@ states: h or c written is enough | cpu | states | src/core/state.c
+        spent[slot] &= (unsigned char)kept;
+=>
+        spent[slot] = 0;
+@@ states: o written is enough | cpu | engines | src/core/state.c
+    const unsigned kept = part == PART_H ? SPENT_C : part == PART_C ? SPENT_H : SPENT_H | SPENT_C;
+=>
+    const unsigned kept = part == PART_H ? SPENT_C : part == PART_C ? SPENT_H : 0;
 @@ states: a slot taken twice | cpu | states | src/core/plan_forward.c
         state->stamps[slot] = state->calls;
 =>
@@ -769,22 +802,47 @@ p->hidden, row);
                                             : strands[i].o;
 =>
                                             : strands[i].h;
-@@ other h not cleared | cpu | invariance | src/core/plan_forward.c
-            TRY(engine->state_write(state->engine_state, (size_t)in->h, rows * (size_t)in->width,
+@@ other h not cleared | cpu | engines | src/core/plan_forward.c
+        add_zeros(call, list, in->width, in->h);
 =>
-            TRY(engine->state_write(state->engine_state, (size_t)in->h, rows * 0,
 @@ other last output not cleared | cpu | engines | src/core/plan_forward.c
-            TRY(engine->state_write(state->engine_state, (size_t)in->o, rows * (size_t)in->width,
+        add_zeros(call, list, in->width, in->o);
 =>
-            TRY(engine->state_write(state->engine_state, (size_t)in->o, rows * 0,
+@@ other last output not cleared for o_n | cpu | engines | src/core/plan_forward.c
+    const int needs_o = call->mask != NULL || tensor_is_set(&given->o_n);
+=>
+    const int needs_o = call->mask != NULL;
+@@ other last output not cleared for a mask | cpu | engines | src/core/plan_forward.c
+    const int needs_o = call->mask != NULL || tensor_is_set(&given->o_n);
+=>
+    const int needs_o = tensor_is_set(&given->o_n);
+@@ others not cleared on the cpu | cpu | engines | src/cpu/cpu_state.c
+            memset(row_of(call, move, row), 0, bytes);
+=>
+@@ opencl: others not cleared | pocl | states | src/cl/cl_transfer.c
+        TRY(cl_state_write(state, (size_t)move->at, (size_t)call->batch * (size_t)move->width,
+                           NULL));
+=>
+@@ opencl: others cleared in one row | pocl | invariance | src/cl/cl_transfer.c
+        TRY(cl_state_write(state, (size_t)move->at, (size_t)call->batch * (size_t)move->width,
+=>
+        TRY(cl_state_write(state, (size_t)move->at, (size_t)move->width,
+@@ from zero though an upper layer has a start | cpu | engines | src/core/plan_forward.c
+    for (int layer = 0; layer < plan->net->desc.num_layers; layer++) {
+        const clrnn_layer_arrays *given = &plan->given[layer];
+        has
+=>
+    for (int layer = 0; layer < 1; layer++) {
+        const clrnn_layer_arrays *given = &plan->given[layer];
+        has
 @@ o_0 forgotten | cpu | table | src/core/plan_forward.c
-        TRY(add_move(loads, &call->load_count, &given->o_0, strand, call->batch, in->width, in->o,
-                     "o_0"));
+    TRY(add_move(list, &call->load_count, &given->o_0, strand, call->batch, in->width, in->o,
+                 "o_0"));
 =>
 @@ o_n is h_n | cpu | table | src/core/plan_forward.c
-        TRY(add_move(stores, &call->store_count, &given->o_n, strand, call->batch, in->width, in->o,
+    TRY(add_move(list, &call->store_count, &given->o_n, strand, call->batch, in->width, in->o,
 =>
-        TRY(add_move(stores, &call->store_count, &given->o_n, strand, call->batch, in->width, in->h,
+    TRY(add_move(list, &call->store_count, &given->o_n, strand, call->batch, in->width, in->h,
 @@ packed: starts ignored | cpu | golden | kernels/rows.cl
     return packed ? array->at + (a->starts[time] + row->at) * array->row
                   : place_of(array, time, row);
@@ -1160,10 +1218,10 @@ state[1] = c;
 =>
     const cl_mem x = cl_array_buffer(plan, call, 0);
 @@ opencl: mask of the call before | pocl | golden | src/cl/cl_transfer.c
-        TRY(send_copy(plan, plan->mask.buffer, call->mask, bytes, "the mask"));
+        TRY(send_copy(plan, plan->mask.buffer, call->mask, mask_bytes(call), "the mask"));
 =>
 @@ opencl: starts of the call before | pocl | golden | src/cl/cl_transfer.c
-        TRY(send_copy(plan, plan->starts.buffer, call->starts, bytes, "batch_sizes"));
+        TRY(send_copy(plan, plan->starts.buffer, call->starts, starts_bytes(call), "batch_sizes"));
 =>
 @@ opencl: slots always in a row | pocl | states | src/cl/cl_transfer.c
         together = call->rows[n].slot == call->rows[0].slot + n && call->rows[n].at == n;
@@ -1230,9 +1288,74 @@ state[1] = c;
     if (0) {
         const
 @@ limit: other arrays not counted | pocl | chunks/stacks | src/core/plan_memory.c
-    if (chunk > 0 && chunk < (size_t)call->chunk) {
+            step += bytes;
 =>
-    if (0) {
+@@ limit: the mask of the call before kept | pocl | engines/plans | src/cl/cl_transfer.c
+    cl_stage_trim(&plan->mask, plan, mask_bytes(call));
+=>
+@@ limit: the starts of the call before kept | pocl | engines/plans | src/cl/cl_transfer.c
+    cl_stage_trim(&plan->starts, plan, starts_bytes(call));
+=>
+@@ limit: a call's mask not counted | pocl | engines/plans | src/core/plan_memory.c
+    fixed += call->mask != NULL ? (size_t)call->batch * (size_t)call->steps : 0;
+=>
+@@ limit: a call's starts not counted | pocl | engines/plans | src/core/plan_memory.c
+    fixed += call->starts != NULL ? ((size_t)call->steps + 1) * sizeof(wide) : 0;
+=>
+@@ parts: copies of any size at once | pocl | sizes | src/core/plan_memory.c
+            longest = max_alloc > 0 ? least(longest, max_alloc / bytes) : longest;
+=>
+@@ parts: a launch of any size at once | pocl | sizes | src/cl/cl_plan.c
+    if (groups[0] <= most[0] && groups[1] <= most[1]) {
+=>
+    if (1) {
+@@ parts: each begins at group 0 | pocl | sizes | src/cl/cl_plan.c
+                part.group_first[dim] = (wide)first[dim];
+=>
+@@ parts: the second dimension begins at group 0 | pocl | sizes | src/cl/cl_plan.c
+                part.group_first[dim] = (wide)first[dim];
+=>
+                part.group_first[dim] = dim == 0 ? (wide)first[dim] : 0;
+@@ parts: kernels count from group 0 | pocl | sizes | kernels/common.cl
+((wide)get_group_id(dim) + params.group_first[dim])
+=>
+((wide)get_group_id(dim))
+@@ parts: of the first dimension alone | pocl | sizes | src/cl/cl_plan.c
+        for (first[1] = 0; first[1] < groups[1]; first[1] += most[1]) {
+=>
+        for (first[1] = 0; first[1] < 1; first[1] += most[1]) {
+@@ parts: one group of the last part | pocl | sizes | src/cl/cl_plan.c
+                count[dim] = rest < most[dim] ? rest : most[dim];
+=>
+                count[dim] = rest < most[dim] ? 1 : most[dim];
+@@ clblast: under a limit | cpu | engines/plans | src/algo/algo.c
+    REQUIRE(!wanted || !problem->limited, UNSUPPORTED,
+=>
+    REQUIRE(1, UNSUPPORTED,
+@@ clblast: more than it counts | cpu | engines/plans | src/algo/algo.c
+    REQUIRE(!wanted || !too_large(config, problem), UNSUPPORTED,
+=>
+    REQUIRE(1, UNSUPPORTED,
+@@ clblast: chosen under a limit | cpu | engines/plans | src/algo/algo.c
+                          !problem->limited && !too_large(config, problem);
+=>
+                          !too_large(config, problem);
+@@ clblast: chosen for more than it counts | cpu | engines/plans | src/algo/algo.c
+                          !problem->limited && !too_large(config, problem);
+=>
+                          !problem->limited;
+@@ clblast: what it pads not counted | cpu | engines/plans | src/algo/algo.c
+    return rows > INT32_MAX - 128 || (rows + 127) / 128 * 128 > INT32_MAX / columns;
+=>
+    return rows > INT32_MAX - 128 || rows > INT32_MAX / columns;
+@@ clblast: inputs not counted | cpu | engines/plans | src/algo/algo.c
+    const int64_t columns = round_up(p->columns > p->inputs ? p->columns : p->inputs, 128);
+=>
+    const int64_t columns = round_up(p->columns, 128);
+@@ clblast: a limit is never told | cpu | engines/plans | src/core/plan.c
+                            .limited = desc->memory_limit > 0};
+=>
+                            .limited = 0};
 @@ limit: largest allocation ignored | cpu | algo | src/core/plan_memory.c
     if (max_alloc > 0) {
 =>
@@ -1466,7 +1589,7 @@ bytes_get(from + 2 * i, 2) << 15;
 @@ judge: cells not held | cpu | judge/exact | src/cpu/judge.c
     hold_values(lane, c, walk->c, walk->c_error, strand->hidden, "c", t);
 =>
-@@ judge: hiddens not held | cpu | judge | src/cpu/judge.c
+@@ judge: hiddens not held | cpu | judge/exact | src/cpu/judge.c
     hold_values(lane, h, walk->h, walk->h_error, width, "h", t);
 =>
 @@ judge: y not held beside hiddens | cpu | judge/exact | src/cpu/judge.c
@@ -1482,8 +1605,13 @@ bytes_get(from + 2 * i, 2) << 15;
 =>
     hold_state(lane, NULL, lane->c, walk->c,
 @@ judge: o_n not held | cpu | judge/exact | src/cpu/judge.c
-    hold_state(lane, o_n, output, walk->h, walk->h_error, width, "o_n", last);
+    hold_state(lane, judge_view_at(&arrays->o_n, direction, lane->row), lane->output, walk->h,
 =>
+    hold_state(lane, NULL, lane->output, walk->h,
+@@ judge: o_n of an empty row is h_0 | cpu | judge/exact | src/cpu/judge.c
+    lane.output = start_at(&lane, &arrays->o_0);
+=>
+    lane.output = start_at(&lane, &arrays->h_0);
 @@ judge: padding not held | cpu | judge/exact | src/cpu/judge.c
         judge_padding(&lane, t);
 =>
@@ -1495,11 +1623,50 @@ bytes_get(from + 2 * i, 2) << 15;
     result->bad += ratio > 1;
 =>
     result->bad += ratio > 2;
-@@ judge: a trajectory, not steps | cpu | judge | src/cpu/judge.c
+@@ judge: a trajectory, not steps | cpu | judge/exact | src/cpu/judge.c
     adopt(walk->h, walk->h_error, lane->h, width);
     adopt(walk->c
 =>
     adopt(walk->c
+@@ judge: a trajectory of c, not steps | cpu | judge/exact | src/cpu/judge.c
+    adopt(walk->c, walk->c_error, lane->c, strand->hidden);
+}
+=>
+}
+@@ judge: gates not held | cpu | judge/exact | src/cpu/judge.c
+    hold_values(lane, gates_at(lane, t), walk->gates, walk->gates_error, gates_size(strand),
+=>
+    hold_values(lane, NULL, walk->gates, walk->gates_error, gates_size(strand),
+@@ judge: gates of the first direction for both | cpu | judge/exact | src/cpu/judge.c
+    return row != NULL ? row + lane->strand->direction * size : NULL;
+=>
+    return row != NULL ? row + (size > lane->strand->hidden ? 0 : lane->strand->direction * size) : NULL;
+@@ judge: the last gate not held | cpu | judge/exact | src/cpu/judge.c
+    hold_values(lane, gates_at(lane, t), walk->gates, walk->gates_error, gates_size(strand),
+=>
+    hold_values(lane, gates_at(lane, t), walk->gates, walk->gates_error,
+                (strand->gates > 1 ? strand->gates - 1 : 1) * strand->hidden,
+@@ judge: masked gates not held | cpu | judge/exact | src/cpu/judge.c
+    hold_copy(lane, gates_at(lane, t), lane->j->zeros, gates_size(strand), "masked", t);
+=>
+@@ judge: padding of gates not held | cpu | judge/exact | src/cpu/judge.c
+    hold_copy(lane, gates_at(lane, t), zeros, gates_size(lane->strand), "padding", t);
+=>
+@@ judge: gates alone are no result | cpu | judge/exact | src/cpu/judge_args.c
+                of->gates.data != NULL || of->h_n.data
+=>
+                of->h_n.data
+@@ judge: gates of a single layer not read | cpu | judge/refusals | src/cpu/judge_args.c
+    TRY(hand_down(&args->gates, &top->gates, "gates"));
+=>
+@@ judge: gates of all layers at once | cpu | judge/refusals | src/cpu/judge_args.c
+                           !tensor_is_set(&args->gates)),
+=>
+                           1),
+@@ judge: gates as wide as h | cpu | judge/refusals | src/cpu/judge_args.c
+directions * clrnn_layer_gates(desc) * desc->hidden}};
+=>
+directions * desc->hidden}};
 @@ judge: layers above carried from below | cpu | judge/exact | src/cpu/judge.c
         adopt(value, error, y, outputs);
 =>
@@ -1546,6 +1713,10 @@ bytes_get(from + 2 * i, 2) << 15;
     const int masked = call->mask != NULL && !call->mask[row * call->steps + t];
 =>
     const int masked = 0;
+@@ reference: last of an empty row is o_0 | cpu | engines | src/cpu/reference.c
+        const double *last = length == 0 ? w->walk.h : w->o;
+=>
+        const double *last = w->o;
 @@ reference: zero_masked ignored | cpu | reference | src/cpu/reference.c
     } else if (within && strand->desc->zero_masked) {
 =>

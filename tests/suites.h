@@ -26,6 +26,7 @@
     X(promises) \
     X(invariance) \
     X(chunks) \
+    X(persist) \
     X(golden) \
     X(custom) \
     X(pool) \

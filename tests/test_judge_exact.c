@@ -1,12 +1,15 @@
 /*
- * test_judge_exact.c: the judge sees every value where it stands, NaN, infinity and padding, masked
- * steps, gates, final states.
+ * test_judge_exact.c: the judge sees every value where it stands, also where nothing else shows it:
+ * hiddens, gates, NaN, infinity and padding, masked steps, final states; and judges each step from
+ * the result's own state.
  */
 #include "core/net.h"
 #include "nets.h"
 #include "suite_cases.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- each value counts ----------------------------------------------------------------------- */
 
@@ -58,7 +61,63 @@ START_TEST(each_value_counts) {
 }
 END_TEST
 
-/* ---- gates ----------------------------------------------------------------------------------- */
+/* ---- hiddens and gates alone ----------------------------------------------------------------- */
+
+/* Of the start states and one layer's array alone. */
+static clrnn_forward_args args_alone(struct sample *s, int layer, int with_gates) {
+    clrnn_forward_args args = args_of(s);
+    args.y = (clrnn_tensor){0};
+    for (int i = 0; i < s->net->desc.num_layers; i++) {
+        const clrnn_layer_arrays from = s->arrays[i];
+        s->arrays[i] = (clrnn_layer_arrays){.h_0 = from.h_0, .c_0 = from.c_0, .o_0 = from.o_0};
+        if (i == layer && with_gates) {
+            s->arrays[i].gates = from.gates;
+        } else if (i == layer) {
+            s->arrays[i].hiddens = from.hiddens;
+        }
+    }
+    return args;
+}
+
+/* The last h of a row, which no step is computed from: one that is off is the only bad value. */
+static void hold_last_h(struct sample *s, const clrnn_forward_args *args, int layer, int direction,
+                        int n) {
+    const struct strand *strand = net_strand(s->net, layer, direction);
+    const int t = strand->reverse ? 0 : s->lengths[n] - 1, width = strand->width;
+    const size_t row = at(s, t, n) * (size_t)clrnn_layer_directions(strand->desc);
+    for (int unit = 0; unit < width; unit++) {
+        float *h = s->of[layer].hiddens + (row + (size_t)direction) * (size_t)width + unit;
+        const float kept = *h;
+        *h = kept + 1e-3f;
+        const clrnn_judgement j = judge_args(s->net, s, args);
+        ck_assert_msg(j.bad == 1 && j.layer == layer && j.direction == direction && j.step == t &&
+                          j.row == n && j.unit == unit,
+                      "h %d of layer %d direction %d at %d %d: %d bad, ratio %g of %s", unit, layer,
+                      direction, t, n, (int)j.bad, j.ratio, j.what);
+        ck_assert_str_eq(j.what, "h");
+        *h = kept;
+    }
+}
+
+/* With y, h_n or a later step beside them another value would show the mistake. */
+START_TEST(hiddens_are_found) {
+    struct sample s = small_sample(_i); /* lengths 6, 0, 1, 4 */
+    for (int layer = 0; layer < s.net->desc.num_layers; layer++) {
+        const clrnn_layer_desc *desc = &s.net->desc.layers[layer];
+        const int directions = clrnn_layer_directions(desc);
+        const clrnn_forward_args args = args_alone(&s, layer, 0);
+        const clrnn_judgement j = judge_args(s.net, &s, &args);
+        ck_assert_int_eq(j.bad, 0);
+        ck_assert_int_eq(j.checked, 6 * 4 * directions * clrnn_layer_width(desc));
+        for (int direction = 0; direction < directions; direction++) {
+            hold_last_h(&s, &args, layer, direction, 0);
+            hold_last_h(&s, &args, layer, direction, 2);
+            hold_last_h(&s, &args, layer, direction, 3);
+        }
+    }
+    free_sample(&s);
+}
+END_TEST
 
 /* One gate off is the only bad value, at its place: its layer, direction, step, row and unit. */
 static void hold_gate(struct sample *s, const clrnn_forward_args *args, int layer, int direction,
@@ -96,13 +155,7 @@ START_TEST(gates_are_found) {
             hold_gate(&s, &args, layer, direction, 0, 0);
             hold_gate(&s, &args, layer, direction, 5, 0);
             hold_gate(&s, &args, layer, direction, 3, 3);
-            args.y = (clrnn_tensor){0};
-            for (int i = 0; i < layers; i++) {
-                clrnn_layer_arrays *of = &s.arrays[i];
-                *of = (clrnn_layer_arrays){.h_0 = of->h_0,
-                                           .c_0 = of->c_0,
-                                           .gates = i == layer ? of->gates : (clrnn_tensor){0}};
-            }
+            args = args_alone(&s, layer, 1);
             const clrnn_judgement j = judge_args(s.net, &s, &args);
             ck_assert_int_eq(j.bad, 0);
             ck_assert_int_eq(j.checked,
@@ -113,6 +166,66 @@ START_TEST(gates_are_found) {
         }
     }
     free_sample(&s);
+}
+END_TEST
+
+/* ---- steps from the result's own state ------------------------------------------------------- */
+
+enum { JUMP_STEPS = 12, JUMP_AT = 4, JUMP_INPUTS = 5, JUMP_HIDDEN = 9 };
+
+/* A row's h (or c) is off at one step, and all that follows goes on from there. */
+static void jump(struct sample *s, int in_c) {
+    const struct strand *strand = &s->net->strands[0];
+    const int width = strand->width, hidden = strand->hidden, size = in_c ? hidden : width;
+    const int from = strand->reverse ? 0 : JUMP_AT + 1;
+    struct sample rest = *s;
+    struct sample_layer *of = &rest.of[0], *whole = &s->of[0];
+    int32_t length = strand->reverse ? JUMP_AT : JUMP_STEPS - from;
+    for (int unit = 0; unit < size; unit++) {
+        float *value = (in_c ? whole->cells : whole->hiddens) + JUMP_AT * size + unit;
+        *value += 0.1f;
+        if (!in_c) {
+            whole->y[JUMP_AT * width + unit] = *value;
+        }
+    }
+    rest.steps = length;
+    rest.lengths = &length;
+    rest.x += from * JUMP_INPUTS;
+    of->h_0 = whole->hiddens + JUMP_AT * width;
+    of->c_0 = whole->cells + JUMP_AT * hidden;
+    of->y += from * width;
+    of->hiddens += from * width;
+    of->cells += from * hidden;
+    of->gates += from * strand->gates * hidden;
+    plain_forward(&rest, s->net);
+}
+
+/* That step is the only bad one: what follows is right, seen from it. The oracle's own trajectory
+ * would be off ever after. */
+START_TEST(steps_after_a_jump_are_fine) {
+    static const int shown[] = {SHOW_HIDDENS, SHOW_ALL, SHOW_CELLS, SHOW_Y};
+    for (int in_c = 0; in_c < 2; in_c++) {
+        const struct net_kind kind = kind_of(_i, JUMP_INPUTS, JUMP_HIDDEN);
+        random_state = (uint64_t)(3100 + _i);
+        struct sample s = sample_of(random_net(&kind, 1), JUMP_STEPS, 1, 0);
+        const struct strand *strand = &s.net->strands[0];
+        plain_forward(&s, s.net);
+        if (!in_c || strand->states == 2) {
+            jump(&s, in_c);
+        }
+        for (int i = 0; i < (in_c ? 2 : 4); i++) { /* c is to be seen, or carried from the start */
+            const clrnn_forward_args args =
+                args_showing(&s, in_c ? SHOW_CELLS | shown[i] : shown[i]);
+            const clrnn_judgement j = judge_args(s.net, &s, &args);
+            const int size = !in_c ? strand->width : strand->states == 2 ? strand->hidden : 0;
+            ck_assert_msg(j.bad == size && (size == 0 || j.step == JUMP_AT),
+                          "jump in %s, shown %d: %d of %d bad, ratio %g of %s at %d",
+                          in_c ? "c" : "h", shown[i], (int)j.bad, size, j.ratio, j.what,
+                          (int)j.step);
+            ck_assert_str_eq(j.what, size == 0 ? j.what : in_c ? "c" : shown[i] & 1 ? "h" : "y");
+        }
+        free_sample(&s);
+    }
 }
 END_TEST
 
@@ -209,13 +322,14 @@ START_TEST(padding_and_final_states) {
         {of->h_n + 3 * width + 2, "h_n", last, 3, 2},
         {of->h_n + 1 * width + 2, "h_n", 0, 1, 2}, /* length 0: h_0 */
         {of->o_n + 3 * width + 2, "o_n", last, 3, 2},
+        {of->o_n + 1 * width + 2, "o_n", 0, 1, 2}, /* length 0: o_0 */
         {of->gates + at(&s, 4, 3) * all_gates + all_gates - 1, "padding", 4, 3, (int)all_gates - 1},
         {of->gates + at(&s, 0, 1) * all_gates, "padding", 0, 1, 0},
         {of->cells + at(&s, 5, 2) * hidden + 5, "padding", 5, 2, 5},
         {of->c_n + 3 * hidden + 5, "c_n", last, 3, 5},
         {of->c_n + 1 * hidden + 5, "c_n", 0, 1, 5},
     };
-    for (int i = 0; i < (lstm ? 9 : 6); i++) {
+    for (int i = 0; i < (lstm ? 10 : 7); i++) {
         hold_exact(&s, &args, &places[i]);
     }
     args = args_of(&s); /* hiddens too */
@@ -227,10 +341,6 @@ START_TEST(padding_and_final_states) {
     for (int i = 0; i < 3; i++) {
         hold_exact(&s, &args, &more[i]);
     }
-    for (int i = 0; i < (int)width; i++) { /* without a mask h_0 is a last output too */
-        of->o_n[width + (size_t)i] = of->h_0[width + (size_t)i];
-    }
-    ck_assert_int_eq(judge(s.net, &s).bad, 0);
     if (lstm) { /* c_n without cells: within the carried bound, and wrong */
         args = args_showing(&s, SHOW_Y);
         ck_assert_int_eq(judge_args(s.net, &s, &args).bad, 0);
@@ -240,6 +350,32 @@ START_TEST(padding_and_final_states) {
         ck_assert_str_eq(j.what, "c_n");
     }
     free_sample(&s);
+}
+END_TEST
+
+/* Row 1 takes no step: o_n is its o_0, or 0 without one, and never h_0, a mask or none. */
+START_TEST(empty_rows_keep_their_state) {
+    for (int i = 0; i < 4; i++) {
+        struct sample s = small_sample(_i);
+        const int width = clrnn_layer_width(&s.net->desc.layers[0]), with_o = i % 2;
+        struct sample_layer *of = &s.of[0];
+        lay_sample(&s, i / 2 ? MASKED : DENSE);
+        if (!with_o) {
+            free(of->o_0);
+            of->o_0 = NULL;
+        }
+        plain_forward(&s, s.net);
+        for (int unit = 0; unit < width; unit++) {
+            ck_assert(of->o_n[width + unit] == (with_o ? of->o_0[width + unit] : 0));
+        }
+        ck_assert_int_eq(judge(s.net, &s).bad, 0);
+        memcpy(of->o_n + width, of->h_0 + width, (size_t)width * sizeof(float));
+        const clrnn_judgement j = judge(s.net, &s);
+        ck_assert_int_eq(j.bad, width);
+        ck_assert_str_eq(j.what, "o_n");
+        ck_assert(isinf(j.ratio) && j.bound == 0 && j.row == 1 && j.step == 0);
+        free_sample(&s);
+    }
 }
 END_TEST
 
@@ -351,9 +487,12 @@ TCase *judge_exact_case(void) {
     tcase_add_test(exact, a_little_too_much_is_bad);
     tcase_set_timeout(exact, 240);
     tcase_add_loop_test(exact, each_value_counts, 0, KINDS);
+    tcase_add_loop_test(exact, hiddens_are_found, 0, KINDS);
     tcase_add_loop_test(exact, gates_are_found, 0, KINDS);
+    tcase_add_loop_test(exact, steps_after_a_jump_are_fine, 0, SINGLES);
     tcase_add_loop_test(exact, nan_and_infinity, 0, KINDS);
     tcase_add_loop_test(exact, padding_and_final_states, 0, SINGLES);
+    tcase_add_loop_test(exact, empty_rows_keep_their_state, 0, SINGLES);
     tcase_add_loop_test(exact, masked_steps_are_exact, 0, SINGLES);
     tcase_add_test(exact, masked_merges_are_zero);
     tcase_add_test(exact, places_in_stacks);

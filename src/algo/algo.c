@@ -109,7 +109,8 @@ static void add_cell(struct algo_program *program, const struct cell *cell) {
 }
 
 /* common, params, activations, cell, rows, then phase and tile for each phase, then the schedule. */
-static void recurrence_text(struct algo_config *config, const struct pair *pair) {
+static void recurrence_text(struct algo_config *config, const struct pair *pair,
+                            const struct device_desc *device) {
     struct algo_program *program = &config->program;
     const struct cell *cell = &config->cell;
     algo_add_file(program, "common.cl", -1);
@@ -121,7 +122,14 @@ static void recurrence_text(struct algo_config *config, const struct pair *pair)
     for (int phase = 0; phase < cell->phase_count; phase++) {
         add_phase(program, "phase.cl", pair->tile, phase);
     }
-    algo_add_file(program, pair->schedule->file, -1);
+    if (pair->tile == &tile_panel && device->has_flags) {
+        /* one program for both schedules, since building takes long */
+        algo_add_file(program, sched_single.file, -1);
+        algo_add_file(program, sched_persist.file, -1);
+        program->flags = 1;
+    } else {
+        algo_add_file(program, pair->schedule->file, -1);
+    }
 }
 
 static void projection_text(struct algo_program *program, const struct tile *tile) {
@@ -243,6 +251,35 @@ static int fewest_slices(const struct problem *problem) {
     return fewest;
 }
 
+/* The cheapest way to split a step. */
+static void shape_recurrence(struct algo_config *config, const struct pair *pair,
+                             const struct device_desc *device, const struct problem *problem) {
+    const struct cell *cell = &problem->cell;
+    struct algo_split split;
+    for (int index = 0; pair->schedule->split(&split, index, device, problem); index++) {
+        struct algo_product product = {.slices = fewest_slices(problem),
+                                       .batch = problem->batch,
+
+                                       .rows = (problem->batch + split.ranges - 1) / split.ranges,
+                                       .parts = split.parts};
+        for (int phase = 0; phase < cell->phase_count; phase++) {
+            product.units[phase] = size_of(problem, cell->phases[phase].units);
+            product.k[phase] = size_of(problem, cell->phases[phase].k);
+        }
+        struct algo_tile tile = {0};
+        struct algo_program program = {0};
+        const int64_t cycles = pair->tile->shape(&tile, &program, device, cell, &product) +
+                               pair->schedule->meet_cycles * cell->phase_count;
+        if (index == 0 || cycles < config->cycles) {
+            config->tile = tile;
+            config->program = program;
+            config->cycles = cycles;
+            config->ranges = split.ranges;
+            config->params.parts = split.parts;
+        }
+    }
+}
+
 /* Lays out the recurrence for a pair; or says why not. */
 static int lay_out(struct algo_config *config, const struct pair *pair,
                    const struct device_desc *device, const struct problem *problem, char *reason,
@@ -258,16 +295,14 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
     config->batch = problem->batch;
     config->steps =
         problem->chunk > 0 && problem->chunk < problem->steps ? problem->chunk : problem->steps;
-    config->workers = device->kind == DEVICE_HOST ? 1 : device->compute_units;
     config->chunk_steps = CHUNK_STEPS;
-    pair->tile->shape(&config->tile, &config->program, device, cell, problem->hidden,
-                      fewest_slices(problem), problem->batch);
+    shape_recurrence(config, pair, device, problem);
     fill_params(&config->params, &config->tile, problem);
     if (pair->schedule->refuse(config, device, problem, reason, size)) {
         return 0;
     }
     pair->schedule->launches(config, device, problem);
-    recurrence_text(config, pair);
+    recurrence_text(config, pair, device);
     return 1;
 }
 
@@ -329,8 +364,14 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
         .name = "project", .file = "project.cl", .phase_count = 1, .phases = {{.rows = 1}}};
     const struct params *params = &config->params;
     TRY(choose_projection(config, device, problem));
+    const struct algo_product product = {.units = {params->columns},
+                                         .k = {params->inputs},
+                                         .slices = 1,
+                                         .batch = (int64_t)config->steps * problem->batch,
+                                         .rows = (int64_t)config->steps * problem->batch,
+                                         .parts = 1};
     pair->tile->shape(&config->projection_tile, &config->projection_program, device, &projection,
-                      params->columns, 1, (int64_t)config->steps * problem->batch);
+                      &product);
     const int64_t rounds = algo_tile_rounds(&config->projection_tile, params->inputs, 1);
     REQUIRE(device->loop_limit == 0 || rounds <= device->loop_limit, UNSUPPORTED,
             "plan: a tile of the projection takes up to %lld rounds of loops (I=%d), the driver "
@@ -380,8 +421,7 @@ out:
 }
 
 int algo_rows_group(const struct algo_config *config, int batch) {
-    const int share = (batch + config->workers - 1) / config->workers;
-    return round_up(share, config->tile.rows);
+    return (batch + config->ranges - 1) / config->ranges;
 }
 
 void algo_launch_groups(size_t groups[2], const struct algo_config *config,

@@ -101,7 +101,8 @@ struct algo_config {
     struct pack_layout weights[CELL_MAX_PHASES];
     size_t weight_offset[CELL_MAX_PHASES]; /* floats */
     size_t weight_floats, projection_floats;
-    int workers;     /* groups of a `single` launch to aim at */
+    int ranges;      /* of rows, each for a group of a `single` or `persist` launch, at most */
+    int64_t cycles;  /* of a step in one group, roughly; 0: unknown */
     int chunk_steps; /* steps of a launch at most */
     int flags;       /* by which groups of a launch meet, ALGO_FLAG_BYTES each; 0: they do not */
     struct params params; /* sizes that do not depend on a call */
@@ -136,21 +137,39 @@ void algo_add_file(struct algo_program *program, const char *file, int phase);
 /* A user's text, under a name for the compiler's messages. */
 void algo_add_text(struct algo_program *program, const char *name, const char *text);
 
-/* A tile: refuses a device or a problem, and lays out a product of phases with `rows[p]` sums a
- * unit for `batch` rows. */
+/* A product of a cell's phases as one group sees it. */
+struct algo_product {
+    int units[CELL_MAX_PHASES], k[CELL_MAX_PHASES];
+    int slices;    /* that a tile may take side by side */
+    int64_t batch; /* rows, all groups together */
+    int64_t rows;  /* of this group */
+    int parts;     /* the group takes one of so many of the units */
+};
+
+/* How a schedule splits a step: rows over ranges, units over parts. */
+struct algo_split {
+    int ranges, parts;
+};
+
+/* A tile: refuses a device or a problem, and lays out a product; gives the cycles that it takes,
+ * roughly, or 0. */
 struct tile {
     const char *file; /* in kernels/ */
     int (*refuse)(const struct device_desc *device, const struct problem *problem, char *reason,
                   size_t size);
-    void (*shape)(struct algo_tile *out, struct algo_program *program,
-                  const struct device_desc *device, const struct cell *cell, int units, int slices,
-                  int64_t batch);
+    int64_t (*shape)(struct algo_tile *out, struct algo_program *program,
+                     const struct device_desc *device, const struct cell *cell,
+                     const struct algo_product *product);
 };
 extern const struct tile tile_panel, tile_stream;
 
-/* A schedule: refuses a config whose tile is laid out, or lists its launches. */
+/* A schedule: says how steps may be split (the index-th way, 0: no more), refuses a config whose tile
+ * is laid out, or lists its launches. */
 struct schedule {
     const char *file;
+    int (*split)(struct algo_split *out, int index, const struct device_desc *device,
+                 const struct problem *problem);
+    int64_t meet_cycles; /* of a phase, where parts meet */
     int (*refuse)(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size);
     void (*launches)(struct algo_config *config, const struct device_desc *device,

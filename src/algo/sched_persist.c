@@ -1,21 +1,30 @@
 /* sched_persist.c: one launch a sequence, units split over groups that meet at every step. */
 #include "algo/algo.h"
 
+#include <limits.h>
 #include <stdio.h>
 
-/* Parts of the units: as many as there are cores, unless rows fill some of them. A range has whole
- * tiles of rows; cores that are left over stay idle. */
-static int parts_of(const struct algo_config *config, const struct device_desc *device,
-                    const struct problem *problem) {
-    const int tiles = (problem->batch + config->tile.rows - 1) / config->tile.rows;
-    int parts = device->compute_units;
+/* To meet: 0.1 to 0.2 us, and the slowest part of a step decides. */
+enum { MEET_CYCLES = 600 };
+
+/* All cores as ranges x parts, two parts at least. */
+static int split(struct algo_split *out, int index, const struct device_desc *device,
+                 const struct problem *problem) {
+    const int cores = device->compute_units > 1 ? device->compute_units : 2;
+    const int ranges = 1 + index;
+    *out = (struct algo_split){.ranges = ranges, .parts = cores / ranges};
+    return ranges <= problem->batch && cores / ranges >= 2;
+}
+
+/* Parts that have a block of every phase. */
+static int blocks_of(const struct algo_config *config) {
+    int least = INT_MAX;
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        const int blocks = (config->params.units[phase] + config->tile.block[phase] - 1) /
-                           config->tile.block[phase];
-        parts = blocks < parts ? blocks : parts;
+        const int block = config->tile.block[phase];
+        const int blocks = (config->params.units[phase] + block - 1) / block;
+        least = blocks < least ? blocks : least;
     }
-    (void)tiles;
-    return parts;
+    return least;
 }
 
 static int refuse(const struct algo_config *config, const struct device_desc *device,
@@ -32,7 +41,7 @@ static int refuse(const struct algo_config *config, const struct device_desc *de
                  "groups meet by acquire and release, which the driver does not have");
     } else if (device->compute_units < 2) {
         snprintf(reason, size, "parts need two compute units, the device has 1");
-    } else if (parts_of(config, device, problem) < 2) {
+    } else if (blocks_of(config) < 2) {
         snprintf(reason, size, "H=%d is one block of units (%d): there is nothing to split",
                  problem->hidden, config->tile.block[0]);
     } else {
@@ -55,10 +64,12 @@ static int patience_of(const struct algo_config *config, const struct problem *p
 
 static void launches(struct algo_config *config, const struct device_desc *device,
                      const struct problem *problem) {
-    const int parts = parts_of(config, device, problem);
+    (void)device;
+    const int blocks = blocks_of(config);
+    const int parts = config->params.parts < blocks ? config->params.parts : blocks;
     config->params.parts = parts;
     config->params.patience = patience_of(config, problem);
-    config->workers = device->compute_units / parts;
+    config->ranges = device->compute_units / parts;
     config->launches[0] = (struct algo_launch){.kernel = "persist_forward",
                                                .groups = ALGO_GROUPS_PARTS,
                                                .repeat = ALGO_EACH_CHUNK,
@@ -69,12 +80,11 @@ static void launches(struct algo_config *config, const struct device_desc *devic
                                                .meets = 1,
                                                .finish = 1};
     config->launch_count = 2;
-    config->program.flags = 1;
-    config->flags = 1 + config->workers * parts;
+    config->flags = 1 + config->ranges * parts;
     snprintf(config->reason, sizeof config->reason,
              "one launch for all steps, units in %d parts that meet at every step, the batch split "
              "over at most %d group%s",
-             parts, config->workers, config->workers == 1 ? "" : "s");
+             parts, config->ranges, config->ranges == 1 ? "" : "s");
 }
 
-const struct schedule sched_persist = {"sched_persist.cl", refuse, launches};
+const struct schedule sched_persist = {"sched_persist.cl", split, MEET_CYCLES, refuse, launches};

@@ -24,6 +24,15 @@ static int64_t step_rounds(const struct algo_config *config, const struct proble
     return rounds;
 }
 
+/* Every core takes rows of its own. */
+static int split(struct algo_split *out, int index, const struct device_desc *device,
+                 const struct problem *problem) {
+    const int cores = device->compute_units;
+    *out =
+        (struct algo_split){.ranges = problem->batch < cores ? problem->batch : cores, .parts = 1};
+    return index == 0;
+}
+
 static int refuse(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size) {
     if (device->loop_limit > 0) {
@@ -49,8 +58,8 @@ static void launches(struct algo_config *config, const struct device_desc *devic
         .kernel = "single_forward", .groups = ALGO_GROUPS_BATCH, .repeat = ALGO_EACH_CHUNK};
     config->launch_count = 1;
     snprintf(config->reason, sizeof config->reason,
-             "one launch for all steps, the batch split over at most %d group%s",
-             device->compute_units, device->compute_units == 1 ? "" : "s");
+             "one launch for all steps, the batch split over at most %d group%s", config->ranges,
+             config->ranges == 1 ? "" : "s");
 }
 
-const struct schedule sched_single = {"sched_single.cl", refuse, launches};
+const struct schedule sched_single = {"sched_single.cl", split, 0, refuse, launches};

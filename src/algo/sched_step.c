@@ -22,6 +22,15 @@ static int refuse(const struct algo_config *config, const struct device_desc *de
     return 0;
 }
 
+/* Tiles are groups of their own. */
+static int split(struct algo_split *out, int index, const struct device_desc *device,
+                 const struct problem *problem) {
+    (void)device;
+    (void)problem;
+    *out = (struct algo_split){.ranges = 1, .parts = 1};
+    return index == 0;
+}
+
 static void launches(struct algo_config *config, const struct device_desc *device,
                      const struct problem *problem) {
     (void)device;
@@ -45,4 +54,4 @@ static void launches(struct algo_config *config, const struct device_desc *devic
     (void)problem;
 }
 
-const struct schedule sched_step = {"sched_step.cl", refuse, launches};
+const struct schedule sched_step = {"sched_step.cl", split, 0, refuse, launches};

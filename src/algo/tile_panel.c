@@ -1,15 +1,139 @@
-/* tile_panel.c: shapes of the panel tile, for CPU drivers and for the CPU engine. */
+/*
+ * tile_panel.c: shapes of the panel tile, for CPU drivers and for the CPU engine: as many rows and
+ * vectors as registers hold, by a count of cycles.
+ */
 #include "algo/tile_panel.h"
 #include "algo/algo.h"
 
 #include <stdio.h>
 
-static const int panel_rows[PANEL_VARIANTS] = {PANEL_ROWS_V0, PANEL_ROWS_V1, PANEL_ROWS_V2};
+/* Of the C build's variants: rows, and vectors for 1 .. 4 sums a unit. */
+static const int variant_rows[PANEL_VARIANTS] = {PANEL_ROWS_V0, PANEL_ROWS_V1, PANEL_ROWS_V2};
 
 #define VECTORS_OF(v)                                                                              \
     { PANEL_VECTORS_##v##_1, PANEL_VECTORS_##v##_2, PANEL_VECTORS_##v##_3, PANEL_VECTORS_##v##_4 }
-static const int panel_vectors[PANEL_VARIANTS][4] = {VECTORS_OF(V0), VECTORS_OF(V1),
-                                                     VECTORS_OF(V2)};
+static const int variant_vectors[PANEL_VARIANTS][4] = {VECTORS_OF(V0), VECTORS_OF(V1),
+                                                       VECTORS_OF(V2)};
+
+/* Rows and columns (sums x vectors) of a tile at most: what common.cl repeats. */
+enum { ROWS_MOST = 8, COLUMNS_MOST = 8 };
+
+/*
+ * A core as the count of cycles sees it: x86 since 2013 and what is like it. Each cycle two fmas of
+ * a vector begin, which take four, and two loads; weights come from the second cache at some 40
+ * bytes a cycle and from beyond at some 20 (measured: 107..178 GB/s and 40..107 GB/s a core).
+ */
+enum {
+    FMA_LATENCY = 4,
+    L1_BYTES = 32 << 10,
+    L2_BYTES = 512 << 10,
+    L2_PER_CYCLE = 40,
+    FAR_PER_CYCLE = 20,
+    FINISH_CYCLES = 40, /* of a vector's cell for each of its activations, about */
+};
+
+struct shape {
+    int rows, vectors[CELL_MAX_PHASES];
+};
+
+static int64_t divide_up(int64_t value, int64_t by) {
+    return (value + by - 1) / by;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int registers_of(const struct device_desc *device) {
+    return device->vector_width == 16 ? 32 : 16;
+}
+
+/* Sums, one vector of each row or column, and one that changes. */
+static int fits(const struct device_desc *device, int rows, int columns) {
+    const int held = rows < columns ? rows : columns;
+    return rows * columns + held + 1 <= registers_of(device);
+}
+
+/* Cycles of one step's phase in one group. */
+static int64_t phase_cycles(const struct algo_product *product, const struct device_desc *device,
+                            int phase, int sums, int rows, int vectors) {
+    const int64_t k = product->k[phase], columns = (int64_t)sums * vectors;
+    const int64_t lane_bytes = (int64_t)sizeof(float) * device->vector_width;
+    const int64_t blocks = divide_up(
+        divide_up(product->units[phase], (int64_t)vectors * device->vector_width), product->parts);
+    const int64_t tiles = divide_up(product->rows, rows);
+    const int64_t panel = k * columns * lane_bytes;
+    /* of a column of k, in 1/40 of a cycle */
+    const int64_t begin = larger(20 * rows * columns, 40 * FMA_LATENCY);
+    const int64_t busy = larger(begin, 20 * (rows + columns));
+    const int64_t near = panel <= L1_BYTES ? 0 : columns * lane_bytes * (40 / L2_PER_CYCLE);
+    const int64_t far =
+        panel * blocks <= L2_BYTES ? near : columns * lane_bytes * (40 / FAR_PER_CYCLE);
+    const int64_t product_cycles =
+        (k * (larger(busy, far) + (tiles - 1) * larger(busy, near))) / 40;
+    const int64_t finish = tiles * rows * vectors * (FINISH_CYCLES * (1 + sums));
+    const int64_t adds = tiles * product->slices * rows * columns;
+    return blocks * (product_cycles + finish + adds);
+}
+
+static int64_t cycles(const struct algo_product *product, const struct device_desc *device,
+                      const struct cell *cell, const struct shape *shape) {
+    int64_t sum = 0;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        sum += phase_cycles(product, device, phase, cell->phases[phase].rows, shape->rows,
+                            shape->vectors[phase]);
+    }
+    return sum;
+}
+
+/* The best vectors of each phase for so many rows; 0: nothing fits. */
+static int best_vectors(struct shape *shape, const struct algo_product *product,
+                        const struct device_desc *device, const struct cell *cell) {
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        const int sums = cell->phases[phase].rows;
+        int64_t least = INT64_MAX;
+        for (int vectors = 1; sums * vectors <= COLUMNS_MOST; vectors++) {
+            if (fits(device, shape->rows, sums * vectors)) {
+                const int64_t here =
+                    phase_cycles(product, device, phase, sums, shape->rows, vectors);
+                shape->vectors[phase] = here < least ? vectors : shape->vectors[phase];
+                least = here < least ? here : least;
+            }
+        }
+        if (least == INT64_MAX) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* A step of few weights is not worth a program of its own: shapes are few and those of the C build,
+ * so that small nets share what was compiled. In weights of a sum: from H = 128 on. */
+enum { SMALL_WEIGHTS = 128 * 128 };
+
+static void choose_variant(struct shape *out, int *variant, const struct algo_product *product,
+                           const struct device_desc *device, const struct cell *cell) {
+    const int widest = variant_vectors[1][cell->phases[0].rows - 1] * device->vector_width;
+    *variant = product->batch >= 4 ? 2 : product->units[0] >= widest ? 1 : 0;
+    out->rows = variant_rows[*variant];
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        out->vectors[phase] = variant_vectors[*variant][cell->phases[phase].rows - 1];
+    }
+}
+
+/* The cheapest of all that fit. */
+static void choose_free(struct shape *out, const struct algo_product *product,
+                        const struct device_desc *device, const struct cell *cell) {
+    int64_t least = INT64_MAX;
+    for (int rows = 1; rows <= ROWS_MOST; rows++) {
+        struct shape shape = {.rows = rows};
+        if (best_vectors(&shape, product, device, cell) &&
+            cycles(product, device, cell, &shape) < least) {
+            least = cycles(product, device, cell, &shape);
+            *out = shape;
+        }
+    }
+}
 
 static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
                   size_t size) {
@@ -21,29 +145,29 @@ static int refuse(const struct device_desc *device, const struct problem *proble
     return 0;
 }
 
-static void shape(struct algo_tile *out, struct algo_program *program,
-                  const struct device_desc *device, const struct cell *cell, int units, int slices,
-                  int64_t batch) {
-    const int width = device->vector_width;
-    const int widest = panel_vectors[1][cell->phases[0].rows - 1] * width;
-    const int variant = batch >= 4 ? 2 : units >= widest ? 1 : 0;
-    (void)slices;
-    out->rows = panel_rows[variant];
+static int64_t shape(struct algo_tile *out, struct algo_program *program,
+                     const struct device_desc *device, const struct cell *cell,
+                     const struct algo_product *product) {
+    struct shape best = {.rows = 1};
+    if (device->kind == DEVICE_HOST || (int64_t)product->units[0] * product->k[0] < SMALL_WEIGHTS) {
+        choose_variant(&best, &out->variant, product, device, cell);
+    } else {
+        choose_free(&best, product, device, cell);
+    }
+    out->rows = best.rows;
     out->items = 1;
     out->split = 1;
-    out->vector_width = width;
-    out->variant = variant;
-    algo_define(program, "VECTOR_WIDTH", -1, width);
+    out->vector_width = device->vector_width;
+    algo_define(program, "VECTOR_WIDTH", -1, out->vector_width);
     algo_define(program, "ROWS", -1, out->rows);
     algo_define(program, "GROUP_ITEMS", -1, 1);
     algo_define(program, "SCRATCH_FLOATS", -1, 1);
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        const int rows = cell->phases[phase].rows;
-        const int vectors = panel_vectors[variant][rows - 1];
-        out->block[phase] = vectors * width;
-        algo_define(program, "TILE_VECTORS_", phase, vectors);
-        algo_define(program, "TILE_COLS_", phase, vectors * rows);
+        out->block[phase] = best.vectors[phase] * out->vector_width;
+        algo_define(program, "TILE_VECTORS_", phase, best.vectors[phase]);
+        algo_define(program, "TILE_COLS_", phase, best.vectors[phase] * cell->phases[phase].rows);
     }
+    return cycles(product, device, cell, &best);
 }
 
 const struct tile tile_panel = {"tile_panel.cl", refuse, shape};

@@ -38,13 +38,12 @@ static int refuse(const struct device_desc *device, const struct problem *proble
     return 0;
 }
 
-static void shape(struct algo_tile *out, struct algo_program *program,
-                  const struct device_desc *device, const struct cell *cell, int units, int slices,
-                  int64_t batch) {
+static int64_t shape(struct algo_tile *out, struct algo_program *program,
+                     const struct device_desc *device, const struct cell *cell,
+                     const struct algo_product *product) {
     const int items = group_items(device);
-    (void)units;
-    out->rows = batch >= 4 ? 4 : 1;
-    out->split = slices < items / BLOCK ? slices : items / BLOCK;
+    out->rows = product->batch >= 4 ? 4 : 1;
+    out->split = product->slices < items / BLOCK ? product->slices : items / BLOCK;
     out->items = BLOCK * out->split;
     out->vector_width = 1;
     int most_rows = 1;
@@ -64,6 +63,7 @@ static void shape(struct algo_tile *out, struct algo_program *program,
     algo_define(program, "CHUNK", -1, chunk);
     algo_define(program, "GROUP_ITEMS", -1, out->items);
     algo_define(program, "SCRATCH_FLOATS", -1, staged > partial ? staged : partial);
+    return 0;
 }
 
 const struct tile tile_stream = {"tile_stream.cl", refuse, shape};

@@ -22,10 +22,20 @@ static const float *floats_of(const clrnn_tensor *array) {
     return (const float *)(const void *)((const char *)array->data + array->offset);
 }
 
+/* A row of length 0 takes no step: its last output is its h, and its o stays as it was. */
+static int is_empty(const workload *load, int64_t n) {
+    const clrnn_tensor *lengths = &load->lengths;
+    const char *data = (const char *)lengths->data + lengths->offset;
+    if (lengths->data == NULL) {
+        return 0;
+    }
+    return lengths->dtype == CLRNN_DTYPE_I64 ? ((const int64_t *)(const void *)data)[n] == 0
+                                             : ((const int32_t *)(const void *)data)[n] == 0;
+}
+
 int last_merge(clrnn_tensor *out, const workload *load, const compute_result *whole) {
     const clrnn_layer_desc *layer = layer_of(load);
     const clrnn_layer_arrays *arrays = &whole->layers[load->layers - 1];
-    const clrnn_tensor *ends = load->mask.data != NULL ? &arrays->o_n : &arrays->h_n;
     const int64_t width = clrnn_layer_width(layer);
     const int64_t shape[2] = {load->batch, load->outputs};
     const int directions = clrnn_layer_directions(layer);
@@ -33,9 +43,10 @@ int last_merge(clrnn_tensor *out, const workload *load, const compute_result *wh
     if (values == NULL) {
         return report_fail(REPORT_FAILED, "out of memory");
     }
-    const float *f = floats_of(ends);
-    const float *r = f + load->batch * width; /* with two directions */
     for (int64_t n = 0; n < load->batch; n++) {
+        const int by_mask = load->mask.data != NULL && !is_empty(load, n);
+        const float *f = floats_of(by_mask ? &arrays->o_n : &arrays->h_n);
+        const float *r = f + load->batch * width; /* with two directions */
         float *row = values + n * load->outputs;
         for (int64_t k = 0; k < width; k++) {
             const int64_t at = n * width + k;
@@ -60,6 +71,7 @@ int last_split(clrnn_layer_arrays *out, const workload *load, clrnn_arrays *keep
     const int directions = clrnn_layer_directions(layer);
     const int64_t shape[3] = {directions, load->batch, width};
     const int has_mask = load->mask.data != NULL;
+    const clrnn_tensor *o_0 = &load->starts[load->layers - 1].o_0;
     clrnn_tensor ends;
     if (directions == 2 && layer->merge != CLRNN_MERGE_CONCAT) {
         (void)report_fail(REPORT_USAGE,
@@ -77,6 +89,14 @@ int last_split(clrnn_layer_arrays *out, const workload *load, clrnn_arrays *keep
         for (int64_t n = 0; n < load->batch; n++) {
             memcpy(to + (d * load->batch + n) * width, from + n * load->outputs + d * width,
                    (size_t)width * sizeof *to);
+        }
+    }
+    for (int64_t n = 0; n < load->batch && has_mask; n++) {
+        for (int64_t d = 0; d < directions && is_empty(load, n); d++) {
+            const int64_t at = (d * load->batch + n) * width;
+            for (int64_t k = 0; k < width; k++) { /* o_0 stays; what y says of it is h_0 */
+                to[at + k] = o_0->data != NULL ? floats_of(o_0)[at + k] : 0.0f;
+            }
         }
     }
     *(has_mask ? &out->o_n : &out->h_n) = ends;

@@ -1,6 +1,7 @@
 /*
  * last.h: the last outputs alone, y [N][F], and how they follow from the state at the end: of one
- * direction it is h_n (with a mask o_n), of two it is both of them merged.
+ * direction it is h_n (with a mask o_n, but for a row of length 0), of two it is both of
+ * them merged.
  */
 #ifndef CLRNN_CLI_LAST_H
 #define CLRNN_CLI_LAST_H

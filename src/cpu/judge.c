@@ -191,15 +191,8 @@ static void judge_padding(const struct lane *lane, int64_t t) {
     hold_copy(lane, gates_at(lane, t), zeros, gates_size(lane->strand), "padding", t);
 }
 
-static int is_copy(const float *values, const float *of, int size) {
-    int same = values != NULL;
-    for (int unit = 0; same && unit < size; unit++) {
-        same = judge_is_same(values[unit], of[unit]);
-    }
-    return same;
-}
-
-/* h_n and c_n are the state that the last valid step left, o_n is the last output. */
+/* h_n and c_n are the state that the last valid step left, o_n is the last output. Of a row without
+ * steps all three are what it started from, 0 where that is not given. */
 static void judge_final(const struct lane *lane) {
     const struct judge_layer *arrays = lane->arrays;
     const struct strand *strand = lane->strand;
@@ -207,16 +200,12 @@ static void judge_final(const struct lane *lane) {
     const int direction = strand->direction, width = strand->width;
     const int64_t last =
         lane->length > 0 ? reference_time(strand, lane->length - 1, lane->length) : 0;
-    const float *o_n = judge_view_at(&arrays->o_n, direction, lane->row);
-    const float *output = lane->output;
-    if (lane->length == 0 && lane->j->args.mask == NULL && is_copy(o_n, lane->h, width)) {
-        output = lane->h; /* without a mask h_0 is as right as o_0 */
-    }
     hold_state(lane, judge_view_at(&arrays->h_n, direction, lane->row), lane->h, walk->h,
                walk->h_error, width, "h_n", last);
     hold_state(lane, judge_view_at(&arrays->c_n, direction, lane->row), lane->c, walk->c,
                walk->c_error, strand->hidden, "c_n", last);
-    hold_state(lane, o_n, output, walk->h, walk->h_error, width, "o_n", last);
+    hold_state(lane, judge_view_at(&arrays->o_n, direction, lane->row), lane->output, walk->h,
+               walk->h_error, width, "o_n", last);
 }
 
 static const float *start_at(const struct lane *lane, const struct judge_view *view) {

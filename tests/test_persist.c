@@ -1,0 +1,169 @@
+/*
+ * test_persist.c: groups that meet at every step, and what happens where they cannot: the launch
+ * that finishes leaves the same bits, whoever gave up and when.
+ */
+#include "suites.h"
+#include "support.h"
+
+#include "cl/cl_plan.h"
+#include "core/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char persist[] = "persist/panel";
+
+/* A net whose units are several blocks, so that there is something to split. */
+static struct test_problem split_problem(int cell, int batch, uint64_t seed) {
+    struct test_problem problem = test_cell_problem(cell, 9, batch, 5, 131, seed);
+    problem.lengths = LENGTHS_RAGGED;
+    problem.direction = batch % 2 == 0 ? CLRNN_DIRECTION_REVERSE : CLRNN_DIRECTION_FORWARD;
+    return problem;
+}
+
+/* Is the algorithm taken here? Then everything of the case by another one. */
+static int whole_of(struct test_outcome *whole, const struct test_case *test,
+                    clrnn_context *context) {
+    clrnn_algorithm_info infos[8];
+    const size_t count = test_algorithms(infos, 8, context, test);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(infos[i].name, persist) == 0) {
+            test_run(whole, test, context, "single/panel");
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* With the patience of each strand, unless that is below 0; calls in a row, as states of the flags
+ * follow each other. */
+static void runs_the_same(const struct test_case *test, clrnn_context *context, int patience,
+                          int calls, int epoch, const char *where) {
+    struct test_outcome whole, result;
+    if (!whole_of(&whole, test, context)) {
+        return;
+    }
+    clrnn_plan_desc desc = test_plan_desc(test, persist);
+    clrnn_plan *plan = test_plan(test, context, &desc);
+    for (int i = 0; i < plan->net->strand_count && patience >= 0; i++) {
+        plan->configs[i].params.patience = patience;
+    }
+    if (epoch > 0) {
+        ((struct cl_plan *)plan->engine_plan)->epoch = epoch;
+    }
+    for (int call = 0; call < calls; call++) {
+        char text[256];
+        snprintf(text, sizeof text, "%s, %d cores, patience %d, call %d", where,
+                 context->desc.compute_units, patience, call);
+        test_run_plan(&result, test, plan);
+        test_same(test, &whole, &result, text);
+        test_result_free(&result);
+    }
+    clrnn_plan_free(plan);
+    test_result_free(&whole);
+}
+
+static void hold_persist(int cell, const int *cores, size_t core_count, const int *patience,
+                         size_t patience_count) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    for (int batch = 1; batch <= 6; batch += 5) {
+        const struct test_problem problem = split_problem(cell, batch, 900 + (uint64_t)batch);
+        struct test_case *test = test_case_make(&problem);
+        for (size_t place = 0; place < count; place++) {
+            const int units = places[place].context->desc.compute_units;
+            for (size_t i = 0; i < core_count; i++) {
+                places[place].context->desc.compute_units = cores[i] > 0 ? cores[i] : units;
+                for (size_t k = 0; k < patience_count; k++) {
+                    runs_the_same(test, places[place].context, patience[k], 3, 0,
+                                  places[place].name);
+                }
+            }
+            places[place].context->desc.compute_units = units;
+        }
+        test_case_free(test);
+    }
+    test_places_free(places, count);
+}
+
+/* As many parts as cores. */
+START_TEST(parts_meet) {
+    hold_persist(_i, (const int[]){0}, 1, (const int[]){-1}, 1);
+}
+END_TEST
+
+/* Parts that wait not at all, or hardly, end somewhere in the middle. */
+START_TEST(parts_give_up) {
+    hold_persist(_i, (const int[]){0}, 1, (const int[]){0, 1}, 2);
+}
+END_TEST
+
+/* More parts than threads: they cannot all run at a time, whatever the driver does. */
+START_TEST(parts_that_never_meet) {
+    hold_persist(_i, (const int[]){3, 7}, 2, (const int[]){2}, 1);
+}
+END_TEST
+
+/* The flags begin anew before they leave their type, and nothing of the old ones is taken for new. */
+START_TEST(flags_begin_anew) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    const struct test_problem problem = split_problem(TEST_GRU_BEFORE, 2, 950);
+    struct test_case *test = test_case_make(&problem);
+    for (size_t place = 0; place < count; place++) {
+        runs_the_same(test, places[place].context, -1, 3, (1 << 30) - 30, places[place].name);
+    }
+    test_case_free(test);
+    test_places_free(places, count);
+}
+END_TEST
+
+/* Where a launch gave up, the next calls do not try again, and then one does. */
+START_TEST(calls_go_alone) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    const struct test_problem problem = split_problem(TEST_RNN, 1, 960);
+    struct test_case *test = test_case_make(&problem);
+    for (size_t place = 0; place < count; place++) {
+        struct test_outcome whole, result;
+        clrnn_profile profile;
+        uint64_t launches[3];
+        if (!whole_of(&whole, test, places[place].context)) {
+            continue;
+        }
+        clrnn_plan_desc desc = test_plan_desc(test, persist);
+        clrnn_plan *plan = test_plan(test, places[place].context, &desc);
+        plan->configs[0].params.patience = 0;
+        for (int call = 0; call < 3; call++) {
+            if (call == 2) {
+                ((struct cl_plan *)plan->engine_plan)->alone = 0;
+            }
+            test_run_plan(&result, test, plan);
+            test_same(test, &whole, &result, places[place].name);
+            test_result_free(&result);
+            ok(clrnn_plan_profile(&profile, plan));
+            launches[call] = profile.launches;
+        }
+        ck_assert_uint_eq(launches[1], launches[0] - 1);
+        ck_assert_uint_eq(launches[2], launches[0]);
+        clrnn_plan_free(plan);
+        test_result_free(&whole);
+    }
+    test_case_free(test);
+    test_places_free(places, count);
+}
+END_TEST
+
+Suite *persist_suite(void) {
+    Suite *suite = suite_create("persist");
+    TCase *cells = tcase_create("each cell");
+    tcase_add_loop_test(cells, parts_meet, 0, TEST_CELLS);
+    tcase_add_loop_test(cells, parts_give_up, 0, TEST_CELLS);
+    tcase_add_loop_test(cells, parts_that_never_meet, 0, TEST_CELLS);
+    suite_add_tcase(suite, cells);
+    TCase *flags = tcase_create("flags");
+    tcase_add_test(flags, flags_begin_anew);
+    tcase_add_test(flags, calls_go_alone);
+    suite_add_tcase(suite, flags);
+    return suite;
+}
