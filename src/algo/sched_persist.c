@@ -1,7 +1,6 @@
 /* sched_persist.c: one launch a sequence, units split over groups that meet at every step. */
 #include "algo/algo.h"
 
-#include <limits.h>
 #include <stdio.h>
 
 /* To meet: 0.1 to 0.2 us, and the slowest part of a step decides. */
@@ -16,15 +15,15 @@ static int split(struct algo_split *out, int index, const struct device_desc *de
     return ranges <= problem->batch && cores / ranges >= 2;
 }
 
-/* Parts that have a block of every phase. */
+/* Of the phase that has most: in the others some parts may have nothing to do. */
 static int blocks_of(const struct algo_config *config) {
-    int least = INT_MAX;
+    int most = 0;
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
         const int block = config->tile.block[phase];
         const int blocks = (config->params.units[phase] + block - 1) / block;
-        least = blocks < least ? blocks : least;
+        most = blocks > most ? blocks : most;
     }
-    return least;
+    return most;
 }
 
 static int refuse(const struct algo_config *config, const struct device_desc *device,

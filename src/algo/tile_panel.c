@@ -114,7 +114,7 @@ enum { SMALL_WEIGHTS = 128 * 128 };
 static void choose_variant(struct shape *out, int *variant, const struct algo_product *product,
                            const struct device_desc *device, const struct cell *cell) {
     const int widest = variant_vectors[1][cell->phases[0].rows - 1] * device->vector_width;
-    *variant = product->batch >= 4 ? 2 : product->units[0] >= widest ? 1 : 0;
+    *variant = product->batch >= 4 ? 2 : product->units[0] >= widest * product->parts ? 1 : 0;
     out->rows = variant_rows[*variant];
     for (int phase = 0; phase < cell->phase_count; phase++) {
         out->vectors[phase] = variant_vectors[*variant][cell->phases[phase].rows - 1];

@@ -204,16 +204,18 @@ clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
     }
     const size_t row_bytes = (size_t)move->width * sizeof(float);
     const int64_t stride = tensor_stride(tensor, 0);
+    const int first_slot = call->rows[0].slot - call->rows[0].at; /* of the caller's row 0 */
     int together = stride == move->width || call->batch == 1;
     for (int n = 0; n < call->batch && together; n++) {
-        together = call->rows[n].slot == call->rows[0].slot + n && call->rows[n].at == n;
+        together = call->rows[n].slot - call->rows[n].at == first_slot;
     }
     const int commands = together ? 1 : call->batch;
     const size_t bytes = together ? row_bytes * (size_t)call->batch : row_bytes;
     for (int n = 0; n < commands; n++) {
-        const size_t there =
-            (size_t)(move->at + (int64_t)call->rows[n].slot * move->width) * sizeof(float);
-        const size_t here = tensor->offset + (size_t)(call->rows[n].at * stride) * sizeof(float);
+        const int slot = together ? first_slot : call->rows[n].slot;
+        const int at = together ? 0 : call->rows[n].at;
+        const size_t there = (size_t)(move->at + (int64_t)slot * move->width) * sizeof(float);
+        const size_t here = tensor->offset + (size_t)(at * stride) * sizeof(float);
         char *host = tensor->data != NULL ? (char *)tensor->data + here : NULL;
         if (host == NULL && loads) {
             TRY_CL("forward", clEnqueueCopyBuffer(queue, tensor->buffer, state->buffer, here, there,

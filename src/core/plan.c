@@ -221,7 +221,9 @@ static clrnn_status reserve(clrnn_plan *plan) {
     const size_t batch = (size_t)plan->desc.batch;
     plan->rows = calloc(batch, sizeof *plan->rows);
     plan->next_rows = calloc(batch, sizeof *plan->next_rows);
-    REQUIRE(plan->rows && plan->next_rows, MEMORY, "plan: out of memory for %zu rows", batch);
+    plan->spare_rows = calloc(batch, sizeof *plan->spare_rows);
+    REQUIRE(plan->rows && plan->next_rows && plan->spare_rows, MEMORY,
+            "plan: out of memory for %zu rows", batch);
     plan->given = calloc(layers, sizeof *plan->given);
     plan->layers = calloc(layers, sizeof *plan->layers);
     plan->strands = calloc(strands, sizeof *plan->strands);
@@ -275,6 +277,7 @@ void clrnn_plan_free(clrnn_plan *plan) {
     free(plan->configs);
     free(plan->rows);
     free(plan->next_rows);
+    free(plan->spare_rows);
     free(plan->starts);
     free(plan->given);
     free(plan->layers);

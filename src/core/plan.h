@@ -46,8 +46,9 @@ struct clrnn_plan {
     void *engine_plan;
     struct row *rows;      /* [batch] of the last call */
     struct row *next_rows; /* of this call, before it is compared */
-    int last_batch;        /* rows of the last call, 0 before the first */
-    wide *starts;          /* [steps + 1], from the first packed call on */
+    struct row *spare_rows;
+    int last_batch; /* rows of the last call, 0 before the first */
+    wide *starts;   /* [steps + 1], from the first packed call on */
     /* scratch of a call, so that a forward allocates nothing */
     clrnn_layer_arrays *given;     /* [L] the caller's arrays, by layer */
     struct engine_layer *layers;   /* [L] */

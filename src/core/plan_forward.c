@@ -4,6 +4,7 @@
  * nothing itself.
  */
 #include "core/plan.h"
+#include "core/rows.h"
 
 #include "core/plan_args.h"
 #include "core/tensor.h"
@@ -43,6 +44,8 @@ static clrnn_status fill_rows(clrnn_plan *plan, struct engine_call *call,
         TRY(args_length(&length, args, n, call->steps));
         *row = (struct row){.slot = slot, .length = length, .at = n};
     }
+    rows_order(plan->next_rows, plan->spare_rows, call->batch,
+               algo_rows_group(&plan->configs[0], call->batch));
     const size_t bytes = (size_t)call->batch * sizeof *plan->rows;
     if (plan->last_batch != call->batch || memcmp(plan->rows, plan->next_rows, bytes) != 0) {
         struct row *swap = plan->rows;

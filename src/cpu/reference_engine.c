@@ -72,7 +72,8 @@ static void read_slots(const struct engine_call *call, int64_t at, int width, do
     for (int row = 0; row < call->batch; row++) {
         const float *from = slot_of(call, at, width, row);
         for (int unit = 0; unit < width; unit++) {
-            to[(int64_t)row * width + unit] = call->from_zero ? 0.0 : (double)from[unit];
+            to[(int64_t)call->rows[row].at * width + unit] =
+                call->from_zero ? 0.0 : (double)from[unit];
         }
     }
 }
@@ -81,7 +82,7 @@ static void write_slots(const struct engine_call *call, int64_t at, int width, d
     for (int row = 0; row < call->batch; row++) {
         float *to = slot_of(call, at, width, row);
         for (int unit = 0; unit < width; unit++) {
-            to[unit] = reference_round(from[(int64_t)row * width + unit]);
+            to[unit] = reference_round(from[(int64_t)call->rows[row].at * width + unit]);
         }
     }
 }
@@ -222,7 +223,7 @@ static clrnn_status plan_run(void *engine_plan, const struct engine_call *call) 
         TRY(open_layer(&memory[i], &layers[i], call, &net->desc.layers[i], &call->layers[i]));
     }
     for (int n = 0; n < call->batch; n++) {
-        lengths[n] = call->rows[n].length;
+        lengths[call->rows[n].at] = call->rows[n].length;
     }
     for (int i = 0; i < call->load_count; i++) {
         cpu_state_load(call, &call->loads[i]);
