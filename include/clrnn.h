@@ -446,6 +446,9 @@ typedef struct clrnn_forward_args {
  * 0 (or o_0) if there was none, or always 0 with zero_masked; hiddens and cells give what is kept,
  * gates 0. What x holds past a length or under a mask never matters.
  *
+ * CPU devices and the cpu engine use large arrays where they lie, dense ones; what a call writes must
+ * not overlap its other arrays, or results are undefined there.
+ *
  * With any host tensor among x, y, states, hiddens, cells, gates the call returns when all results
  * are there; with buffers only it enqueues, returns, and *done is an event of yours to release.
  * `wait` as in OpenCL; the cpu and reference engines take neither. After TIMEOUT the device may

@@ -507,6 +507,75 @@ params.w_phase[phase] = 0;
 #define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 =>
 #define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE)
+@@ persist: parts do not wait | pocl | persist | kernels/sched_persist.cl
+            if (met == parts) {
+=>
+            if (met <= parts) {
+@@ persist: parts wait for one phase less | pocl | persist | kernels/sched_persist.cl
+            while (met < parts && flag_read(flags + met * FLAG_STRIDE) - epoch >= done) {
+=>
+            while (met < parts && flag_read(flags + met * FLAG_STRIDE) - epoch >= done - 1) {
+@@ persist: who gives up goes on | pocl | persist | kernels/sched_persist.cl
+            if (!parts_meet(p, mine, given_up, epoch, done + 1)) {
+                return;
+            }
+=>
+            parts_meet(p, mine, given_up, epoch, done + 1);
+@@ persist: the others are not told | pocl | persist | kernels/sched_persist.cl
+    flag_write(given_up, epoch);
+=>
+@@ persist: what is left is left | pocl | persist | kernels/sched_persist.cl
+    for (done = done > 0 ? done : 0; done < total; done++) {
+=>
+    for (done = done > 0 ? done : 0; done < total && !finish; done++) {
+@@ persist: what is done is done again | pocl | persist | kernels/sched_persist.cl
+            if (finish && flag_read(mine + part * FLAG_STRIDE) - epoch > done) {
+=>
+            if (finish && flag_read(mine + part * FLAG_STRIDE) - epoch > done + 1) {
+@@ persist: finishes from the last part's count | pocl | persist | kernels/sched_persist.cl
+        done = count < done ? count : done;
+=>
+        done = count;
+@@ persist: the last blocks are nobody's | pocl | persist | kernels/sched_persist.cl
+        const int block_end = (int)((wide)blocks * (part + 1) / p->parts);                         \
+=>
+        const int block_end = (int)((wide)blocks * (part + 1) / (p->parts + 1));                   \
+@@ persist: flags of the first rows for all | pocl | persist | kernels/sched_persist.cl
+    GLOBAL int *mine = flags + (1 + GROUP_ID(0) * p->parts) * FLAG_STRIDE;
+=>
+    GLOBAL int *mine = flags + FLAG_STRIDE;
+@@ persist: rows never begin | pocl | persist | kernels/sched_persist.cl
+            } else if (part == 0 && step == p->first) {
+=>
+            } else if (part == 0 && step > p->first) {
+@@ persist: an epoch for all launches | pocl | persist | src/cl/cl_plan.c
+    plan->epoch += counts;
+=>
+    plan->epoch--;
+@@ persist: flags are never cleared | pocl | persist | src/cl/cl_plan.c
+    if (plan->epoch > EPOCH_MOST) {
+=>
+    if (plan->epoch > EPOCH_MOST && plan->profile.launches > 0) {
+@@ persist: tries again at once | pocl | persist | src/cl/cl_plan.c
+    return launch->meets && !launch->finish && plan->alone > 0;
+=>
+    return launch->meets && !launch->finish && plan->alone > CALLS_ALONE;
+@@ rows: of other lengths | cpu | forward | src/core/rows.c
+        rows[range * share + round] = spare[n];
+=>
+        rows[range * share + round].at = spare[n].at;
+@@ rows: one is lost | cpu | forward | src/core/rows.c
+        rows[range * share + round] = spare[n];
+=>
+        rows[range * share + round] = spare[n > 0 ? n - 1 : 0];
+@@ rows: ranges overrun | pocl | pool | src/core/rows.c
+        while (round >= (count - range * share < share ? count - range * share : share)) {
+=>
+        while (round > (count - range * share < share ? count - range * share : share)) {
+@@ rows: the reference takes them as they come | cpu | engines | src/cpu/reference_engine.c
+        lengths[call->rows[n].at] = call->rows[n].length;
+=>
+        lengths[n] = call->rows[n].length;
 @@ mask: ignored | cpu | golden | kernels/rows.cl
     return !p->masked || a->mask[row->at * p->mask_row + time];
 =>

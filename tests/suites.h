@@ -27,6 +27,7 @@
     X(invariance) \
     X(chunks) \
     X(persist) \
+    X(lending) \
     X(golden) \
     X(custom) \
     X(pool) \

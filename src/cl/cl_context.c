@@ -116,6 +116,7 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
         TRY(open_device(context, desc->device));
     }
     context->flag_standard = flag_standard(&context->found);
+    context->in_host_memory = strcmp(context->found.info.type, "CPU") == 0;
     *out = context;
     context = NULL;
 out:

@@ -63,6 +63,7 @@ void cl_stage_trim(struct stage *stage, struct cl_plan *plan, size_t bytes) {
 }
 
 void cl_stage_free(struct stage *stage, struct cl_plan *plan) {
+    cl_lent_free(stage, plan);
     cl_buffer_free(&stage->buffer, plan, stage->bytes);
     if (!plan->context->poisoned) { /* else the device may touch it yet */
         free(stage->gathered);

@@ -9,10 +9,15 @@ struct cl_state {
     cl_mem buffer; /* of all strands, as core/state.c lays them out */
 };
 
-/* A host array's copy on the device, and host memory to gather what is not dense. */
+/* A host array's copy on the device, and host memory to gather what is not dense; or, where the
+ * device works in the host's memory, the array itself, lent to it for the call. */
 struct stage {
     cl_mem buffer;
     size_t bytes;
+    cl_mem lent; /* over lent_at, kept as long as the caller comes with the same array */
+    void *lent_at, *mapped;
+    size_t lent_bytes;
+    int lends; /* in this call */
     float *gathered;
     size_t gathered_bytes;
 };
@@ -55,6 +60,8 @@ clrnn_status cl_stage_reserve(struct stage *stage, struct cl_plan *plan, size_t 
 /* Gives it back, unless it has just these bytes. */
 void cl_stage_trim(struct stage *stage, struct cl_plan *plan, size_t bytes);
 void cl_stage_free(struct stage *stage, struct cl_plan *plan);
+/* cl_transfer.c: what was lent of an array is taken back, and forgotten. */
+void cl_lent_free(struct stage *stage, const struct cl_plan *plan);
 /* Cuts the work space: the caller's (given) or one of its own. */
 clrnn_status cl_space_make(struct cl_plan *plan, cl_mem given);
 void cl_space_free(struct cl_plan *plan);
@@ -74,7 +81,8 @@ clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call,
                            const struct piece *piece);
 clrnn_status cl_fetch_array(struct cl_plan *plan, const struct engine_call *call, size_t index,
                             const struct piece *piece);
-/* Once the device is done: what was fetched whole into host memory of our own, to its place. */
+/* Once the device is done: what was fetched whole into host memory of our own, to its place; what was
+ * lent is taken back. */
 void cl_scatter_array(const struct cl_plan *plan, const struct engine_call *call, size_t index);
 clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *call,
                                const struct params *p);

@@ -21,7 +21,7 @@ cl_mem cl_array_buffer(const struct cl_plan *plan, const struct engine_call *cal
     case ARRAY_CALLER:
         return array->tensor->buffer;
     case ARRAY_STAGED:
-        return plan->stages[index].buffer;
+        return plan->stages[index].lends ? plan->stages[index].lent : plan->stages[index].buffer;
     case ARRAY_BETWEEN:
         return plan->between[array->between];
     case ARRAY_NONE:
@@ -115,6 +115,96 @@ static void give_back(struct cl_plan *plan, const struct engine_call *call) {
     }
 }
 
+/* ---- arrays that are lent ---------------------------------------------------------------------- */
+
+/* From here on two commands that move nothing are cheaper than one that copies. */
+enum { LEND_BYTES = 64 << 10 };
+
+static int can_lend(const struct cl_plan *plan, const struct engine_call *call,
+                    const struct engine_array *array) {
+    return plan->context->in_host_memory && array->home == ARRAY_STAGED && !call->by_piece &&
+           tensor_is_dense(array->tensor) && staged_bytes(call, array) >= LEND_BYTES;
+}
+
+/* Two arrays in one place are copied, as their order may count. */
+static int is_apart(const struct engine_call *call, const struct engine_array *array) {
+    const struct engine_array *other;
+    const char *at = (const char *)tensor_host(array->tensor);
+    for (size_t i = 0; (other = engine_array_at(call, i)) != NULL; i++) {
+        if (other != array && other->home == ARRAY_STAGED) {
+            const char *there = (const char *)tensor_host(other->tensor);
+            const size_t span = (size_t)tensor_span(other->tensor) * sizeof(float);
+            if (at < there + span && there < at + staged_bytes(call, array)) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+static clrnn_status lend(struct stage *stage, const struct cl_plan *plan, void *at, size_t bytes,
+                         const char *what) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_int code = CL_SUCCESS;
+    if (stage->lent_at != at || stage->lent_bytes != bytes) {
+        cl_lent_free(stage, plan);
+        stage->lent = clCreateBuffer(plan->context->context,
+                                     CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, at, &code);
+        if (code != CL_SUCCESS) {
+            stage->lent = NULL;
+            TRY(status_fail(CLRNN_STATUS_MEMORY, code,
+                            "forward: the device does not take %s: %s (%d)", what,
+                            cl_code_name(code), code));
+        }
+        stage->lent_at = at;
+        stage->lent_bytes = bytes;
+    }
+    stage->lends = 1;
+out:
+    return status;
+}
+
+/* What take_back mapped is the device's again. Nobody waits for that: it moves nothing. */
+static void give_again(struct stage *stage, const struct cl_plan *plan) {
+    if (stage->mapped != NULL) {
+        clEnqueueUnmapMemObject(plan->context->queue, stage->lent, stage->mapped, 0, NULL, NULL);
+        stage->mapped = NULL;
+    }
+}
+
+void cl_lent_free(struct stage *stage, const struct cl_plan *plan) {
+    give_again(stage, plan);
+    if (stage->lent != NULL) {
+        clReleaseMemObject(stage->lent);
+        stage->lent = NULL;
+        stage->lent_at = NULL;
+    }
+}
+
+/* The device sees what the host wrote: the array was the host's until now. */
+static clrnn_status hand_over(struct cl_plan *plan, struct stage *stage) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_int code = CL_SUCCESS;
+    cl_command_queue queue = plan->context->queue;
+    void *mapped = clEnqueueMapBuffer(queue, stage->lent, CL_FALSE, CL_MAP_WRITE_INVALIDATE_REGION,
+                                      0, stage->lent_bytes, 0, NULL, NULL, &code);
+    TRY_CL("forward", code);
+    TRY_CL("forward", clEnqueueUnmapMemObject(queue, stage->lent, mapped, 0, NULL, NULL));
+out:
+    return status;
+}
+
+/* The host sees what the device wrote, once the queue is done. */
+static clrnn_status take_back(struct cl_plan *plan, struct stage *stage) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_int code = CL_SUCCESS;
+    stage->mapped = clEnqueueMapBuffer(plan->context->queue, stage->lent, CL_FALSE, CL_MAP_READ, 0,
+                                       stage->lent_bytes, 0, NULL, NULL, &code);
+    TRY_CL("forward", code);
+out:
+    return status;
+}
+
 clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct engine_array *array;
@@ -124,7 +214,15 @@ clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *c
     TRY(cl_stage_reserve(&plan->mask, plan, mask_bytes(call), "the mask"));
     TRY(cl_stage_reserve(&plan->starts, plan, starts_bytes(call), "batch_sizes"));
     for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
-        TRY(cl_stage_reserve(&plan->stages[i], plan, staged_bytes(call, array), array_name(i)));
+        struct stage *stage = &plan->stages[i];
+        give_again(stage, plan); /* where a call failed */
+        stage->lends = 0;
+        if (can_lend(plan, call, array) && is_apart(call, array)) {
+            TRY(lend(stage, plan, tensor_host(array->tensor), staged_bytes(call, array),
+                     array_name(i)));
+        } else {
+            TRY(cl_stage_reserve(stage, plan, staged_bytes(call, array), array_name(i)));
+        }
     }
 out:
     return status;
@@ -137,6 +235,9 @@ clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call,
     struct stage *stage = &plan->stages[index];
     if (array->home != ARRAY_STAGED) {
         return status;
+    }
+    if (stage->lends) {
+        return hand_over(plan, stage);
     }
     const clrnn_tensor view = cut_steps(call, array, piece);
     const void *from = tensor_host(&view);
@@ -163,6 +264,9 @@ clrnn_status cl_fetch_array(struct cl_plan *plan, const struct engine_call *call
     if (array->home != ARRAY_STAGED) {
         return status;
     }
+    if (stage->lends) {
+        return take_back(plan, stage);
+    }
     const clrnn_tensor view = cut_steps(call, array, piece);
     const int dense = tensor_is_dense(&view);
     if (!dense) {
@@ -182,6 +286,8 @@ out:
 
 void cl_scatter_array(const struct cl_plan *plan, const struct engine_call *call, size_t index) {
     const struct engine_array *array = engine_array_at(call, index);
+    struct stage *stage = &plan->stages[index];
+    give_again(stage, plan);
     if (index > 0 && array->home == ARRAY_STAGED && !tensor_is_dense(array->tensor) &&
         (!call->by_piece || array->last)) {
         copy_strided(array->tensor, plan->stages[index].gathered, 0);
