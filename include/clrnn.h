@@ -329,6 +329,21 @@ CLRNN_API clrnn_status clrnn_net_set_weight(clrnn_net *net, const char *name,
 /* A view of the net's own float32 copy, valid until the net is changed or freed. */
 CLRNN_API clrnn_status clrnn_net_get_weight(clrnn_tensor *out, const clrnn_net *net,
                                             const char *name);
+
+/* How a plan keeps the weights that every step reads (weight_hh and weight_hr): in 16 bits they are
+ * read in half the time, where that is what a step waits for. Sums and states stay float32. */
+typedef enum clrnn_weights {
+    CLRNN_WEIGHTS_FP32 = 0,
+    CLRNN_WEIGHTS_FP16, /* 11 bits; magnitudes up to 65504, from 6e-8 on */
+    CLRNN_WEIGHTS_BF16  /* 8 bits, the range of float32 */
+} clrnn_weights;
+
+CLRNN_API const char *clrnn_weights_name(clrnn_weights weights); /* "fp32", "fp16", "bf16" */
+/* Rounds these weights of a net to what 16 bits hold: a plan of it gives the same bits as one of the
+ * net before with clrnn_plan_desc.weights. Errors: ARGUMENT, UNSUPPORTED (too large for fp16; then
+ * nothing is changed). */
+CLRNN_API clrnn_status clrnn_net_round_weights(clrnn_net *net, clrnn_weights weights);
+
 /* The names, in PyTorch's order: layer by layer, forward first. NULL past the last one. */
 CLRNN_API const char *clrnn_net_weight_name(const clrnn_net *net, size_t index);
 
@@ -355,6 +370,7 @@ typedef struct clrnn_plan_desc {
      * for x and y alone; other arrays, a mask or packed steps need more, or the call fails */
     uint64_t memory_limit;
     cl_mem workspace; /* your own device memory for work space, or NULL; OpenCL only; retained */
+    clrnn_weights weights; /* rounded and kept in 16 bits; not by the reference engine */
 } clrnn_plan_desc;
 
 /* Net and context must outlive the plan and the net not change while it is used. Builds programs,

@@ -53,6 +53,22 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 
 #endif /* __OPENCL_C_VERSION__; in C the same names come from cpu_language.h */
 
+/* How packed weights of the recurrence lie: WEIGHTS is 0: floats, 1: half, 2: bfloat16 (the upper
+ * half of a float). Both widen exactly. */
+#ifndef WEIGHTS
+#define WEIGHTS 0
+#endif
+#if WEIGHTS == 1
+typedef half weight;
+#define WLOAD(p) CAT(vload_half, VECTOR_WIDTH)(0, p)
+#elif WEIGHTS == 2
+typedef ushort weight;
+#define WLOAD(p) AS_REAL(CAT(convert_int, VECTOR_WIDTH)(CAT(vload, VECTOR_WIDTH)(0, p)) << 16)
+#else
+typedef float weight;
+#define WLOAD(p) VLOAD(p)
+#endif
+
 #define R(constant) SPLAT(constant)
 
 /* REPEAT_ROWS(M, a) writes M(0, a) M(1, a) ... for the ROWS rows of a tile, so that a tile's

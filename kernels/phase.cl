@@ -15,7 +15,7 @@
 #define PHASE_SLICES (p->slices[PHASE])
 #define PHASE_SLICE (p->slice[PHASE])
 #define PHASE_UNITS (p->units[PHASE])
-#define PHASE_WEIGHTS (a->w + p->w_phase[PHASE])
+#define PHASE_WEIGHTS ((GLOBAL const weight *)a->w + p->w_phase[PHASE])
 #define PHASE_BIASES (a->b + PHASE_GATE * p->stride)
 #define PHASE_BIAS_STRIDE (p->stride)
 

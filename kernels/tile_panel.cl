@@ -24,7 +24,7 @@
         PHASE_NAME(phase_source_)(p, a, n + ((i) < count ? (i) : 0));
 #define TILE_ZERO(i, j) real a##i##_##j = SPLAT(0.0f);
 #define TILE_ZEROS(i, unused) REPEAT_COLS(TILE_ZERO, i)
-#define TILE_LOAD(unused, j) const real w##j = VLOAD(wk + (j)*VECTOR_WIDTH);
+#define TILE_LOAD(unused, j) const real w##j = WLOAD(wk + (j)*VECTOR_WIDTH);
 #define TILE_FMA(i, j) a##i##_##j = FMA(v, w##j, a##i##_##j);
 #define TILE_ROW(i, unused)                                                                        \
     {                                                                                              \
@@ -45,7 +45,8 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
         return;
     }
     const int unit = block * BLOCK;
-    GLOBAL const float *restrict wk = PHASE_WEIGHTS + (wide)block * PHASE_K * (COLS * VECTOR_WIDTH);
+    GLOBAL const weight *restrict wk =
+        PHASE_WEIGHTS + (wide)block * PHASE_K * (COLS * VECTOR_WIDTH);
     REPEAT_ROWS(TILE_POINT, 0) /* a row that is not there computes row n again */
 
     real sums[ROWS * COLS];

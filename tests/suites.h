@@ -28,6 +28,7 @@
     X(chunks) \
     X(persist) \
     X(lending) \
+    X(weights) \
     X(golden) \
     X(custom) \
     X(pool) \

@@ -297,6 +297,11 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
         problem->chunk > 0 && problem->chunk < problem->steps ? problem->chunk : problem->steps;
     config->chunk_steps = CHUNK_STEPS;
     shape_recurrence(config, pair, device, problem);
+    config->weights = problem->weights;
+    if (pair->tile->reads_16_bits && device->kind != DEVICE_HOST) {
+        config->stored = problem->weights;
+        algo_define(&config->program, "WEIGHTS", -1, (int)config->stored);
+    }
     fill_params(&config->params, &config->tile, problem);
     if (pair->schedule->refuse(config, device, problem, reason, size)) {
         return 0;
@@ -341,7 +346,7 @@ out:
 static void pack_recurrence(struct algo_config *config, const struct problem *problem) {
     const struct cell *cell = &config->cell;
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        config->weights[phase] =
+        config->layouts[phase] =
             (struct pack_layout){.gate = cell->phases[phase].weight_gate,
                                  .rows = cell->phases[phase].rows,
                                  .units = size_of(problem, cell->phases[phase].units),
@@ -350,7 +355,7 @@ static void pack_recurrence(struct algo_config *config, const struct problem *pr
                                  .transposed = problem->transposed};
         config->weight_offset[phase] = config->weight_floats;
         config->params.w_phase[phase] = (wide)config->weight_floats;
-        config->weight_floats += pack_floats(&config->weights[phase]);
+        config->weight_floats += pack_floats(&config->layouts[phase]);
     }
 }
 

@@ -39,8 +39,9 @@ struct problem {
     int has_projection; /* 0: x_proj is given (backward recurrences) */
     int transposed;     /* 1: W_hh is packed transposed */
     clrnn_projection projection;
-    int chunk;   /* steps of a piece at most; 0: all */
-    int limited; /* every byte is counted beforehand */
+    int chunk;             /* steps of a piece at most; 0: all */
+    int limited;           /* every byte is counted beforehand */
+    clrnn_weights weights; /* what they are rounded to */
 };
 
 /* A flag has two cache lines of 64 bytes of its own: FLAG_STRIDE of kernels/sched_persist.cl. */
@@ -97,10 +98,13 @@ struct algo_config {
     struct algo_launch launches[ALGO_LAUNCHES]; /* of a phase for a step, in order */
     int launch_count;
     struct algo_launch projection_launch;
-    clrnn_projection projection; /* OWN or CLBLAST */
-    struct pack_layout weights[CELL_MAX_PHASES];
-    size_t weight_offset[CELL_MAX_PHASES]; /* floats */
+    clrnn_projection projection;                 /* OWN or CLBLAST */
+    struct pack_layout layouts[CELL_MAX_PHASES]; /* of the recurrence's weights */
+    size_t weight_offset[CELL_MAX_PHASES];       /* floats */
     size_t weight_floats, projection_floats;
+    clrnn_weights weights; /* what the recurrence's are rounded to */
+    clrnn_weights
+        stored;      /* and how they lie: rounded floats too, where the tile reads floats alone */
     int ranges;      /* of rows, each for a group of a `single` or `persist` launch, at most */
     int64_t cycles;  /* of a step in one group, roughly; 0: unknown */
     int chunk_steps; /* steps of a launch at most */
@@ -154,7 +158,8 @@ struct algo_split {
 /* A tile: refuses a device or a problem, and lays out a product; gives the cycles that it takes,
  * roughly, or 0. */
 struct tile {
-    const char *file; /* in kernels/ */
+    const char *file;  /* in kernels/ */
+    int reads_16_bits; /* weights of an OpenCL build may lie in 16 bits */
     int (*refuse)(const struct device_desc *device, const struct problem *problem, char *reason,
                   size_t size);
     int64_t (*shape)(struct algo_tile *out, struct algo_program *program,

@@ -8,6 +8,7 @@
  */
 #include "cl/cl_plan.h"
 #include "core/clock.h"
+#include "core/half.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,11 +92,10 @@ void cl_plan_close(void *engine_plan) {
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-static clrnn_status upload(cl_mem *out, struct cl_plan *plan, const float *from, size_t floats,
+static clrnn_status upload(cl_mem *out, struct cl_plan *plan, const void *from, size_t bytes,
                            const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_int code = CL_SUCCESS;
-    const size_t bytes = floats * sizeof(float);
     *out = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY, bytes, NULL, &code);
     REQUIRE(code == CL_SUCCESS, MEMORY, "plan: the device gives no %zu bytes for %s: %s (%d)",
             bytes, what, cl_code_name(code), code);
@@ -106,22 +106,47 @@ out:
     return status;
 }
 
+/* In 16 bits, which hold the rounded values exactly; NULL where they lie as floats. */
+static clrnn_status to_16_bits(uint16_t **out, const float *from,
+                               const struct algo_config *config) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const size_t count = config->weight_floats;
+    *out = NULL;
+    if (config->stored != CLRNN_WEIGHTS_FP32) {
+        uint16_t *narrowed = malloc(count * sizeof *narrowed);
+        REQUIRE(narrowed != NULL, MEMORY, "plan: out of memory for %zu packed weights", count);
+        for (size_t i = 0; i < count; i++) {
+            narrowed[i] = config->stored == CLRNN_WEIGHTS_FP16 ? half_from_double((double)from[i])
+                                                               : brain_from_float(from[i]);
+        }
+        *out = narrowed;
+    }
+out:
+    return status;
+}
+
 static clrnn_status upload_weights(struct cl_plan *plan, int index, const struct strand *strand) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[index];
     struct cl_strand *to = &plan->strands[index];
     struct engine_weights weights = {0};
+    uint16_t *narrowed = NULL;
     TRY(engine_pack(&weights, config, strand));
-    TRY(upload(&to->w_hh, plan, weights.recurrent, config->weight_floats, "weight_hh"));
-    TRY(upload(&to->b_hh, plan, weights.b_hh, weights.b_hh_floats, "bias_hh"));
-    TRY(upload(&to->b_ih, plan, weights.b_ih, weights.b_ih_floats, "bias_ih"));
+    TRY(to_16_bits(&narrowed, weights.recurrent, config));
+    TRY(upload(&to->w_hh, plan, narrowed != NULL ? (const void *)narrowed : weights.recurrent,
+               config->weight_floats * (narrowed != NULL ? sizeof *narrowed : sizeof(float)),
+               "weight_hh"));
+    TRY(upload(&to->b_hh, plan, weights.b_hh, weights.b_hh_floats * sizeof(float), "bias_hh"));
+    TRY(upload(&to->b_ih, plan, weights.b_ih, weights.b_ih_floats * sizeof(float), "bias_ih"));
     if (weights.projection != NULL) {
-        TRY(upload(&to->w_ih, plan, weights.projection, config->projection_floats, "weight_ih"));
+        TRY(upload(&to->w_ih, plan, weights.projection, config->projection_floats * sizeof(float),
+                   "weight_ih"));
     }
 out:
     /* The packed copies must live until the device has read them: for ever, if it hangs. */
     if (cl_settle(plan->context, &status)) {
         engine_unpack(&weights);
+        free(narrowed);
     }
     return status;
 }

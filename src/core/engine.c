@@ -122,8 +122,9 @@ clrnn_status engine_pack(struct engine_weights *out, const struct algo_config *c
             "plan: out of memory for %zu packed weights", config->weight_floats);
     for (int phase = 0; phase < cell->phase_count; phase++) {
         pack_weights(out->recurrent + config->weight_offset[phase],
-                     strand->weights[cell->phases[phase].role], &config->weights[phase]);
+                     strand->weights[cell->phases[phase].role], &config->layouts[phase]);
     }
+    TRY(net_round(out->recurrent, config->weight_floats, config->weights, "weight_hh"));
     if (strand->weights[BIAS_IH] != NULL) {
         pack_gates(out->b_ih, strand->weights[BIAS_IH], strand->gates, p->hidden, p->stride);
     }

@@ -64,6 +64,10 @@ int net_is_uniform(const clrnn_net *net);
 /* Fails with the name of a weight that was never set. */
 clrnn_status net_require_complete(const clrnn_net *net);
 
+/* Rounds values in place to what the type holds; UNSUPPORTED where one is too large, `what` being its
+ * name, and then none is changed. */
+clrnn_status net_round(float *values, size_t count, clrnn_weights weights, const char *what);
+
 /* Does any layer run custom OpenCL C? Its name for messages, or NULL. */
 const char *net_custom_part(const clrnn_net *net);
 

@@ -22,7 +22,8 @@ struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *
                             .has_projection = 1,
                             .projection = desc->projection,
                             .chunk = chunk,
-                            .limited = desc->memory_limit > 0};
+                            .limited = desc->memory_limit > 0,
+                            .weights = desc->weights};
 }
 
 clrnn_status plan_check_desc(const clrnn_context *context, const clrnn_net *net,
@@ -39,6 +40,11 @@ clrnn_status plan_check_desc(const clrnn_context *context, const clrnn_net *net,
     REQUIRE(desc->projection >= CLRNN_PROJECTION_AUTO &&
                 desc->projection <= CLRNN_PROJECTION_CLBLAST,
             ARGUMENT, "plan: unknown projection %d", (int)desc->projection);
+    REQUIRE(desc->weights >= CLRNN_WEIGHTS_FP32 && desc->weights <= CLRNN_WEIGHTS_BF16, ARGUMENT,
+            "plan: unknown weights %d", (int)desc->weights);
+    REQUIRE(desc->weights == CLRNN_WEIGHTS_FP32 || context->id != CLRNN_ENGINE_REFERENCE,
+            UNSUPPORTED,
+            "plan: the reference engine takes weights as they are; round the net's own");
     TRY(net_require_complete(net));
 out:
     return status;

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #endif
 
+#include "core/half.h"
 #include "io/arrays.h"
 
 #include "core/tensor.h"
@@ -325,36 +326,6 @@ struct element {
     int64_t integer;
     double real;
 };
-
-static double half_to_double(uint16_t half) {
-    const int exponent = half >> 10 & 0x1f;
-    const int fraction = half & 0x3ff;
-    double value;
-    if (exponent == 0x1f) {
-        value = fraction != 0 ? (double)NAN : (double)INFINITY;
-    } else {
-        value = exponent == 0 ? ldexp(fraction, -24) : ldexp(fraction + 1024, exponent - 25);
-    }
-    return half & 0x8000 ? -value : value;
-}
-
-/* Rounds to nearest, ties to even, in one step. */
-static uint16_t half_from_double(double value) {
-    const uint16_t sign = signbit(value) ? 0x8000 : 0;
-    const double magnitude = fabs(value);
-    if (value != value) {
-        return (uint16_t)(sign | 0x7e00);
-    }
-    if (magnitude >= 65520.0) { /* half way between the largest half and 2^16 */
-        return (uint16_t)(sign | 0x7c00);
-    }
-    int exponent;
-    frexp(magnitude, &exponent);
-    /* Halves round the value are 2^step apart; a carry into the next binade gives the same sum. */
-    const int step = magnitude < 0x1p-13 ? -24 : exponent - 11;
-    const int units = (int)rint(ldexp(magnitude, -step));
-    return (uint16_t)(sign | (uint16_t)((step + 24) * 1024 + units));
-}
 
 static struct element load_element(const char *at, clrnn_dtype dtype) {
     struct element element = {0};
