@@ -123,7 +123,7 @@ CLRNN_API int64_t clrnn_tensor_count(const clrnn_tensor *tensor); /* elements */
 /* ---- devices and contexts -------------------------------------------------------------------- */
 
 typedef enum clrnn_engine {
-    CLRNN_ENGINE_AUTO = 0, /* an OpenCL device where one is usable, else the CPU */
+    CLRNN_ENGINE_AUTO = 0, /* OPENCL or CPU, whichever is the faster: see clrnn_context_create */
     CLRNN_ENGINE_OPENCL,
     CLRNN_ENGINE_CPU,
     CLRNN_ENGINE_REFERENCE /* fp64 from the equations: slow, for checking */
@@ -170,11 +170,19 @@ typedef struct clrnn_context_desc {
     uint64_t timeout_ms; /* longest wait for the device; 0: for ever */
 } clrnn_context_desc;
 
-/* Errors: NO_DEVICE (none matches, or none usable), ARGUMENT (out-of-order queue), OPENCL. */
+/* AUTO opens the best OpenCL device with the cpu engine beside it, and each plan takes the one that is
+ * estimated to be faster for its net, T and N; clrnn_plan_describe says which and why. The opencl
+ * engine is kept for custom parts of a net, a work space, a memory_limit, a named projection, and an
+ * algorithm that the device has. With a `device` or a `queue` it is opencl alone; where no device is
+ * usable, cpu alone. A plan on the cpu engine takes neither buffers nor events: who has these gives a
+ * queue, or asks for OPENCL.
+ * Errors: NO_DEVICE (none matches, or none usable), ARGUMENT (out-of-order queue), OPENCL. */
 CLRNN_API clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc);
 CLRNN_API void clrnn_context_free(clrnn_context *context);
+/* What was opened: of AUTO OPENCL, or CPU where no device is usable. */
 CLRNN_API clrnn_engine clrnn_context_engine(const clrnn_context *context);
-/* The device in use. For the CPU engines: name like "cpu (v4, 16 lanes)", index -1. */
+/* The device in use, of AUTO the OpenCL one. For the CPU engines: name like "cpu (v4, 16 lanes)",
+ * index -1. */
 CLRNN_API const clrnn_device_info *clrnn_context_device(const clrnn_context *context);
 
 /* ---- nets ------------------------------------------------------------------------------------ */
@@ -393,7 +401,8 @@ typedef struct clrnn_algorithm_info {
     char reason[192]; /* why it is refused, or what speaks for it */
 } clrnn_algorithm_info;
 
-/* Every algorithm of the context's engine, in order of preference. As clrnn_devices. */
+/* Every algorithm of the context's engine, in order of preference; of AUTO also those that only the
+ * cpu engine has. As clrnn_devices. */
 CLRNN_API clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info *infos,
                                              size_t capacity, const clrnn_context *context,
                                              const clrnn_net *net, const clrnn_plan_desc *desc);
@@ -401,7 +410,8 @@ CLRNN_API clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info
 /* ---- states ---------------------------------------------------------------------------------- */
 
 /* h (and c) of every layer and direction, and for masks the last output, of `slots` streams, all 0
- * at first, kept where the context computes. */
+ * at first, kept where the context computes. Plans of either engine of an AUTO context take it: it
+ * moves to the one that runs, with the same bits, and takes memory there at the first time. */
 typedef struct clrnn_state clrnn_state;
 CLRNN_API clrnn_status clrnn_state_create(clrnn_state **out, clrnn_context *context,
                                           const clrnn_net *net, int slots);

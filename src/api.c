@@ -53,32 +53,13 @@ out:
     return status;
 }
 
-clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc) {
+static clrnn_status make_context(clrnn_context **out, clrnn_engine id,
+                                 const clrnn_context_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const clrnn_context_desc defaults = {0};
-    clrnn_context *context = NULL;
-    REQUIRE(out != NULL, ARGUMENT, "context: needs a place for the result, got NULL");
-    *out = NULL;
-    desc = desc != NULL ? desc : &defaults;
-    REQUIRE(desc->engine >= CLRNN_ENGINE_AUTO && desc->engine <= CLRNN_ENGINE_REFERENCE, ARGUMENT,
-            "context: unknown engine %d", (int)desc->engine);
-    context = calloc(1, sizeof *context);
+    clrnn_context *context = calloc(1, sizeof *context);
     REQUIRE(context != NULL, MEMORY, "context: out of memory");
     context->process = (long)getpid();
-    switch (desc->engine) {
-    case CLRNN_ENGINE_AUTO:
-        status = open_engine(context, CLRNN_ENGINE_OPENCL, desc);
-        if (status == CLRNN_STATUS_NO_DEVICE && desc->device == NULL && desc->queue == NULL) {
-            status = open_engine(context, CLRNN_ENGINE_CPU, desc);
-        }
-        TRY(status);
-        break;
-    case CLRNN_ENGINE_CPU:
-    case CLRNN_ENGINE_OPENCL:
-    case CLRNN_ENGINE_REFERENCE:
-        TRY(open_engine(context, desc->engine, desc));
-        break;
-    }
+    TRY(open_engine(context, id, desc));
     *out = context;
     context = NULL;
 out:
@@ -86,10 +67,45 @@ out:
     return status;
 }
 
+/* OpenCL with the cpu engine beside it, from which plans choose; one alone where the caller named a
+ * device, or there is none. */
+static clrnn_status make_auto(clrnn_context **out, const clrnn_context_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int is_free = desc->device == NULL && desc->queue == NULL;
+    clrnn_context *context = NULL;
+    status = make_context(&context, CLRNN_ENGINE_OPENCL, desc);
+    if (status == CLRNN_STATUS_NO_DEVICE && is_free) {
+        TRY(make_context(&context, CLRNN_ENGINE_CPU, desc));
+    } else if (status == CLRNN_STATUS_OK && is_free) {
+        TRY(make_context(&context->sibling, CLRNN_ENGINE_CPU, desc));
+    }
+    TRY(status);
+    *out = context;
+    context = NULL;
+out:
+    clrnn_context_free(context);
+    return status;
+}
+
+clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_context_desc defaults = {0};
+    REQUIRE(out != NULL, ARGUMENT, "context: needs a place for the result, got NULL");
+    *out = NULL;
+    desc = desc != NULL ? desc : &defaults;
+    REQUIRE(desc->engine >= CLRNN_ENGINE_AUTO && desc->engine <= CLRNN_ENGINE_REFERENCE, ARGUMENT,
+            "context: unknown engine %d", (int)desc->engine);
+    TRY(desc->engine == CLRNN_ENGINE_AUTO ? make_auto(out, desc)
+                                          : make_context(out, desc->engine, desc));
+out:
+    return status;
+}
+
 void clrnn_context_free(clrnn_context *context) {
     if (context == NULL) {
         return;
     }
+    clrnn_context_free(context->sibling);
     if (context->engine != NULL) {
         context->engine->context_close(context->device);
     }
@@ -119,11 +135,14 @@ out:
 clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context,
                                        const clrnn_net *net, const clrnn_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
+    struct plan_choice choice;
     struct plan_memory memory;
     struct algo_config *configs = NULL;
     REQUIRE(out != NULL, ARGUMENT, "plan: needs a place for the size, got NULL");
     *out = 0;
     TRY(plan_check_desc(context, net, desc));
+    TRY(plan_choose(&choice, context, net, desc));
+    context = choice.is_sibling ? context->sibling : context;
     configs = calloc((size_t)net->strand_count, sizeof *configs);
     REQUIRE(configs != NULL, MEMORY, "plan: out of memory");
     TRY(plan_configure(configs, &memory, context, net, desc, NULL));
@@ -148,7 +167,11 @@ clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info *infos, s
     TRY(plan_check_desc(context, net, desc));
     *count = algo_count();
     for (size_t i = 0; i < *count && i < capacity; i++) {
-        plan_explain(&infos[i], i, context, net, desc);
+        struct plan_choice choice;
+        clrnn_plan_desc named = *desc;
+        named.algorithm = algo_name(i);
+        TRY(plan_choose(&choice, context, net, &named));
+        plan_explain(&infos[i], i, choice.is_sibling ? context->sibling : context, net, desc);
     }
 out:
     return status;

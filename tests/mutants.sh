@@ -813,9 +813,9 @@ p->hidden, row);
         TRY(clear(state, strand->o, strand->width, first, rows));
 =>
 @@ states: reset clears the first slot | cpu | states | src/core/state.c
-                                               (size_t)(at + (int64_t)slot * width),
+                                           (size_t)(at + (int64_t)slot * width),
 =>
-                                               (size_t)(at + 0 * (int64_t)slot * width),
+                                           (size_t)(at + 0 * (int64_t)slot * width),
 @@ states: a spent slot is taken | cpu | states | src/core/plan_forward.c
             spent[call->rows[n].slot] = strand->states == 2 ? SPENT_H | SPENT_C : SPENT_H;
 =>
@@ -1865,6 +1865,62 @@ directions * desc->hidden}};
     for (int k = 0; k < 2; k++) {
 =>
     for (int k = 0; k < 1; k++) {
+@@ auto: never cpu | pocl | auto | src/core/plan.c
+    out->is_sibling = opencl_us >= 0.9 * cpu_us;
+=>
+    out->is_sibling = 0;
+@@ auto: always cpu | pocl | auto | src/core/plan.c
+    out->is_sibling = opencl_us >= 0.9 * cpu_us;
+=>
+    out->is_sibling = 1;
+@@ auto: a named algorithm is not asked of the device | pocl | auto | src/core/plan.c
+    if (desc->algorithm != NULL) {
+        snprintf(out->why, sizeof out->why, "opencl, which
+=>
+    if (0) {
+        snprintf(out->why, sizeof out->why, "opencl, which
+@@ auto: a custom part is not looked at | pocl | auto | src/core/plan.c
+    if (custom != NULL) {
+=>
+    if (0) {
+@@ auto: a device that was named is left | pocl | auto | src/api.c
+    const int is_free = desc->device == NULL && desc->queue == NULL;
+=>
+    const int is_free = desc->queue == NULL;
+@@ auto: work space of the engine that was not chosen | cpu | auto | src/api.c
+    context = choice.is_sibling ? context->sibling : context;
+=>
+@@ auto: a list of one engine alone | cpu | auto | src/api.c
+        plan_explain(&infos[i], i, choice.is_sibling ? context->sibling : context, net, desc);
+=>
+        plan_explain(&infos[i], i, context, net, desc);
+@@ auto: a state stays behind | pocl | auto | src/core/state.c
+    if (half != state->home) {
+=>
+    if (state->halves[half] == NULL) {
+@@ auto: a large state moves in part | pocl | auto | src/core/state.c
+    for (size_t at = 0; at < floats; at += most) {
+=>
+    for (size_t at = 0; at < most; at += most) {
+@@ auto: a reset of the other half | pocl | auto | src/core/state.c
+    return home_engine(state)->state_write(state->halves[state->home],
+=>
+    return state->context->engine->state_write(state->halves[STATE_OWN],
+@@ auto: no reason why a buffer is refused | pocl | auto | src/core/plan_forward.c
+    if (status == CLRNN_STATUS_ARGUMENT && plan->chosen[0] != 0 &&
+=>
+    if (0 && plan->chosen[0] != 0 &&
+@@ auto: a step costs nothing | cpu | auto | src/core/estimate.c
+    double us = speeds->step_us;
+=>
+    double us = 0;
+@@ auto: one core | cpu | auto | src/core/estimate.c
+    speeds.cores = device->compute_units;
+=>
+    speeds.cores = 1;
+@@ auto: the program names what was opened | pocl | auto | src/cli/compute.c
+    name_engine(out, context, description);
+=>
 @@ cli: an option twice | cpu | cli | src/cli/options.c
     } else if (row->kind == KIND_TEXT && out->repeated[id] > 0 && id != OPTION_INPUT) {
 =>

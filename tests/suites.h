@@ -37,6 +37,7 @@
     X(samples) \
     X(forward) \
     X(strict) \
+    X(auto) \
     X(cli)
 /* clang-format on */
 

@@ -65,7 +65,7 @@ static int64_t phase_cycles(const struct algo_product *product, const struct dev
     const int64_t panel = k * columns * lane_bytes;
     /* of a column of k, in 1/40 of a cycle */
     const int64_t begin = larger(20 * rows * columns, 40 * FMA_LATENCY);
-    const int64_t busy = larger(begin, 20 * (rows + columns));
+    const int64_t busy = larger(begin, 20 * (rows + columns)) + 10; /* a fourth to go on */
     const int64_t near = panel <= L1_BYTES ? 0 : columns * lane_bytes * (40 / L2_PER_CYCLE);
     const int64_t far =
         panel * blocks <= L2_BYTES ? near : columns * lane_bytes * (40 / FAR_PER_CYCLE);

@@ -137,7 +137,7 @@ int cmd_run(const options *opts) {
         code = compute_fail_open(&setup, "opening a device");
         goto out;
     }
-    if (setup.engine == CLRNN_ENGINE_AUTO && !compute_has_device()) {
+    if (setup.engine == CLRNN_ENGINE_AUTO && clrnn_context_engine(context) == CLRNN_ENGINE_CPU) {
         report_note("no OpenCL device, running on the cpu engine");
     }
     if (is_list) {

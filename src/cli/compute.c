@@ -70,12 +70,6 @@ clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const
     return clrnn_context_create(out, &desc);
 }
 
-int compute_has_device(void) {
-    clrnn_device_info best = {0}; /* usable ones come first */
-    size_t count = 0;
-    return clrnn_devices(&count, &best, 1) == CLRNN_STATUS_OK && count > 0 && best.usable;
-}
-
 const char *compute_open_reason(void) {
     const char *message = clrnn_last_error()->message;
     return message + (strncmp(message, "device: ", 8) == 0 ? 8 : 0);
@@ -347,27 +341,35 @@ static void find_line(char *out, size_t size, const char *text, const char *key,
     }
 }
 
+/* Where the plan runs: the context's engine, or the cpu engine beside it. */
+static void name_engine(compute_result *out, const clrnn_context *context, const char *text) {
+    const clrnn_device_info *device = clrnn_context_device(context);
+    const char *opened = clrnn_engine_name(clrnn_context_engine(context));
+    find_line(out->engine, sizeof out->engine, text, "engine", opened);
+    find_line(out->device, sizeof out->device, text, "device", device->name);
+    const int is_opened = strcmp(out->engine, opened) == 0;
+    (void)snprintf(out->device_type, sizeof out->device_type, "%s",
+                   is_opened ? device->type : "CPU");
+}
+
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,
                 const compute_setup *setup) {
     clrnn_plan *plan = NULL;
     clrnn_plan_desc desc = describe_plan(load, setup);
-    const clrnn_device_info *device = clrnn_context_device(context);
     int code = REPORT_FINE;
     memset(out, 0, sizeof *out);
-    const char *engine = clrnn_engine_name(clrnn_context_engine(context));
-    (void)snprintf(out->engine, sizeof out->engine, "%s", engine);
-    (void)snprintf(out->device, sizeof out->device, "%s", device->name);
-    (void)snprintf(out->device_type, sizeof out->device_type, "%s", device->type);
+    name_engine(out, context, NULL);
     TRY(check_algorithm(context, load, setup));
     report_progress("building kernels...");
     clrnn_status status = clrnn_plan_create(&plan, context, load->net, &desc);
     if (status != CLRNN_STATUS_OK) {
-        code = report_fail_library(0, "planning on the %s engine", engine);
+        code = report_fail_library(0, "planning on the %s engine", out->engine);
         /* the user's own OpenCL C is input as the model is */
         code = status == CLRNN_STATUS_BUILD && load->has_snippets ? REPORT_INPUT : code;
         goto out;
     }
     const char *description = clrnn_plan_describe(plan);
+    name_engine(out, context, description);
     find_line(out->algorithm, sizeof out->algorithm, description, "algorithm",
               setup->algorithm != NULL ? setup->algorithm : "");
     out->description = description != NULL ? strdup(description) : NULL;
@@ -385,7 +387,7 @@ int compute_run(compute_result *out, clrnn_context *context, const workload *loa
     status = clrnn_forward(plan, &out->args, 0, NULL, NULL);
     out->seconds = now_seconds() - started;
     if (status != CLRNN_STATUS_OK) {
-        code = report_fail_library(0, "running on the %s engine", engine);
+        code = report_fail_library(0, "running on the %s engine", out->engine);
         goto out;
     }
     if (setup->with_profile) {

@@ -41,8 +41,6 @@ clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const
 const char *compute_open_reason(void);
 /* Reports that compute_open failed while `doing`; gives the exit code. */
 int compute_fail_open(const compute_setup *setup, const char *doing);
-/* 1 if the opencl engine has a device to run on. */
-int compute_has_device(void);
 /* Fills *out with every algorithm (free it). Reports failures. */
 int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_context *context,
                        const workload *load, const compute_setup *setup);

@@ -137,6 +137,9 @@ struct clrnn_context {
     clrnn_device_info info;
     clrnn_engine id;
     long process; /* that created it */
+    /* The cpu engine's context beside an OpenCL one of AUTO: each plan takes the faster one. Else
+     * NULL. */
+    clrnn_context *sibling;
 };
 
 /* LOST in a child of the process that made the context. */

@@ -4,8 +4,10 @@
  */
 #include "core/plan.h"
 
+#include "core/estimate.h"
 #include "core/tensor.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,17 +105,43 @@ out:
     return status;
 }
 
+static const char *tile_of(const char *algorithm) {
+    return strchr(algorithm, '/');
+}
+
+/* Is `name` estimated to be faster than what has taken `*least` us? Then it is the least. */
+static int is_faster(double *least, struct algo_config *configs, const clrnn_context *context,
+                     const clrnn_net *net, const clrnn_plan_desc *desc, const struct problem *only,
+                     const char *name) {
+    struct plan_memory memory;
+    const struct estimate_speeds speeds = estimate_speeds_of(&context->desc);
+    if (configure_named(configs, &memory, context, net, desc, only, name) != CLRNN_STATUS_OK) {
+        return 0; /* too large for the memory: who remains says so */
+    }
+    const double us = estimate_forward(&speeds, configs, net, desc, memory.chunk);
+    const int faster = us < *least;
+    *least = faster ? us : *least;
+    return faster;
+}
+
 clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *memory,
                             const clrnn_context *context, const clrnn_net *net,
                             const clrnn_plan_desc *desc, const struct problem *only) {
     clrnn_status status = CLRNN_STATUS_OK;
     const char *name = desc->algorithm;
     char reason[192] = "", first[192] = "";
-    for (size_t pair = 0; pair < algo_count() && name == NULL; pair++) {
-        if (!is_refused(reason, sizeof reason, pair, context, net, desc, only)) {
-            name = algo_name(pair);
-        } else if (pair == 0) {
-            memcpy(first, reason, sizeof first);
+    double least = INFINITY;
+    /* the first pair that is not refused has the tile; of those with that tile, the fastest */
+    for (size_t pair = 0; pair < algo_count() && desc->algorithm == NULL; pair++) {
+        if (is_refused(reason, sizeof reason, pair, context, net, desc, only)) {
+            if (pair == 0) {
+                memcpy(first, reason, sizeof first);
+            }
+        } else if (name == NULL ||
+                   (strcmp(tile_of(name), tile_of(algo_name(pair))) == 0 && isfinite(least))) {
+            const int faster =
+                is_faster(&least, configs, context, net, desc, only, algo_name(pair));
+            name = name == NULL || faster ? algo_name(pair) : name;
         }
     }
     /* the cpu engine runs the first pair alone, a device the last where no other takes the net */
@@ -143,6 +171,85 @@ void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *
                  is_refused != NULL ? is_refused + strlen(" is refused: ") : message);
     }
     free(configs);
+}
+
+/* ---- choosing an engine ---------------------------------------------------------------------- */
+
+/* What is for the opencl engine alone; 0: nothing of that kind is asked for. */
+static int needs_opencl(char *why, size_t size, const clrnn_net *net, const clrnn_plan_desc *desc) {
+    const char *custom = net_custom_part(net);
+    if (custom != NULL) {
+        snprintf(why, size, "opencl, a %s is OpenCL C", custom);
+    } else if (desc->workspace != NULL) {
+        snprintf(why, size, "opencl, the work space is a buffer");
+    } else if (desc->memory_limit > 0) {
+        snprintf(why, size, "opencl, memory_limit is of a device");
+    } else if (desc->projection != CLRNN_PROJECTION_AUTO) {
+        snprintf(why, size, "opencl, the projection is named");
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+/* The last failure, without what it is about. */
+static const char *last_reason(void) {
+    const char *message = clrnn_last_error()->message;
+    const char *refused = strstr(message, " is refused: ");
+    return refused != NULL                      ? refused + strlen(" is refused: ")
+           : strncmp(message, "plan: ", 6) == 0 ? message + 6
+                                                : message;
+}
+
+/* A gain within 10 % is within the estimates' own error, and the cpu engine takes one thread alone. */
+static void choose_faster(struct plan_choice *out, double opencl_us, double cpu_us) {
+    out->is_sibling = opencl_us >= 0.9 * cpu_us;
+    const char *const names[] = {"opencl", "cpu"};
+    const double us[] = {opencl_us, cpu_us};
+    const int one = out->is_sibling, other = !out->is_sibling;
+    snprintf(out->why, sizeof out->why, "%s, estimated %.*f us against %.*f us on %s", names[one],
+             us[one] < 100 ? 1 : 0, us[one], us[other] < 100 ? 1 : 0, us[other], names[other]);
+}
+
+/* By the estimates, where both engines take the plan. An algorithm that was named is asked of the
+ * device first. */
+static void choose(struct plan_choice *out, struct algo_config *configs,
+                   const clrnn_context *context, const clrnn_net *net,
+                   const clrnn_plan_desc *desc) {
+    const clrnn_context *cpu = context->sibling;
+    const struct estimate_speeds device = estimate_speeds_of(&context->desc);
+    const struct estimate_speeds host = estimate_speeds_of(&cpu->desc);
+    struct plan_memory memory;
+    if (plan_configure(configs, &memory, context, net, desc, NULL) != CLRNN_STATUS_OK) {
+        snprintf(out->why, sizeof out->why, "cpu, opencl refuses: %.190s", last_reason());
+        out->is_sibling = plan_configure(configs, &memory, cpu, net, desc, NULL) == CLRNN_STATUS_OK;
+        return;
+    }
+    if (desc->algorithm != NULL) {
+        snprintf(out->why, sizeof out->why, "opencl, which has the named algorithm");
+        return;
+    }
+    const double opencl_us = estimate_forward(&device, configs, net, desc, memory.chunk);
+    if (plan_configure(configs, &memory, cpu, net, desc, NULL) != CLRNN_STATUS_OK) {
+        snprintf(out->why, sizeof out->why, "opencl, cpu refuses: %.190s", last_reason());
+        return;
+    }
+    choose_faster(out, opencl_us, estimate_forward(&host, configs, net, desc, memory.chunk));
+}
+
+clrnn_status plan_choose(struct plan_choice *out, const clrnn_context *context,
+                         const clrnn_net *net, const clrnn_plan_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct algo_config *configs = NULL;
+    memset(out, 0, sizeof *out);
+    if (context->sibling != NULL && !needs_opencl(out->why, sizeof out->why, net, desc)) {
+        configs = calloc((size_t)net->strand_count, sizeof *configs);
+        REQUIRE(configs != NULL, MEMORY, "plan: out of memory");
+        choose(out, configs, context, net, desc);
+    }
+out:
+    free(configs);
+    return status;
 }
 
 /* ---- description ----------------------------------------------------------------------------- */
@@ -193,13 +300,16 @@ static void describe_strand(struct text *text, const clrnn_plan *plan, int index
 static clrnn_status describe(clrnn_plan *plan) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[0];
-    struct text text = {.size = 1024 + 320 * (size_t)plan->net->strand_count};
+    struct text text = {.size = 1280 + 320 * (size_t)plan->net->strand_count};
     text.to = calloc(1, text.size);
     plan->text = text.to;
     REQUIRE(text.to != NULL, MEMORY, "plan: out of memory");
     add(&text, "engine: %s\ndevice: %s\nshape: T=%d, N=%d, %s first\n",
         clrnn_engine_name(plan->context->id), plan->context->info.name, plan->desc.steps,
         plan->desc.batch, plan->desc.batch_first ? "batch" : "time");
+    if (plan->chosen[0] != 0) {
+        add(&text, "chosen: %s\n", plan->chosen);
+    }
     if (plan->context->id == CLRNN_ENGINE_REFERENCE) {
         add(&text, "algorithm: loops in double precision, from the equations\n");
     } else {
@@ -243,8 +353,14 @@ out:
 clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
                          const clrnn_plan_desc *desc, const struct problem *only) {
     clrnn_status status = CLRNN_STATUS_OK;
+    struct plan_choice choice = {0};
     clrnn_plan *plan = calloc(1, sizeof *plan);
     REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
+    if (only == NULL) {
+        TRY(plan_choose(&choice, context, net, desc));
+        context = choice.is_sibling ? context->sibling : context;
+        memcpy(plan->chosen, choice.why, sizeof plan->chosen);
+    }
     plan->context = context;
     plan->net = net;
     plan->desc = *desc;

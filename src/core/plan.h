@@ -13,9 +13,15 @@ struct state_strand {
     int64_t h, c, o;
 };
 
+/* A state lies in its context's engine, or in the sibling's: two halves, the second made when a plan
+ * there first takes the state. One of them is current. */
+enum { STATE_OWN, STATE_SIBLING, STATE_HALVES };
+
 struct clrnn_state {
     clrnn_context *context;
-    void *engine_state;
+    void *halves[STATE_HALVES]; /* engines' states; NULL: not made yet */
+    int home;                   /* the current one */
+    float *moved;               /* what moves from one to the other; NULL: nothing did yet */
     int slots, strand_count;
     struct state_strand *strands;
     int *layers;     /* [L + 1] the first strand of each layer */
@@ -38,7 +44,7 @@ struct plan_memory {
 };
 
 struct clrnn_plan {
-    clrnn_context *context;
+    clrnn_context *context; /* where it runs: the caller's, or its sibling */
     const clrnn_net *net;
     clrnn_plan_desc desc;
     struct algo_config *configs; /* [S] */
@@ -56,12 +62,17 @@ struct clrnn_plan {
     struct engine_move *moves;     /* [6 S] loads, then stores */
     clrnn_state *scratch;          /* for calls without a state of their own */
     uint64_t net_version;
-    char *text; /* clrnn_plan_describe */
+    char chosen[256]; /* the engine, where the context has two, and why; or empty */
+    char *text;       /* clrnn_plan_describe */
 };
 
 /* Zeroed state of `slots` streams. */
 clrnn_status state_create(clrnn_state **out, clrnn_context *context, const clrnn_net *net,
                           int slots);
+
+/* The engine's state for a plan of `context`, the state's own or its sibling: what the other half
+ * holds is moved over first. */
+clrnn_status state_bring(void **out, clrnn_state *state, const clrnn_context *context);
 
 /* The problem that a strand and a desc pose; chunk as in struct problem. */
 struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *desc, int chunk);
@@ -76,6 +87,14 @@ clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *mem
                             const clrnn_context *context, const clrnn_net *net,
                             const clrnn_plan_desc *desc, const struct problem *only);
 
+/* Of a context with a sibling: which of the two such a plan takes, and why. Else the context. */
+struct plan_choice {
+    int is_sibling;
+    char why[256]; /* empty: there was no choice */
+};
+clrnn_status plan_choose(struct plan_choice *out, const clrnn_context *context,
+                         const clrnn_net *net, const clrnn_plan_desc *desc);
+
 /* What a pair does with the whole net: see clrnn_plan_algorithms. */
 void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
                   const clrnn_net *net, const clrnn_plan_desc *desc);
@@ -89,7 +108,7 @@ clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *c
  * stay within the limit, and each within what the device gives at once. */
 void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call);
 
-/* As clrnn_plan_create; `only` as in plan_configure. */
+/* As clrnn_plan_create; `only` as in plan_configure: such a plan runs in `context` itself. */
 clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
                          const clrnn_plan_desc *desc, const struct problem *only);
 

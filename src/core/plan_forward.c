@@ -75,7 +75,7 @@ static clrnn_status check_state(const clrnn_plan *plan, const clrnn_state *state
                                 const clrnn_forward_args *args, int batch) {
     clrnn_status status = CLRNN_STATUS_OK;
     const clrnn_state *own = plan->scratch;
-    REQUIRE(state->context == plan->context, ARGUMENT,
+    REQUIRE(state->context == plan->context || state->context->sibling == plan->context, ARGUMENT,
             "forward: the state belongs to another context");
     REQUIRE(state->strand_count == own->strand_count, SHAPE,
             "forward: the state has %d layers x directions, the net has %d", state->strand_count,
@@ -249,6 +249,17 @@ static void fill_strand(clrnn_plan *plan, const struct engine_call *call, const 
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
+/* What the cpu engine does not take is news to who left the engine to us: says so. */
+static clrnn_status run_engine(clrnn_plan *plan, const struct engine_call *call) {
+    const clrnn_status status = plan->context->engine->plan_run(plan->engine_plan, call);
+    if (status == CLRNN_STATUS_ARGUMENT && plan->chosen[0] != 0 &&
+        plan->context->id == CLRNN_ENGINE_CPU) {
+        return status_fail(status, 0, "%.300s; auto chose it: ask for opencl, or give a queue",
+                           clrnn_last_error()->message);
+    }
+    return status;
+}
+
 static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
                         const clrnn_forward_args *args) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -259,9 +270,9 @@ static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
         fill_strand(plan, call, state, i);
     }
     plan_memory_fit(plan, call);
-    call->state = state->engine_state;
     TRY(fill_rows(plan, call, args, state));
-    TRY(plan->context->engine->plan_run(plan->engine_plan, call));
+    TRY(state_bring(&call->state, state, plan->context));
+    TRY(run_engine(plan, call));
     spend(call, plan->net, state);
 out:
     if (status != CLRNN_STATUS_OK) {

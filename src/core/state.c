@@ -1,6 +1,6 @@
 /*
  * state.c: h, c and last outputs of many streams: created, reset, written and read. They lie where
- * the context computes; the engine moves the numbers.
+ * the plan that used them last computes; the engine moves the numbers.
  */
 #include "core/plan.h"
 #include "core/tensor.h"
@@ -39,6 +39,61 @@ out:
     return status;
 }
 
+/* ---- halves ---------------------------------------------------------------------------------- */
+
+/* Floats that move from half to half at once: 1 MiB, so that a large state takes no second copy in
+ * host memory. */
+enum { MOVED_FLOATS = 1 << 18 };
+
+static clrnn_context *context_of(const clrnn_state *state, int half) {
+    return half == STATE_OWN ? state->context : state->context->sibling;
+}
+
+static const struct engine *home_engine(const clrnn_state *state) {
+    return context_of(state, state->home)->engine;
+}
+
+static clrnn_status open_half(clrnn_state *state, int half) {
+    const clrnn_context *context = context_of(state, half);
+    return context->engine->state_open(&state->halves[half], context->device,
+                                       (size_t)state->floats);
+}
+
+static clrnn_status move_home(clrnn_state *state, int half) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct engine *from = home_engine(state), *to = context_of(state, half)->engine;
+    const size_t floats = (size_t)state->floats;
+    const size_t most = floats < MOVED_FLOATS ? floats : MOVED_FLOATS;
+    if (state->halves[half] == NULL) {
+        TRY(open_half(state, half));
+    }
+    if (state->moved == NULL) {
+        state->moved = malloc(most * sizeof *state->moved);
+        REQUIRE(state->moved != NULL, MEMORY, "state: out of memory");
+    }
+    for (size_t at = 0; at < floats; at += most) {
+        const size_t count = floats - at < most ? floats - at : most;
+        TRY(from->state_read(state->halves[state->home], at, count, state->moved));
+        TRY(to->state_write(state->halves[half], at, count, state->moved));
+    }
+    state->home = half;
+out:
+    return status;
+}
+
+clrnn_status state_bring(void **out, clrnn_state *state, const clrnn_context *context) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int half = context == state->context ? STATE_OWN : STATE_SIBLING;
+    if (half != state->home) {
+        TRY(move_home(state, half));
+    }
+    *out = state->halves[half];
+out:
+    return status;
+}
+
+/* ---- creating -------------------------------------------------------------------------------- */
+
 clrnn_status state_create(clrnn_state **out, clrnn_context *context, const clrnn_net *net,
                           int slots) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -47,8 +102,8 @@ clrnn_status state_create(clrnn_state **out, clrnn_context *context, const clrnn
     state->context = context;
     state->slots = slots;
     TRY(lay_out(state, net));
-    TRY(context->engine->state_open(&state->engine_state, context->device, (size_t)state->floats));
-    TRY(context->engine->state_write(state->engine_state, 0, (size_t)state->floats, NULL));
+    TRY(open_half(state, STATE_OWN));
+    TRY(context->engine->state_write(state->halves[STATE_OWN], 0, (size_t)state->floats, NULL));
     *out = state;
     state = NULL;
 out:
@@ -74,9 +129,12 @@ void clrnn_state_free(clrnn_state *state) {
     if (state == NULL) {
         return;
     }
-    if (state->engine_state != NULL) {
-        state->context->engine->state_close(state->engine_state);
+    for (int half = 0; half < STATE_HALVES; half++) {
+        if (state->halves[half] != NULL) {
+            context_of(state, half)->engine->state_close(state->halves[half]);
+        }
     }
+    free(state->moved);
     free(state->strands);
     free(state->layers);
     free(state->stamps);
@@ -86,9 +144,9 @@ void clrnn_state_free(clrnn_state *state) {
 
 /* Zeros `rows` slots from `slot` on of an array [slots][width]. */
 static clrnn_status clear(const clrnn_state *state, int64_t at, int width, int slot, int rows) {
-    return state->context->engine->state_write(state->engine_state,
-                                               (size_t)(at + (int64_t)slot * width),
-                                               (size_t)rows * (size_t)width, NULL);
+    return home_engine(state)->state_write(state->halves[state->home],
+                                           (size_t)(at + (int64_t)slot * width),
+                                           (size_t)rows * (size_t)width, NULL);
 }
 
 clrnn_status clrnn_state_reset(clrnn_state *state, int slot) {
@@ -147,7 +205,8 @@ static void renew(const clrnn_state *state, int strand, enum part part) {
 static clrnn_status move_part(clrnn_state *state, int layer, const clrnn_tensor *tensor,
                               enum part part, const char *name, int writes) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct engine *engine = state->context->engine;
+    const struct engine *engine = home_engine(state);
+    void *home = state->halves[state->home];
     int first = 0, count = 0;
     if (tensor == NULL) {
         return status;
@@ -168,9 +227,9 @@ static clrnn_status move_part(clrnn_state *state, int layer, const clrnn_tensor 
             renew(state, first + i, part);
         }
         if (writes) {
-            TRY(engine->state_write(state->engine_state, (size_t)at, floats, values));
+            TRY(engine->state_write(home, (size_t)at, floats, values));
         } else {
-            TRY(engine->state_read(state->engine_state, (size_t)at, floats, values));
+            TRY(engine->state_read(home, (size_t)at, floats, values));
         }
     }
 out:

@@ -1,0 +1,185 @@
+/*
+ * estimate.c: from configs to microseconds: a product takes the longer of its arithmetic and the way
+ * of its weights to the core, a step what its groups take one after the other on the cores there
+ * are. Pure functions, without a clock.
+ */
+#include "core/estimate.h"
+
+#include <math.h>
+
+/* ---- speeds ---------------------------------------------------------------------------------- */
+
+/* From whole forwards of the cpu engine on a Zen 5 with AVX-512 (1 MiB of L2 a core) at 79 shapes: rnn,
+ * lstm and gru, T 1 .. 1000, N 1 .. 64, H 8 .. 1024. Most of them take 0.8 to 1.25 of the estimate;
+ * T = 1 with H = 256 takes 1.6. */
+static struct estimate_speeds cpu_speeds(const struct device_desc *device) {
+    return (struct estimate_speeds){
+        .call_us = 0.5,
+        .step_us = 0.025,
+        .meet_us = 0.2, /* two threads, by flags: 0.1 (Zen 3) to 0.2 (Xeon) */
+        .tile_us = 0.01,
+        .cores = 1,
+        .gflops = 15.0 * device->vector_width, /* 240 with 16 lanes; Zen 3 100 with 8, Xeon 220 */
+        .near_bytes = 768 * 1024,              /* L2 is 512 KiB to 2 MiB, x and y want a part */
+        .near_gbps = 200,                      /* N = 1, H = 256: 100 GFLOP/s at 2 bytes each */
+        .far_gbps = 95, /* N = 1, H = 1024, from L3; Zen 3 55, Xeon 29 to 65 */
+        .act_us = 0.013,
+        .unit_us = 0.010,
+    };
+}
+
+/* The same text on the same cores, compiled by the driver. */
+static struct estimate_speeds driver_speeds(const struct device_desc *device) {
+    struct estimate_speeds speeds = cpu_speeds(device);
+    speeds.call_us = 25;  /* enqueue and finish: PoCL 15 to 80, Intel's runtime 7 to 9 */
+    speeds.copy_gbps = 0; /* large arrays are used where they lie */
+    speeds.launch_us = 2; /* PoCL 1.7 to 2.5, Intel's runtime 2.1 to 3.4 */
+    speeds.cores = device->compute_units;
+    return speeds;
+}
+
+/* A guess, not measured: published figures are 5 to 10 us a step for launches one after the other
+ * and 0.6 to 1.6 us for a persistent kernel (cuDNN), 10 TFLOP/s and more for all of a GPU. */
+static struct estimate_speeds gpu_speeds(const struct device_desc *device) {
+    return (struct estimate_speeds){
+        .call_us = 30,
+        .copy_gbps = 10,
+        .launch_us = 5,
+        .step_us = 2,
+        .meet_us = 1.5,
+        .tile_us = 0.1,
+        .cores = device->compute_units,
+        .gflops = 40,
+        .near_bytes = 4 * 1024 * 1024,
+        .near_gbps = 60,
+        .far_gbps = 30,
+        .act_us = 0.0005,
+        .unit_us = 0.0005,
+    };
+}
+
+struct estimate_speeds estimate_speeds_of(const struct device_desc *device) {
+    switch (device->kind) {
+    case DEVICE_HOST:
+        return cpu_speeds(device);
+    case DEVICE_CPU:
+        return driver_speeds(device);
+    case DEVICE_GPU:
+    case DEVICE_ACCELERATOR:
+        break;
+    }
+    return gpu_speeds(device);
+}
+
+/* ---- one strand ------------------------------------------------------------------------------ */
+
+static double ceil_of(double count, double size) {
+    return ceil(count / size);
+}
+
+/* Times that `groups` groups are taken up by the cores. */
+static double waves(const struct estimate_speeds *speeds, const size_t groups[2]) {
+    return ceil_of((double)groups[0] * (double)groups[1], speeds->cores);
+}
+
+/* A tile of rows times `units` units of a phase, on one core, weights lying where all of `bytes`
+ * do. */
+static double product_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                         int phase, double units, double bytes) {
+    const double weights = config->cell.phases[phase].rows * units * config->params.k[phase];
+    const double gbps = bytes <= speeds->near_bytes ? speeds->near_gbps : speeds->far_gbps;
+    return fmax(2 * weights * config->tile.rows / speeds->gflops, 4 * weights / gbps) * 1e-3;
+}
+
+/* A step of a group with `rows` rows and, of each phase from first on, one in `parts` of its
+ * units. */
+static double step_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                      double rows, double parts, int first, int count) {
+    const double bytes = 4 * (double)config->weight_floats / parts;
+    const double vectors = config->params.units[0] / parts / config->tile.vector_width;
+    const int acts = config->cell.act_count > 0 ? config->cell.act_count : config->cell.gates;
+    double us = speeds->step_us;
+    for (int phase = first; phase < first + count; phase++) {
+        us += ceil_of(rows, config->tile.rows) *
+              product_us(speeds, config, phase, config->params.units[phase] / parts, bytes);
+    }
+    return us + rows * vectors * (acts * speeds->act_us + speeds->unit_us);
+}
+
+/* A launch of the recurrence, as often as `steps` steps want it. */
+static double launch_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                        const struct algo_launch *launch, int steps, int batch) {
+    size_t groups[2];
+    const int phases = config->cell.phase_count;
+    const double calls = launch->repeat == ALGO_ONCE        ? 1
+                         : launch->repeat == ALGO_EACH_STEP ? steps
+                                                            : ceil_of(steps, config->chunk_steps);
+    const double meet = launch->meets ? speeds->meet_us * phases : 0;
+    double step = 0;
+    algo_launch_groups(groups, config, launch, &config->tile, steps, batch);
+    switch (launch->groups) {
+    case ALGO_GROUPS_TILES:
+        step = step_us(speeds, config, config->tile.rows, launch->blocks, launch->phase, 1);
+        break;
+    case ALGO_GROUPS_BATCH:
+    case ALGO_GROUPS_PARTS:
+        step = step_us(speeds, config, fmin(algo_rows_group(config, batch), batch),
+                       (double)groups[1], 0, phases) +
+               meet;
+        break;
+    case ALGO_GROUPS_STEPS:
+    case ALGO_GROUPS_ROWS:
+        break;
+    }
+    return calls * speeds->launch_us + (launch->finish ? 0 : waves(speeds, groups) * step * steps);
+}
+
+/* x_proj of `steps` steps: tiles of rows by blocks of columns, the weights of a block kept near. */
+static double projection_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                            int steps, int batch) {
+    size_t groups[2];
+    const struct algo_tile *tile = &config->projection_tile;
+    const double rows = (double)steps * batch, columns = config->params.columns;
+    const double weights = columns * config->params.inputs;
+    if (config->projection_floats == 0) {
+        return 0;
+    }
+    algo_launch_groups(groups, config, &config->projection_launch, tile, steps, batch);
+    const double cores = fmin((double)groups[0] * (double)groups[1], speeds->cores);
+    const double gbps = 4 * weights <= speeds->near_bytes ? speeds->near_gbps : speeds->far_gbps;
+    const double padded = ceil_of(rows, tile->rows) * tile->rows;
+    const double product =
+        fmax(2 * weights * padded / speeds->gflops, 4 * weights / gbps) * 1e-3 / cores;
+    /* CLBlast's launches are its own, its tiles no smaller than others' */
+    const double tiles = config->projection == CLRNN_PROJECTION_CLBLAST
+                             ? 0
+                             : waves(speeds, groups) * speeds->tile_us;
+    return speeds->launch_us + product + tiles;
+}
+
+static double piece_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                       int steps, int batch) {
+    double us = projection_us(speeds, config, steps, batch);
+    for (int i = 0; i < config->launch_count; i++) {
+        us += launch_us(speeds, config, &config->launches[i], steps, batch);
+    }
+    return us;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+double estimate_forward(const struct estimate_speeds *speeds, const struct algo_config *configs,
+                        const clrnn_net *net, const clrnn_plan_desc *desc, int chunk) {
+    const int layers = net->desc.num_layers;
+    const int whole = desc->steps / chunk, rest = desc->steps % chunk;
+    const double features = net->desc.inputs + clrnn_layer_outputs(&net->desc.layers[layers - 1]);
+    double us = speeds->call_us;
+    if (speeds->copy_gbps > 0) {
+        us += 4 * features * desc->steps * desc->batch / speeds->copy_gbps * 1e-3;
+    }
+    for (int i = 0; i < net->strand_count; i++) {
+        us += whole * piece_us(speeds, &configs[i], chunk, desc->batch);
+        us += rest > 0 ? piece_us(speeds, &configs[i], rest, desc->batch) : 0;
+    }
+    return us;
+}
