@@ -54,12 +54,14 @@ static inline int parts_meet(const struct params *p, GLOBAL int *flags, GLOBAL i
     return 0;
 }
 
-/* Phase P of a step, blocks of the part alone. */
+/* Phase P of a step, blocks of the part alone, to and fro as in `single`. */
 #define PERSIST_RUN(P)                                                                             \
     if (phase == P) {                                                                              \
         const int blocks = CAT(tile_blocks_, P)(p);                                                \
+        const int block_first = (int)((wide)blocks * part / p->parts);                             \
         const int block_end = (int)((wide)blocks * (part + 1) / p->parts);                         \
-        for (int block = (int)((wide)blocks * part / p->parts); block < block_end; block++) {      \
+        for (int i = block_first; i < block_end; i++) {                                            \
+            const int block = a.step & 1 ? block_first + block_end - 1 - i : i;                    \
             for (wide n = n_first; n < n_end; n += ROWS) {                                         \
                 CAT(tile_run_, P)(p, &a, block, n, n_end - n < ROWS ? (int)(n_end - n) : ROWS);    \
             }                                                                                      \

@@ -6,8 +6,11 @@
  * group stands between.
  */
 
+/* Blocks to and fro: a step begins with the weights that the step before left in the cache, so that
+ * of weights that are too large for it as much as fits is found there. */
 #define SINGLE_RUN(P)                                                                              \
-    for (int block = 0; block < CAT(tile_blocks_, P)(p); block++) {                                \
+    for (int i = 0; i < CAT(tile_blocks_, P)(p); i++) {                                            \
+        const int block = a.step & 1 ? CAT(tile_blocks_, P)(p) - 1 - i : i;                        \
         for (wide n = n_first; n < n_end; n += ROWS) {                                             \
             CAT(tile_run_, P)(p, &a, block, n, n_end - n < ROWS ? (int)(n_end - n) : ROWS);        \
         }                                                                                          \
