@@ -5,6 +5,7 @@
 #   make check        sets up what is missing, builds, runs the tests
 #   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers
 #   make bench        times of whole forward passes, as a table
+#   make bench-peers  the same beside PyTorch, ONNX Runtime and others, interleaved
 #   make mutants      breaks the code on purpose and sees the tests fail
 #   make lint         format, layers, kernels by a second compiler
 #   make install      PREFIX, DESTDIR as in every GNU project
@@ -18,6 +19,9 @@ CC := cc
 endif
 ifneq ($(filter default undefined,$(origin AR)),)
 AR := ar
+endif
+ifneq ($(filter default undefined,$(origin CXX)),)
+CXX := c++
 endif
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -62,14 +66,16 @@ endif
 ISA_FLAGS_base :=
 ISA_FLAGS_v3 := -march=x86-64-v3
 ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
-VARIANTS := 0 1 2
+VARIANTS_base := 0 1 2
+VARIANTS_v3 := 0 1 2
+VARIANTS_v4 := 0 1 2 3
 # Not a user's own cells, which are OpenCL C; one file may be two cells.
 CELLS := $(filter-out custom custom_end,$(patsubst kernels/cell_%.cl,%,$(wildcard kernels/cell_*.cl))) \
 	lstm_projected project
 CELL_FILE_lstm_projected := lstm
 CELL_FLAGS_lstm_projected := -DLSTM_PROJECTED
 CELL_FLAGS_project := -DCELL_IS_PROJECTION
-CPU_NAMES := $(foreach c,$(CELLS),$(foreach i,$(ISAS),$(foreach v,$(VARIANTS),$(c).$(i).$(v))))
+CPU_NAMES := $(foreach c,$(CELLS),$(foreach i,$(ISAS),$(foreach v,$(VARIANTS_$(i)),$(c).$(i).$(v))))
 CPU_OBJECTS := $(CPU_NAMES:%=$(BUILD)/obj/kernels/%.o)
 
 LIB_OBJECTS := $(call object,$(LIB_SOURCES)) $(CPU_OBJECTS) $(BUILD)/obj/kernel_text.o
@@ -77,7 +83,7 @@ CLI_OBJECTS := $(call object,$(CLI_SOURCES))
 TEST_OBJECTS := $(call object,$(TEST_SOURCES))
 
 .DEFAULT_GOAL := all
-.PHONY: all bench check check-long demo deps lint mutants install uninstall clean dist format FORCE
+.PHONY: all bench bench-peers check check-long demo deps lint mutants install uninstall clean dist format FORCE
 .SECONDARY:
 
 all: $(BUILD)/clrnn $(BUILD)/libclrnn.a $(BUILD)/libclrnn.so.$(SOVERSION) $(BUILD)/clrnn.pc
@@ -140,9 +146,13 @@ $(BUILD)/clrnn: $(CLI_OBJECTS) $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -lmd -o $@
 
+# What tests/faults.c can make fail: calls of OpenCL and of the allocator.
+FAULTS := malloc calloc realloc aligned_alloc free \
+	$(shell grep -ohE '\<cl[A-Z][A-Za-z]+\>' src/cl/*.c tests/faults.c | sort -u)
+$(BUILD)/check_clrnn: WRAP = $(FAULTS:%=-Wl,--wrap=%)
 $(BUILD)/check_clrnn: $(TEST_OBJECTS) $(patsubst %,$(BUILD)/obj/src/cli/%.o,problem problem_acts problem_values generate suggest) $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
 
 # Tools of `make lint` and `make check-long`.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
@@ -154,6 +164,13 @@ $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libclrnn.a
 $(BUILD)/forward_times: bench/forward_times.c $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=c11 -O2 -D_XOPEN_SOURCE=700 $(WARNINGS) -Iinclude $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
+
+# A peer that is built where its header is: ONEDNN_FLAGS says where (-I, -L, -Wl,-rpath).
+ONEDNN_FLAGS ?=
+$(BUILD)/libonednn_peer.so: bench/onednn_peer.cpp
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -O2 -Wall -Wextra -fPIC -shared $< $(ONEDNN_FLAGS) -ldnnl -o $@
 
 # Samples see what users see: the public header and the library.
 $(BUILD)/numpy_lesson: tests/samples/numpy_lesson.c $(BUILD)/libclrnn.a
@@ -206,6 +223,18 @@ check-long: set-up-long
 bench: set-up-demo
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/forward_times
 	$(Q)$(BUILD)/forward_times
+
+# PEERS: Python packages (add keras tensorflow-cpu for Keras); PEERS_FLAGS: of bench/peers.py.
+PEERS ?= numpy onnx onnxruntime torch
+PEERS_FLAGS ?=
+bench-peers: set-up-demo
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)test -x $(BUILD)/peers-venv/bin/python || python3 -m venv $(BUILD)/peers-venv
+	$(Q)$(BUILD)/peers-venv/bin/python -m pip install -q $(PEERS)
+	$(Q)if echo '#include <dnnl.hpp>' | $(CXX) -x c++ -E $(ONEDNN_FLAGS) - >/dev/null 2>&1; then \
+	  $(MAKE) --no-print-directory $(BUILD)/libonednn_peer.so; fi
+	$(Q)$(BUILD)/peers-venv/bin/python bench/peers.py --library $(BUILD)/libclrnn.so.$(SOVERSION) \
+	  --onednn $(BUILD)/libonednn_peer.so $(PEERS_FLAGS)
 
 mutants: set-up-check
 	$(Q)tests/mutants.sh

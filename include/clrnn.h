@@ -168,6 +168,7 @@ typedef struct clrnn_context_desc {
     int profile;         /* 1: time each forward by phase (clrnn_plan_profile) */
     int strict;          /* 1: refuse whatever could change a bit (CLBlast, flushed denormals) */
     uint64_t timeout_ms; /* longest wait for the device; 0: for ever */
+    int threads;         /* of the cpu engine, the caller's included; 0: as many as may run */
 } clrnn_context_desc;
 
 /* AUTO opens the best OpenCL device with the cpu engine beside it, and each plan takes the one that is

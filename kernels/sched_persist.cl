@@ -12,14 +12,14 @@
  * follows (`finish`, one group for each range of rows) does what is left, from the flags; that is
  * nothing where all went well.
  */
+#ifdef __OPENCL_C_VERSION__
 #if defined(__opencl_c_atomic_order_acq_rel) && defined(__opencl_c_atomic_scope_device)
 #elif __OPENCL_C_VERSION__ >= 200 && __OPENCL_C_VERSION__ < 300
 #else
 #error persist needs acquire and release between groups of a launch
 #endif
 
-/* Apart by two cache lines, since processors fetch lines in pairs. */
-#define FLAG_STRIDE 32
+#define FLAG_YIELD
 typedef volatile __global atomic_int *flag_pointer;
 
 static inline int flag_read(GLOBAL int *flag) {
@@ -30,6 +30,10 @@ static inline int flag_read(GLOBAL int *flag) {
 static inline void flag_write(GLOBAL int *flag, int value) {
     atomic_store_explicit((flag_pointer)flag, value, memory_order_release, memory_scope_device);
 }
+#endif /* in C they are in cpu_language.h */
+
+/* Apart by two cache lines, since processors fetch lines in pairs. */
+#define FLAG_STRIDE 32
 
 /* Waits until every part has counted to `done`; 0: in vain, and every part is told. The outer rounds
  * ask whether another part has given up. */
@@ -46,6 +50,7 @@ static inline int parts_meet(const struct params *p, GLOBAL int *flags, GLOBAL i
                 return 1;
             }
         }
+        FLAG_YIELD;
         if (flag_read(given_up) == epoch) {
             return 0;
         }
@@ -72,7 +77,8 @@ static inline int parts_meet(const struct params *p, GLOBAL int *flags, GLOBAL i
  * `finish`, of all parts. flags: [ranges of rows][parts] [FLAG_STRIDE], behind the one that says who
  * gave up. */
 KERNEL GROUP_SHAPE void persist_forward(KERNEL_ARRAYS, const int step, const int step_end,
-                                        GLOBAL int *flags, const int epoch, const int finish) {
+                                        GLOBAL int *flags, const int epoch,
+                                        const int finish GROUP_PARAMS) {
     const struct params *p = PARAMS;
     LOCAL float scratch[SCRATCH_FLOATS];
     pass a = PASS_OF(step, scratch);

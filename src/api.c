@@ -171,7 +171,7 @@ clrnn_status clrnn_plan_algorithms(size_t *count, clrnn_algorithm_info *infos, s
         clrnn_plan_desc named = *desc;
         named.algorithm = algo_name(i);
         TRY(plan_choose(&choice, context, net, &named));
-        plan_explain(&infos[i], i, choice.is_sibling ? context->sibling : context, net, desc);
+        TRY(plan_explain(&infos[i], i, choice.is_sibling ? context->sibling : context, net, desc));
     }
 out:
     return status;

@@ -35,6 +35,10 @@
     X(sizes) \
     X(table) \
     X(samples) \
+    X(stacks) \
+    X(symmetry) \
+    X(guards) \
+    X(faults) \
     X(forward) \
     X(strict) \
     X(auto) \

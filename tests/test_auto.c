@@ -27,15 +27,17 @@ static void expect_text(const clrnn_plan *plan, const char *part) {
 
 static clrnn_context *open_engine(clrnn_engine engine) {
     clrnn_context *context = NULL;
-    ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = engine, .profile = 1}));
+    ok(clrnn_context_create(&context,
+                            &(clrnn_context_desc){.engine = engine, .profile = 1, .threads = 1}));
     return context;
 }
 
 /* The same bits on any device. */
 static clrnn_context *open_strict(clrnn_engine engine) {
     clrnn_context *context = NULL;
-    ok(clrnn_context_create(&context,
-                            &(clrnn_context_desc){.engine = engine, .profile = 1, .strict = 1}));
+    ok(clrnn_context_create(
+        &context,
+        &(clrnn_context_desc){.engine = engine, .profile = 1, .strict = 1, .threads = 1}));
     return context;
 }
 
@@ -213,7 +215,8 @@ START_TEST(choices_for_any_device) {
     expect_choice(&driver, test->net, &large, 0, "opencl, estimated");
     expect_choice(&gpu, test->net, &small, 1, "cpu, estimated");
     expect_choice(&gpu, test->net, &large, 0, "opencl, estimated");
-    lone.desc.compute_units = 1; /* the same work on as many cores, and a launch */
+    lone.desc.compute_units = 1; /* the same work on as many cores, with shorter vectors */
+    lone.desc.vector_width = 8;
     expect_choice(&lone, test->net, &large, 1, "cpu, estimated");
     tiny.desc.max_alloc = 64;
     expect_choice(&tiny, test->net, &large, 1, "cpu, opencl refuses: the work space needs");

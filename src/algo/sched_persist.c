@@ -28,9 +28,7 @@ static int blocks_of(const struct algo_config *config) {
 
 static int refuse(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size) {
-    if (device->kind == DEVICE_HOST) {
-        snprintf(reason, size, "parts need threads, the cpu engine is one");
-    } else if (device->loop_limit > 0) {
+    if (device->loop_limit > 0) {
         snprintf(reason, size,
                  "groups wait for each other in loops, the driver stops them after "
                  "%lld rounds",
@@ -39,7 +37,8 @@ static int refuse(const struct algo_config *config, const struct device_desc *de
         snprintf(reason, size,
                  "groups meet by acquire and release, which the driver does not have");
     } else if (device->compute_units < 2) {
-        snprintf(reason, size, "parts need two compute units, the device has 1");
+        snprintf(reason, size, "parts need two %s, there is 1",
+                 device->kind == DEVICE_HOST ? "threads" : "compute units");
     } else if (blocks_of(config) < 2) {
         snprintf(reason, size, "H=%d is one block of units (%d): there is nothing to split",
                  problem->hidden, config->tile.block[0]);

@@ -8,12 +8,13 @@
 #include <stdio.h>
 
 /* Of the C build's variants: rows, and vectors for 1 .. 4 sums a unit. */
-static const int variant_rows[PANEL_VARIANTS] = {PANEL_ROWS_V0, PANEL_ROWS_V1, PANEL_ROWS_V2};
+static const int variant_rows[PANEL_VARIANTS] = {PANEL_ROWS_V0, PANEL_ROWS_V1, PANEL_ROWS_V2,
+                                                 PANEL_ROWS_V3};
 
 #define VECTORS_OF(v)                                                                              \
     { PANEL_VECTORS_##v##_1, PANEL_VECTORS_##v##_2, PANEL_VECTORS_##v##_3, PANEL_VECTORS_##v##_4 }
 static const int variant_vectors[PANEL_VARIANTS][4] = {VECTORS_OF(V0), VECTORS_OF(V1),
-                                                       VECTORS_OF(V2)};
+                                                       VECTORS_OF(V2), VECTORS_OF(V3)};
 
 /* Rows and columns (sums x vectors) of a tile at most: what common.cl repeats. */
 enum { ROWS_MOST = 8, COLUMNS_MOST = 8 };
@@ -111,10 +112,24 @@ static int best_vectors(struct shape *shape, const struct algo_product *product,
  * so that small nets share what was compiled. In weights of a sum: from H = 128 on. */
 enum { SMALL_WEIGHTS = 128 * 128 };
 
+/* The C build has variant 3 for 16 lanes. */
+static int takes_eight_rows(const struct algo_product *product, const struct device_desc *device,
+                            const struct cell *cell) {
+    int sums = 1;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        sums = cell->phases[phase].rows > sums ? cell->phases[phase].rows : sums;
+    }
+    return device->kind == DEVICE_HOST && device->vector_width == 16 && product->rows >= 8 &&
+           sums <= 3;
+}
+
 static void choose_variant(struct shape *out, int *variant, const struct algo_product *product,
                            const struct device_desc *device, const struct cell *cell) {
     const int widest = variant_vectors[1][cell->phases[0].rows - 1] * device->vector_width;
-    *variant = product->batch >= 4 ? 2 : product->units[0] >= widest * product->parts ? 1 : 0;
+    *variant = takes_eight_rows(product, device, cell)        ? 3
+               : product->batch >= 4                          ? 2
+               : product->units[0] >= widest * product->parts ? 1
+                                                              : 0;
     out->rows = variant_rows[*variant];
     for (int phase = 0; phase < cell->phase_count; phase++) {
         out->vectors[phase] = variant_vectors[*variant][cell->phases[phase].rows - 1];

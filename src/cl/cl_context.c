@@ -3,6 +3,7 @@
 #include "cl/cl_plan.h"
 #include "core/clock.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,11 +166,15 @@ out:
     return status;
 }
 
-/* Polls, with sleeps that grow from 20 us to 1 ms. */
+/* What is done within this many us is not slept for: a sleep of 20 takes 70 and more. */
+enum { WATCHED_US = 300 };
+
+/* Polls, at first without a pause, then with sleeps that grow from 20 us to 1 ms. */
 static clrnn_status wait_until(struct cl_engine_context *context, cl_event event,
                                const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const double deadline = clock_us() + 1e3 * (double)context->timeout_ms;
+    const double begin = clock_us();
+    const double deadline = begin + 1e3 * (double)context->timeout_ms;
     long pause_ns = 20000;
     for (;;) {
         cl_int state = CL_COMPLETE;
@@ -188,6 +193,10 @@ static clrnn_status wait_until(struct cl_engine_context *context, cl_event event
         }
         REQUIRE(!context->poisoned, TIMEOUT, "%s: %s did not finish within %llu ms", what,
                 context->found.info.name, (unsigned long long)context->timeout_ms);
+        if (clock_us() < begin + WATCHED_US) {
+            sched_yield();
+            continue;
+        }
         nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
         pause_ns = pause_ns < 500000 ? pause_ns * 2 : 1000000;
     }
@@ -195,7 +204,7 @@ out:
     return status;
 }
 
-clrnn_status cl_wait(struct cl_engine_context *context, const char *what) {
+static clrnn_status wait_for_all(struct cl_engine_context *context, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_event event = NULL;
     TRY_CL(what, clEnqueueMarkerWithWaitList(context->queue, 0, NULL, &event));
@@ -210,6 +219,18 @@ clrnn_status cl_wait(struct cl_engine_context *context, const char *what) {
 out:
     if (event != NULL) {
         clReleaseEvent(event);
+    }
+    return status;
+}
+
+/* Who waits frees then what the device used: where a wait fails, it is tried once more, and if that
+ * fails too nobody knows what the device does. */
+clrnn_status cl_wait(struct cl_engine_context *context, const char *what) {
+    const clrnn_status status = wait_for_all(context, what);
+    if (status != CLRNN_STATUS_OK && !context->poisoned) {
+        const clrnn_error error = *clrnn_last_error();
+        context->poisoned |= wait_for_all(context, what) != CLRNN_STATUS_OK;
+        status_fail(error.status, error.cl_code, "%s", error.message);
     }
     return status;
 }

@@ -41,8 +41,8 @@ enum { BIAS_GROUPS = 4096 };
 /* Flags count to here, then they begin anew. */
 enum { EPOCH_MOST = 1 << 30 };
 
-/* Calls that do not try to meet after a launch whose groups did not: it may be the moment, or the
- * driver. */
+/* Calls at most that do not try to meet after a launch whose groups did not: it may be the moment,
+ * or the driver, so that they double from one time to the next. */
 enum { CALLS_ALONE = 64 };
 
 /* Launches between two flushes: the device starts early, the queue is not pushed at every step. */
@@ -608,6 +608,19 @@ out:
     return status;
 }
 
+static void learn_to_meet(struct cl_plan *plan, int gave_up) {
+    if (gave_up) {
+        plan->alone_next = plan->alone_next < 1             ? 1
+                           : plan->alone_next < CALLS_ALONE ? 2 * plan->alone_next
+                                                            : CALLS_ALONE;
+        plan->alone = plan->alone_next;
+    } else if (plan->alone > 0) {
+        plan->alone--;
+    } else {
+        plan->alone_next = 0;
+    }
+}
+
 clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = engine_plan;
@@ -631,7 +644,7 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     if (cl_has_host_array(call)) {
         TRY(fetch_given_up(plan));
         TRY(cl_wait(context, "forward"));
-        plan->alone = plan->given_up > first_epoch ? CALLS_ALONE : plan->alone - (plan->alone > 0);
+        learn_to_meet(plan, plan->given_up > first_epoch);
         for (size_t i = 0; i < plan->stage_count; i++) {
             cl_scatter_array(plan, call, i);
         }

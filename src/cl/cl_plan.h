@@ -38,9 +38,10 @@ struct cl_plan {
     cl_mem rows;
     cl_mem flags; /* by which groups of a launch meet, or NULL */
     int flag_count;
-    int epoch;    /* where the flags of the next launch begin */
-    int alone;    /* calls to come that do not try to meet, since a launch gave up */
-    int given_up; /* the epoch of the last launch that gave up, as read at the end of a call */
+    int epoch;      /* where the flags of the next launch begin */
+    int alone;      /* calls to come that do not try to meet, since a launch gave up */
+    int alone_next; /* so many at the next time */
+    int given_up;   /* the epoch of the last launch that gave up, as read at the end of a call */
     struct stage mask, starts;
     struct stage gemm;    /* CLBlast's temporary copies */
     struct stage *stages; /* of the arrays of a call, as engine_array_at numbers them */

@@ -371,7 +371,9 @@ out:
     if (event != NULL) {
         clReleaseEvent(event);
     }
-    free(copy);
+    if (!plan->context->poisoned) { /* else the device may read it yet */
+        free(copy);
+    }
     return status;
 }
 

@@ -152,16 +152,15 @@ out:
     return status;
 }
 
-void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
-                  const clrnn_net *net, const clrnn_plan_desc *desc) {
+clrnn_status plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
+                          const clrnn_net *net, const clrnn_plan_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
     struct plan_memory memory;
     struct algo_config *configs = calloc((size_t)net->strand_count, sizeof *configs);
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "%s", algo_name(index));
-    if (configs == NULL) {
-        snprintf(out->reason, sizeof out->reason, "out of memory");
-    } else if (configure_named(configs, &memory, context, net, desc, NULL, out->name) ==
-               CLRNN_STATUS_OK) {
+    REQUIRE(configs != NULL, MEMORY, "plan: out of memory");
+    if (configure_named(configs, &memory, context, net, desc, NULL, out->name) == CLRNN_STATUS_OK) {
         out->allowed = 1;
         snprintf(out->reason, sizeof out->reason, "%s", configs[0].reason);
     } else {
@@ -170,7 +169,9 @@ void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *
         snprintf(out->reason, sizeof out->reason, "%.190s",
                  is_refused != NULL ? is_refused + strlen(" is refused: ") : message);
     }
+out:
     free(configs);
+    return status;
 }
 
 /* ---- choosing an engine ---------------------------------------------------------------------- */
@@ -201,7 +202,7 @@ static const char *last_reason(void) {
                                                 : message;
 }
 
-/* A gain within 10 % is within the estimates' own error, and the cpu engine takes one thread alone. */
+/* A gain within 10 % is within the estimates' own error, and the cpu engine moves nothing. */
 static void choose_faster(struct plan_choice *out, double opencl_us, double cpu_us) {
     out->is_sibling = opencl_us >= 0.9 * cpu_us;
     const char *const names[] = {"opencl", "cpu"};

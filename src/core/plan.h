@@ -96,8 +96,8 @@ clrnn_status plan_choose(struct plan_choice *out, const clrnn_context *context,
                          const clrnn_net *net, const clrnn_plan_desc *desc);
 
 /* What a pair does with the whole net: see clrnn_plan_algorithms. */
-void plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
-                  const clrnn_net *net, const clrnn_plan_desc *desc);
+clrnn_status plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
+                          const clrnn_net *net, const clrnn_plan_desc *desc);
 
 /* plan_memory.c: chooses chunk and layout. configs: of all strands, for whole sequences. */
 clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *context,

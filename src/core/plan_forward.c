@@ -272,8 +272,12 @@ static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
     plan_memory_fit(plan, call);
     TRY(fill_rows(plan, call, args, state));
     TRY(state_bring(&call->state, state, plan->context));
-    TRY(run_engine(plan, call));
-    spend(call, plan->net, state);
+    status = run_engine(plan, call);
+    /* where the device failed, nobody knows how far the states went */
+    if (status != CLRNN_STATUS_ARGUMENT && status != CLRNN_STATUS_SHAPE &&
+        status != CLRNN_STATUS_UNSUPPORTED) {
+        spend(call, plan->net, state);
+    }
 out:
     if (status != CLRNN_STATUS_OK) {
         plan->last_batch = 0; /* nobody knows whether the engine has this row table */

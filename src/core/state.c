@@ -223,13 +223,13 @@ static clrnn_status move_part(clrnn_state *state, int layer, const clrnn_tensor 
                            : part == PART_C ? strands[i].c
                                             : strands[i].o;
         float *values = (float *)tensor_host(tensor) + (size_t)i * floats;
-        if (writes && state->spent != NULL) {
-            renew(state, first + i, part);
-        }
         if (writes) {
             TRY(engine->state_write(home, (size_t)at, floats, values));
         } else {
             TRY(engine->state_read(home, (size_t)at, floats, values));
+        }
+        if (writes && state->spent != NULL) {
+            renew(state, first + i, part);
         }
     }
 out:

@@ -1,5 +1,6 @@
 /*
- * cpu.c: the CPU engine: the executor of a config whose kernels are C functions, in one thread.
+ * cpu.c: the CPU engine: the executor of a config whose kernels are C functions, on the threads of a
+ * pool where there is enough to do.
  *
  * Host arrays are used where they lie. What a plan needs is reserved when it is opened: a forward
  * allocates nothing.
@@ -8,6 +9,7 @@
 #include "core/engine.h"
 #include "core/tensor.h"
 #include "cpu/cpu_kernels.h"
+#include "cpu/cpu_pool.h"
 #include "cpu/cpu_state.h"
 
 #include <stdio.h>
@@ -17,7 +19,9 @@
 struct cpu_context {
     const char *isa;
     int vector_width;
+    int threads;
     int profile;
+    struct cpu_pool *pool; /* from the first plan on that has use for it */
 };
 
 struct cpu_strand {
@@ -33,6 +37,8 @@ struct cpu_plan {
     struct engine_space space;
     float *memory; /* the work space */
     float *x_proj, *work, *between[ENGINE_BETWEENS];
+    int *flags; /* by which groups meet, or NULL */
+    size_t flag_bytes;
     clrnn_profile profile;
 };
 
@@ -46,27 +52,40 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     REQUIRE(context != NULL, MEMORY, "context: out of memory");
     context->isa = cpu_kernels_isa(&context->vector_width);
     context->profile = desc->profile;
+    REQUIRE(desc->threads >= 0 && desc->threads <= CPU_POOL_MOST, ARGUMENT,
+            "context: threads must be 0 (as many as may run) to %d, got %d", CPU_POOL_MOST,
+            desc->threads);
+    context->threads = desc->threads > 0 ? desc->threads : cpu_pool_usual_threads();
     *out = context;
+    context = NULL;
 out:
+    free(context);
     return status;
 }
 
-static void context_close(void *context) {
-    free(context);
+static void context_close(void *device) {
+    struct cpu_context *context = device;
+    if (context != NULL) {
+        cpu_pool_close(context->pool);
+        free(context);
+    }
 }
 
 static void describe(void *device, struct device_desc *desc, clrnn_device_info *info) {
     const struct cpu_context *context = device;
-    *desc = (struct device_desc){
-        .kind = DEVICE_HOST, .compute_units = 1, .vector_width = context->vector_width};
+    *desc = (struct device_desc){.kind = DEVICE_HOST,
+                                 .compute_units = context->threads,
+                                 .vector_width = context->vector_width,
+                                 .has_flags = 1};
     info->index = -1;
     info->usable = 1;
-    info->compute_units = 1;
+    info->compute_units = context->threads;
     snprintf(info->type, sizeof info->type, "CPU");
     snprintf(info->name, sizeof info->name, "cpu (%s, %d lanes)", context->isa,
              context->vector_width);
     snprintf(info->driver, sizeof info->driver, "clrnn %s", clrnn_version());
-    snprintf(info->reason, sizeof info->reason, "kernels compiled as C, one thread");
+    snprintf(info->reason, sizeof info->reason, "kernels compiled as C, %d thread%s",
+             context->threads, context->threads == 1 ? "" : "s");
 }
 
 static void plan_close(void *engine_plan) {
@@ -79,6 +98,7 @@ static void plan_close(void *engine_plan) {
     }
     free(plan->strands);
     free(plan->memory);
+    free(plan->flags);
     free(plan);
 }
 
@@ -103,6 +123,26 @@ out:
     return status;
 }
 
+/* The pool, and flags for the strand that needs most. */
+static clrnn_status open_threads(struct cpu_plan *plan, const struct engine_plan_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct cpu_context *context = plan->context;
+    int flags = 0;
+    for (int i = 0; i < desc->strand_count; i++) {
+        flags = desc->configs[i].flags > flags ? desc->configs[i].flags : flags;
+    }
+    if (context->pool == NULL && context->threads > 1) {
+        TRY(cpu_pool_open(&context->pool, context->threads));
+    }
+    if (flags > 0) {
+        plan->flag_bytes = (size_t)flags * ALGO_FLAG_BYTES;
+        plan->flags = aligned_alloc(ALGO_FLAG_BYTES, plan->flag_bytes);
+        REQUIRE(plan->flags != NULL, MEMORY, "plan: out of memory for %d flags", flags);
+    }
+out:
+    return status;
+}
+
 static clrnn_status plan_open(void **out, void *device, const struct engine_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cpu_plan *plan = NULL;
@@ -118,6 +158,7 @@ static clrnn_status plan_open(void **out, void *device, const struct engine_plan
     for (int i = 0; i < desc->strand_count; i++) {
         TRY(open_strand(&plan->strands[i], plan, &desc->configs[i], &desc->net->strands[i]));
     }
+    TRY(open_threads(plan, desc));
     plan->memory = cpu_state_floats(desc->space.bytes / sizeof(float));
     REQUIRE(plan->memory != NULL, MEMORY, "plan: out of memory for %zu bytes of work space",
             desc->space.bytes);
@@ -144,10 +185,76 @@ static float *array_data(const struct cpu_plan *plan, const struct engine_array 
     }
 }
 
-/* A launch of a strand's projection or recurrence, group by group. */
+/* ---- launches -------------------------------------------------------------------------------- */
+
+/* A launch with all that its kernel takes; rows of groups go in runs, which a task takes whole. */
+struct launch {
+    const struct params *params;
+    const struct engine_call *call;
+    const float *x, *w, *b;
+    float *state, *work, *y, *hiddens, *cells, *gates;
+    int first, second;
+    cpu_kernel *kernel;
+    cpu_meeting *meeting; /* instead of the kernel */
+    int *flags;
+    int finish;
+    int rows, run, blocks; /* groups, and groups of rows in a run */
+};
+
+static void run_group(const struct launch *l, int row, int block) {
+    const struct engine_call *call = l->call;
+    if (l->meeting != NULL) {
+        l->meeting(l->params, call->rows, l->x, l->w, l->b, l->state, l->work, l->y, l->hiddens,
+                   l->cells, l->gates, call->mask, call->starts, l->first, l->second, l->flags, 1,
+                   l->finish, row, block);
+    } else {
+        l->kernel(l->params, call->rows, l->x, l->w, l->b, l->state, l->work, l->y, l->hiddens,
+                  l->cells, l->gates, call->mask, call->starts, l->first, l->second, row, block);
+    }
+}
+
+/* Blocks outside: the weights of one are used for all rows while they are in the cache. */
+static int runs_of(const struct launch *l) {
+    return (l->rows + l->run - 1) / l->run;
+}
+
+static void run_task(void *job, int task) {
+    const struct launch *l = job;
+    const int block = task / runs_of(l), first = task % runs_of(l) * l->run;
+    const int end = first + l->run < l->rows ? first + l->run : l->rows;
+    for (int row = first; row < end; row++) {
+        run_group(l, row, block);
+    }
+}
+
+/* To hand a job to threads that wait for one takes about a microsecond: less than this many cycles
+ * are done before. */
+enum { WORTH_CYCLES = 8000 };
+
+/* On the threads, if it is worth it; 0: not all groups can run side by side, though they meet. */
+static int run_launch(const struct cpu_plan *plan, struct launch *l, double cycles) {
+    struct cpu_pool *pool = plan->context->pool;
+    const int meets = l->meeting != NULL && !l->finish, tasks = runs_of(l) * l->blocks;
+    const int many = pool != NULL && tasks > 1 && (meets || cycles >= WORTH_CYCLES);
+    if (meets && (pool == NULL || tasks > cpu_pool_threads(pool))) {
+        return 0;
+    }
+    if (many && cpu_pool_run(pool, run_task, l, tasks)) {
+        return 1;
+    }
+    for (int task = 0; task < tasks && !meets; task++) {
+        run_task(l, task);
+    }
+    return !meets;
+}
+
+/* Row tiles of a run of the projection: enough that threads seldom meet at the counter. */
+enum { RUN_TILES = 8 };
+
+/* A launch of a strand's projection or recurrence. */
 static void launch(const struct cpu_plan *plan, const struct engine_call *call,
-                   const struct params *params, int index, cpu_kernel *kernel,
-                   const struct algo_launch *what, int first, int second) {
+                   const struct params *params, int index, const struct algo_launch *what,
+                   int first, int second) {
     size_t groups[2];
     const struct algo_config *config = &plan->configs[index];
     const struct cpu_strand *strand = &plan->strands[index];
@@ -155,25 +262,35 @@ static void launch(const struct cpu_plan *plan, const struct engine_call *call,
     const struct engine_layer *arrays = &call->layers[layer];
     const int projection = what == &config->projection_launch;
     const struct cpu_state *state = call->state;
-    const float *x = projection ? array_data(plan, engine_input(call, layer)) : plan->x_proj;
-    const float *w = projection ? strand->weights.projection : strand->weights.recurrent;
-    const float *b = projection ? strand->weights.b_ih : strand->weights.b_hh;
-    float *work = projection ? plan->x_proj : plan->work;
-    float *y = array_data(plan, &arrays->y), *hiddens = array_data(plan, &arrays->hiddens);
-    float *cells = array_data(plan, &arrays->cells), *gates = array_data(plan, &arrays->gates);
+    const struct cpu_kernels *kernels = projection ? strand->projection : strand->kernels;
     algo_launch_groups(groups, config, what, projection ? &config->projection_tile : &config->tile,
                        params->count, call->batch);
-    /* blocks outside: the weights of one are used for all rows while they are in the cache */
-    for (size_t block = 0; block < groups[1]; block++) {
-        for (size_t rows = 0; rows < groups[0]; rows++) {
-            kernel(params, call->rows, x, w, b, state->values, work, y, hiddens, cells, gates,
-                   call->mask, call->starts, first, second, (int)rows, (int)block);
-        }
+    struct launch l = {.params = params,
+                       .call = call,
+                       .x = projection ? array_data(plan, engine_input(call, layer)) : plan->x_proj,
+                       .w = projection ? strand->weights.projection : strand->weights.recurrent,
+                       .b = projection ? strand->weights.b_ih : strand->weights.b_hh,
+                       .state = state->values,
+                       .work = projection ? plan->x_proj : plan->work,
+                       .y = array_data(plan, &arrays->y),
+                       .hiddens = array_data(plan, &arrays->hiddens),
+                       .cells = array_data(plan, &arrays->cells),
+                       .gates = array_data(plan, &arrays->gates),
+                       .first = first,
+                       .second = second,
+                       .kernel = projection ? kernels->step_forward : kernels->single_forward,
+                       .meeting = what->meets ? kernels->persist_forward : NULL,
+                       .flags = plan->flags,
+                       .finish = what->finish,
+                       .rows = (int)groups[0],
+                       .run = projection ? RUN_TILES : 1,
+                       .blocks = (int)groups[1]};
+    const double vectors = (double)params->count * call->batch * params->columns * params->inputs /
+                           config->tile.vector_width;
+    if (what->meets && !what->finish) {
+        memset(plan->flags, 0, plan->flag_bytes);
     }
-}
-
-static cpu_kernel *find_kernel(const struct cpu_kernels *kernels, const char *name) {
-    return strcmp(name, "single_forward") == 0 ? kernels->single_forward : NULL;
+    run_launch(plan, &l, projection ? vectors / 2 : (double)config->cycles * params->count);
 }
 
 /* The caller's own x_proj [T][N][words][H], in the order of the way: forward strands alone. */
@@ -197,8 +314,7 @@ static void run_piece(struct cpu_plan *plan, const struct engine_call *call,
     const int timed = plan->context->profile;
     const double start = timed ? clock_us() : 0;
     if (strand->projection != NULL) {
-        launch(plan, call, &params, piece->strand, strand->projection->step_forward,
-               &config->projection_launch, 0, 0);
+        launch(plan, call, &params, piece->strand, &config->projection_launch, 0, 0);
     } else {
         copy_projected(plan, call, &params);
     }
@@ -207,9 +323,7 @@ static void run_piece(struct cpu_plan *plan, const struct engine_call *call,
     for (int first = piece->first; first < end; first += config->chunk_steps) {
         const int next = end - first < config->chunk_steps ? end : first + config->chunk_steps;
         for (int i = 0; i < config->launch_count; i++) {
-            launch(plan, call, &params, piece->strand,
-                   find_kernel(strand->kernels, config->launches[i].kernel), &config->launches[i],
-                   first, next);
+            launch(plan, call, &params, piece->strand, &config->launches[i], first, next);
         }
     }
     if (timed) {

@@ -32,6 +32,7 @@
 #include "phase_end.cl"
 #include "sched_step.cl"
 #define SINGLE_FORWARD 0
+#define PERSIST_FORWARD 0
 
 #else
 
@@ -53,8 +54,10 @@
 #include "tile_panel.cl"
 #include "phase_end.cl"
 #endif
+#include "sched_persist.cl"
 #include "sched_single.cl"
 #define SINGLE_FORWARD single_forward
+#define PERSIST_FORWARD persist_forward
 #define step_begin 0
 #define step_forward 0
 
@@ -65,5 +68,5 @@
 
 extern const struct cpu_kernels CPU_KERNELS(CELL_NAME, ISA, PANEL_VARIANT);
 const struct cpu_kernels CPU_KERNELS(CELL_NAME, ISA, PANEL_VARIANT) = {
-    TEXT(CELL_NAME), TEXT(ISA),    PANEL_VARIANT, VECTOR_WIDTH,
-    step_begin,      step_forward, SINGLE_FORWARD};
+    TEXT(CELL_NAME), TEXT(ISA),    PANEL_VARIANT,  VECTOR_WIDTH,
+    step_begin,      step_forward, SINGLE_FORWARD, PERSIST_FORWARD};

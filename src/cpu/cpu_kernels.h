@@ -11,6 +11,13 @@ typedef void cpu_kernel(const struct params *restrict params, const struct row *
                         float *gates, const uint8_t *mask, const wide *starts, int first,
                         int second, int group_0, int group_1);
 
+/* Of a launch whose groups meet, by flags. */
+typedef void cpu_meeting(const struct params *restrict params, const struct row *restrict rows,
+                         const float *restrict x, const float *restrict w, const float *restrict b,
+                         float *state, float *work, float *y, float *hiddens, float *cells,
+                         float *gates, const uint8_t *mask, const wide *starts, int first,
+                         int second, int *flags, int epoch, int finish, int group_0, int group_1);
+
 /* One object of the build: a cell, an instruction set, a panel variant. */
 struct cpu_kernels {
     const char *cell;
@@ -18,6 +25,7 @@ struct cpu_kernels {
     int variant;
     int vector_width;
     cpu_kernel *step_begin, *step_forward, *single_forward; /* NULL: not for this cell */
+    cpu_meeting *persist_forward;
 };
 
 /* The best instruction set of this machine that the build has: its name, and lanes of a vector. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/shared.h"
+#include "cpu/cpu_wait.h"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -40,7 +41,17 @@ typedef uint8_t uchar;
 #define GROUP_ITEMS 1
 #define SCRATCH_FLOATS 1
 #define GROUP_BARRIER
+#define FLAG_YIELD sched_yield() /* there may be more threads than cores */
 #define UNROLL _Pragma("GCC unroll 16")
+
+/* Flags by which groups meet: see kernels/sched_persist.cl. */
+static inline int flag_read(const int *flag) {
+    return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+}
+
+static inline void flag_write(int *flag, int value) {
+    __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+}
 
 static inline real cpu_load(const float *from) {
     real x;

@@ -1,0 +1,154 @@
+/*
+ * cpu_pool.c: see cpu_pool.h. A worker that has no job looks for the next one for a while, since the
+ * launches of a forward follow each other by microseconds, and then sleeps.
+ */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "cpu/cpu_pool.h"
+
+#include "cpu/cpu_wait.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* Looks for a job before a worker sleeps: some 50 us. To wake one takes as long. */
+enum { LOOKS = 2000 };
+
+struct cpu_pool {
+    int workers;
+    pthread_t *threads;
+    atomic_flag taken; /* by a call */
+    /* the job: written while it is not open and no worker is inside */
+    cpu_pool_task *task;
+    void *job;
+    int groups;
+    atomic_int next; /* the first group that nobody took */
+    atomic_int open, inside;
+    atomic_uint serial; /* of the job */
+    atomic_int sleepers;
+    atomic_int closing;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+};
+
+static void run_groups(struct cpu_pool *pool) {
+    for (;;) {
+        const int group = atomic_fetch_add(&pool->next, 1);
+        if (group >= pool->groups) {
+            return;
+        }
+        pool->task(pool->job, group);
+    }
+}
+
+/* Until the serial is not `seen`. */
+static void sleep_until_job(struct cpu_pool *pool, unsigned seen) {
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (atomic_load(&pool->serial) == seen) {
+        pthread_cond_wait(&pool->wake, &pool->mutex);
+    }
+    atomic_fetch_sub(&pool->sleepers, 1);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *work(void *argument) {
+    struct cpu_pool *pool = argument;
+    unsigned seen = 0;
+    for (;;) {
+        for (int look = 0; look < LOOKS && atomic_load(&pool->serial) == seen; look++) {
+            cpu_pause();
+        }
+        if (atomic_load(&pool->serial) == seen) {
+            sleep_until_job(pool, seen);
+        }
+        seen = atomic_load(&pool->serial);
+        if (atomic_load(&pool->closing)) {
+            return NULL;
+        }
+        /* who is late finds the job closed, or the next one open */
+        atomic_fetch_add(&pool->inside, 1);
+        if (atomic_load(&pool->open)) {
+            run_groups(pool);
+        }
+        atomic_fetch_sub(&pool->inside, 1);
+    }
+}
+
+/* The next serial, for workers that look and for those that sleep. */
+static void announce(struct cpu_pool *pool) {
+    atomic_fetch_add(&pool->serial, 1);
+    if (atomic_load(&pool->sleepers) > 0) {
+        pthread_mutex_lock(&pool->mutex);
+        pthread_cond_broadcast(&pool->wake);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+}
+
+int cpu_pool_run(struct cpu_pool *pool, cpu_pool_task *task, void *job, int groups) {
+    if (atomic_flag_test_and_set(&pool->taken)) {
+        return 0;
+    }
+    pool->task = task;
+    pool->job = job;
+    pool->groups = groups;
+    atomic_store(&pool->next, 0);
+    atomic_store(&pool->open, 1);
+    announce(pool);
+    run_groups(pool);
+    atomic_store(&pool->open, 0);
+    for (int round = 0; atomic_load(&pool->inside) > 0; round++) {
+        cpu_wait_round(round);
+    }
+    atomic_flag_clear(&pool->taken);
+    return 1;
+}
+
+clrnn_status cpu_pool_open(struct cpu_pool **out, int threads) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct cpu_pool *pool = calloc(1, sizeof *pool);
+    REQUIRE(pool != NULL, MEMORY, "context: out of memory");
+    threads = threads < CPU_POOL_MOST ? threads : CPU_POOL_MOST;
+    atomic_flag_clear(&pool->taken);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    pool->threads = calloc((size_t)threads, sizeof *pool->threads);
+    REQUIRE(pool->threads != NULL, MEMORY, "context: out of memory for %d threads", threads);
+    while (pool->workers + 1 < threads &&
+           pthread_create(&pool->threads[pool->workers], NULL, work, pool) == 0) {
+        pool->workers++;
+    }
+    *out = pool;
+    pool = NULL;
+out:
+    cpu_pool_close(pool);
+    return status;
+}
+
+void cpu_pool_close(struct cpu_pool *pool) {
+    if (pool == NULL) {
+        return;
+    }
+    if (pool->workers > 0) {
+        atomic_store(&pool->closing, 1);
+        announce(pool);
+    }
+    for (int i = 0; i < pool->workers; i++) {
+        pthread_join(pool->threads[i], NULL);
+    }
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool->threads);
+    free(pool);
+}
+
+int cpu_pool_threads(const struct cpu_pool *pool) {
+    return pool->workers + 1;
+}
+
+int cpu_pool_usual_threads(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 1 ? (count < CPU_POOL_MOST ? count : CPU_POOL_MOST) : 1;
+}

@@ -1,0 +1,410 @@
+/* faults.c: the wrappers, by kind: allocations, OpenCL calls, objects made, retained and released. */
+#include "faults.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BLOCKS = 1 << 14, TRANSFERS = 1 << 10 };
+
+struct span {
+    const char *from;
+    size_t bytes;
+};
+
+/* The lock guards what a driver's threads reach, by way of callbacks. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct span blocks[BLOCKS], transfers[TRANSFERS];
+static size_t block_count, transfer_count;
+static int objects;
+static char freed_early[128];
+
+static _Thread_local int inside;
+static struct faults armed;
+static int calls;
+static const char *struck;
+
+void faults_forget(void) {
+    pthread_mutex_lock(&lock);
+    block_count = transfer_count = 0;
+    objects = 0;
+    freed_early[0] = '\0';
+    pthread_mutex_unlock(&lock);
+}
+
+void faults_enter(struct faults faults) {
+    armed = faults;
+    calls = 0;
+    struck = NULL;
+    inside = 1;
+}
+
+const char *faults_leave(void) {
+    inside = 0;
+    return struck;
+}
+
+/* Is this the call that fails? */
+static int strikes(const char *name) {
+    if (!inside || armed.nth == 0) {
+        return 0;
+    }
+    calls++;
+    const int strike = armed.forever ? calls >= armed.nth : calls == armed.nth;
+    if (strike && struck == NULL) {
+        struck = name;
+    }
+    return strike;
+}
+
+size_t faults_memory(size_t expected) {
+    size_t count = 0;
+    for (int tries = 0; tries < 1000; tries++) {
+        pthread_mutex_lock(&lock);
+        count = block_count;
+        pthread_mutex_unlock(&lock);
+        if (count <= expected) {
+            break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return count;
+}
+
+int faults_objects(void) {
+    return objects;
+}
+
+const char *faults_freed_early(void) {
+    return freed_early[0] != '\0' ? freed_early : NULL;
+}
+
+static int overlap(const struct span *a, const struct span *b) {
+    return a->from < b->from + b->bytes && b->from < a->from + a->bytes;
+}
+
+int faults_under_way(const void *from, size_t bytes) {
+    const struct span span = {from, bytes};
+    for (size_t i = 0; i < transfer_count; i++) {
+        if (overlap(&transfers[i], &span)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __wrap_free(void *memory);
+
+static void *keep(void *memory, size_t bytes) {
+    if (inside && memory != NULL) {
+        pthread_mutex_lock(&lock);
+        if (block_count < BLOCKS) {
+            blocks[block_count++] = (struct span){memory, bytes};
+        }
+        pthread_mutex_unlock(&lock);
+    }
+    return memory;
+}
+
+/* Takes a block out of the list, and says so if the device may touch it yet. */
+static void drop(const void *memory) {
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < block_count; i++) {
+        if (blocks[i].from != (const char *)memory) {
+            continue;
+        }
+        if (faults_under_way(memory, blocks[i].bytes)) {
+            snprintf(freed_early, sizeof freed_early, "%zu bytes", blocks[i].bytes);
+        }
+        blocks[i] = blocks[--block_count];
+        break;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void *__wrap_malloc(size_t size) {
+    return strikes("malloc") ? NULL : keep(__real_malloc(size), size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return strikes("calloc") ? NULL : keep(__real_calloc(count, size), count * size);
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+    if (strikes("realloc")) {
+        return NULL;
+    }
+    drop(old);
+    return keep(__real_realloc(old, size), size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+    return strikes("aligned_alloc") ? NULL : keep(__real_aligned_alloc(alignment, size), size);
+}
+
+void __wrap_free(void *memory) {
+    if (memory != NULL) {
+        drop(memory);
+    }
+    __real_free(memory);
+}
+
+/* ---- OpenCL: calls that make nothing --------------------------------------------------------- */
+
+#define WRAP(name, parameters, arguments)                                                          \
+    cl_int __real_##name parameters;                                                               \
+    cl_int __wrap_##name parameters;                                                               \
+    cl_int __wrap_##name parameters {                                                              \
+        return strikes(#name) ? armed.code : __real_##name arguments;                              \
+    }
+
+WRAP(clGetPlatformIDs, (cl_uint most, cl_platform_id *ids, cl_uint *count), (most, ids, count))
+WRAP(clGetPlatformInfo,
+     (cl_platform_id platform, cl_platform_info what, size_t size, void *value, size_t *needed),
+     (platform, what, size, value, needed))
+WRAP(clGetDeviceIDs,
+     (cl_platform_id platform, cl_device_type type, cl_uint most, cl_device_id *ids,
+      cl_uint *count),
+     (platform, type, most, ids, count))
+WRAP(clGetDeviceInfo,
+     (cl_device_id device, cl_device_info what, size_t size, void *value, size_t *needed),
+     (device, what, size, value, needed))
+WRAP(clGetCommandQueueInfo,
+     (cl_command_queue queue, cl_command_queue_info what, size_t size, void *value, size_t *needed),
+     (queue, what, size, value, needed))
+WRAP(clGetMemObjectInfo,
+     (cl_mem memory, cl_mem_info what, size_t size, void *value, size_t *needed),
+     (memory, what, size, value, needed))
+WRAP(clGetProgramBuildInfo,
+     (cl_program program, cl_device_id device, cl_program_build_info what, size_t size, void *value,
+      size_t *needed),
+     (program, device, what, size, value, needed))
+WRAP(clBuildProgram,
+     (cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
+      void(CL_CALLBACK *done)(cl_program, void *), void *data),
+     (program, count, devices, options, done, data))
+WRAP(clSetKernelArg, (cl_kernel kernel, cl_uint index, size_t size, const void *value),
+     (kernel, index, size, value))
+WRAP(clFlush, (cl_command_queue queue), (queue))
+WRAP(clSetEventCallback,
+     (cl_event event, cl_int type, void(CL_CALLBACK *call)(cl_event, cl_int, void *), void *data),
+     (event, type, call, data))
+
+/* ---- OpenCL: objects ------------------------------------------------------------------------- */
+
+static void count_object(int change) {
+    if (inside) {
+        objects += change;
+    }
+}
+
+#define WRAP_CREATE(type, name, parameters, arguments)                                             \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters {                                                                \
+        if (strikes(#name)) {                                                                      \
+            *code = armed.code;                                                                    \
+            return NULL;                                                                           \
+        }                                                                                          \
+        type made = __real_##name arguments;                                                       \
+        count_object(made != NULL);                                                                \
+        return made;                                                                               \
+    }
+
+#define WRAP_HOLD(name, type, change)                                                              \
+    cl_int __real_##name(type object);                                                             \
+    cl_int __wrap_##name(type object);                                                             \
+    cl_int __wrap_##name(type object) {                                                            \
+        if (change > 0 && strikes(#name)) {                                                        \
+            return armed.code;                                                                     \
+        }                                                                                          \
+        const cl_int result = __real_##name(object);                                               \
+        count_object(result == CL_SUCCESS ? change : 0);                                           \
+        return result;                                                                             \
+    }
+
+WRAP_CREATE(cl_context, clCreateContext,
+            (const cl_context_properties *properties, cl_uint count, const cl_device_id *devices,
+             void(CL_CALLBACK *notify)(const char *, const void *, size_t, void *), void *data,
+             cl_int *code),
+            (properties, count, devices, notify, data, code))
+WRAP_CREATE(cl_command_queue, clCreateCommandQueue,
+            (cl_context context, cl_device_id device, cl_command_queue_properties properties,
+             cl_int *code),
+            (context, device, properties, code))
+WRAP_CREATE(cl_mem, clCreateBuffer,
+            (cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *code),
+            (context, flags, size, host, code))
+WRAP_CREATE(cl_mem, clCreateSubBuffer,
+            (cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type, const void *info,
+             cl_int *code),
+            (buffer, flags, type, info, code))
+WRAP_CREATE(cl_program, clCreateProgramWithSource,
+            (cl_context context, cl_uint count, const char **texts, const size_t *lengths,
+             cl_int *code),
+            (context, count, texts, lengths, code))
+WRAP_CREATE(cl_kernel, clCreateKernel, (cl_program program, const char *name, cl_int *code),
+            (program, name, code))
+
+WRAP_HOLD(clRetainContext, cl_context, 1)
+WRAP_HOLD(clRetainCommandQueue, cl_command_queue, 1)
+WRAP_HOLD(clRetainMemObject, cl_mem, 1)
+WRAP_HOLD(clReleaseContext, cl_context, -1)
+WRAP_HOLD(clReleaseCommandQueue, cl_command_queue, -1)
+WRAP_HOLD(clReleaseMemObject, cl_mem, -1)
+WRAP_HOLD(clReleaseProgram, cl_program, -1)
+WRAP_HOLD(clReleaseKernel, cl_kernel, -1)
+WRAP_HOLD(clReleaseEvent, cl_event, -1)
+
+/* ---- OpenCL: commands ------------------------------------------------------------------------ */
+
+/* The last parameters of each are num_wait, wait and done. */
+#define WRAP_ENQUEUE(name, parameters, arguments)                                                  \
+    cl_int __real_##name parameters;                                                               \
+    cl_int __wrap_##name parameters;                                                               \
+    cl_int __wrap_##name parameters {                                                              \
+        if (strikes(#name)) {                                                                      \
+            return armed.code;                                                                     \
+        }                                                                                          \
+        const cl_int result = __real_##name arguments;                                             \
+        count_object(result == CL_SUCCESS && done != NULL);                                        \
+        return result;                                                                             \
+    }
+
+WRAP_ENQUEUE(clEnqueueNDRangeKernel,
+             (cl_command_queue queue, cl_kernel kernel, cl_uint dims, const size_t *first,
+              const size_t *global, const size_t *local, cl_uint num_wait, const cl_event *wait,
+              cl_event *done),
+             (queue, kernel, dims, first, global, local, num_wait, wait, done))
+WRAP_ENQUEUE(clEnqueueCopyBuffer,
+             (cl_command_queue queue, cl_mem from, cl_mem to, size_t from_at, size_t to_at,
+              size_t size, cl_uint num_wait, const cl_event *wait, cl_event *done),
+             (queue, from, to, from_at, to_at, size, num_wait, wait, done))
+WRAP_ENQUEUE(clEnqueueFillBuffer,
+             (cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_size,
+              size_t at, size_t size, cl_uint num_wait, const cl_event *wait, cl_event *done),
+             (queue, buffer, pattern, pattern_size, at, size, num_wait, wait, done))
+WRAP_ENQUEUE(clEnqueueWriteBufferRect,
+             (cl_command_queue queue, cl_mem buffer, cl_bool blocking, const size_t *at,
+              const size_t *host_at, const size_t *region, size_t row, size_t slice,
+              size_t host_row, size_t host_slice, const void *from, cl_uint num_wait,
+              const cl_event *wait, cl_event *done),
+             (queue, buffer, blocking, at, host_at, region, row, slice, host_row, host_slice, from,
+              num_wait, wait, done))
+WRAP_ENQUEUE(clEnqueueBarrierWithWaitList,
+             (cl_command_queue queue, cl_uint num_wait, const cl_event *wait, cl_event *done),
+             (queue, num_wait, wait, done))
+WRAP_ENQUEUE(clEnqueueMarkerWithWaitList,
+             (cl_command_queue queue, cl_uint num_wait, const cl_event *wait, cl_event *done),
+             (queue, num_wait, wait, done))
+
+WRAP_ENQUEUE(clEnqueueUnmapMemObject,
+             (cl_command_queue queue, cl_mem memory, void *mapped, cl_uint num_wait,
+              const cl_event *wait, cl_event *done),
+             (queue, memory, mapped, num_wait, wait, done))
+
+void *__real_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking,
+                                cl_map_flags flags, size_t at, size_t size, cl_uint num_wait,
+                                const cl_event *wait, cl_event *done, cl_int *code);
+void *__wrap_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking,
+                                cl_map_flags flags, size_t at, size_t size, cl_uint num_wait,
+                                const cl_event *wait, cl_event *done, cl_int *code);
+void *__wrap_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking,
+                                cl_map_flags flags, size_t at, size_t size, cl_uint num_wait,
+                                const cl_event *wait, cl_event *done, cl_int *code) {
+    if (strikes("clEnqueueMapBuffer")) {
+        *code = armed.code;
+        return NULL;
+    }
+    void *mapped = __real_clEnqueueMapBuffer(queue, buffer, blocking, flags, at, size, num_wait,
+                                             wait, done, code);
+    count_object(mapped != NULL && done != NULL);
+    return mapped;
+}
+
+/* A transfer is under way from here on, or, one that blocks, all are done: queues are in order. */
+static void note_transfer(cl_int result, cl_bool blocking, const void *host, size_t size,
+                          const cl_event *done) {
+    if (!inside || result != CL_SUCCESS) {
+        return;
+    }
+    count_object(done != NULL);
+    pthread_mutex_lock(&lock);
+    if (blocking) {
+        transfer_count = 0;
+    } else if (done == NULL && transfer_count < TRANSFERS) {
+        transfers[transfer_count++] = (struct span){host, size};
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+#define WRAP_TRANSFER(name, constant)                                                              \
+    cl_int __real_##name(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t at,       \
+                         size_t size, constant void *host, cl_uint num_wait, const cl_event *wait, \
+                         cl_event *done);                                                          \
+    cl_int __wrap_##name(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t at,       \
+                         size_t size, constant void *host, cl_uint num_wait, const cl_event *wait, \
+                         cl_event *done);                                                          \
+    cl_int __wrap_##name(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t at,       \
+                         size_t size, constant void *host, cl_uint num_wait, const cl_event *wait, \
+                         cl_event *done) {                                                         \
+        if (strikes(#name)) {                                                                      \
+            return armed.code;                                                                     \
+        }                                                                                          \
+        const cl_int result =                                                                      \
+            __real_##name(queue, buffer, blocking, at, size, host, num_wait, wait, done);          \
+        note_transfer(result, blocking, host, size, done);                                         \
+        return result;                                                                             \
+    }
+
+WRAP_TRANSFER(clEnqueueWriteBuffer, const)
+WRAP_TRANSFER(clEnqueueReadBuffer, )
+
+static void all_done(void) {
+    pthread_mutex_lock(&lock);
+    transfer_count = 0;
+    pthread_mutex_unlock(&lock);
+}
+
+cl_int __real_clWaitForEvents(cl_uint count, const cl_event *events);
+cl_int __wrap_clWaitForEvents(cl_uint count, const cl_event *events);
+cl_int __wrap_clWaitForEvents(cl_uint count, const cl_event *events) {
+    if (strikes("clWaitForEvents")) {
+        return armed.code;
+    }
+    const cl_int result = __real_clWaitForEvents(count, events);
+    if (inside && result == CL_SUCCESS) {
+        all_done();
+    }
+    return result;
+}
+
+cl_int __real_clGetEventInfo(cl_event event, cl_event_info what, size_t size, void *value,
+                             size_t *needed);
+cl_int __wrap_clGetEventInfo(cl_event event, cl_event_info what, size_t size, void *value,
+                             size_t *needed);
+cl_int __wrap_clGetEventInfo(cl_event event, cl_event_info what, size_t size, void *value,
+                             size_t *needed) {
+    if (strikes("clGetEventInfo")) {
+        return armed.code;
+    }
+    const cl_int result = __real_clGetEventInfo(event, what, size, value, needed);
+    if (inside && result == CL_SUCCESS && what == CL_EVENT_COMMAND_EXECUTION_STATUS &&
+        *(const cl_int *)value == CL_COMPLETE) {
+        all_done();
+    }
+    return result;
+}

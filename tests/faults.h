@@ -1,0 +1,36 @@
+/*
+ * faults.h: calls that fail on purpose. The test program is linked with --wrap of every OpenCL call and
+ * of every allocation that the library makes (FAULTS in the Makefile): between faults_enter and
+ * faults_leave the nth of them fails instead of being made, all are counted, and so is what is not
+ * given back. Outside it is as if they were not there.
+ *
+ * Memory that a command may touch yet is known by the commands themselves: a transfer that does not
+ * block and gives no event of its own is under way until a wait succeeds, however fast the device was.
+ */
+#ifndef CLRNN_TESTS_FAULTS_H
+#define CLRNN_TESTS_FAULTS_H
+
+#include "clrnn.h"
+
+struct faults {
+    int nth;     /* the call that fails, from 1 on; 0: none */
+    cl_int code; /* by this code */
+    int forever; /* 1: and all after it, as those of a device that was lost */
+};
+
+/* Forgets all that is counted. */
+void faults_forget(void);
+void faults_enter(struct faults faults);
+/* The first call that was made to fail since faults_enter, or NULL. */
+const char *faults_leave(void);
+
+/* What was made since faults_forget and is there yet. Memory may be given back by another thread when
+ * a command is done: these wait for it for a while where there is more than `expected`. */
+size_t faults_memory(size_t expected);
+int faults_objects(void);
+/* Is there a transfer under way to or from these bytes? */
+int faults_under_way(const void *from, size_t bytes);
+/* What was freed while a transfer was under way, or NULL. */
+const char *faults_freed_early(void);
+
+#endif
