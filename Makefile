@@ -4,8 +4,8 @@
 #   make demo         sets up what is missing, builds, runs a trained network on real data
 #   make check        sets up what is missing, builds, runs the tests
 #   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers
-#   make bench        times of whole forward passes, as a table
-#   make bench-peers  the same beside PyTorch, ONNX Runtime and others, interleaved
+#   make bench        times of whole forward passes, as a table: BENCH, clrnn bench --help
+#   make bench-peers  the same beside PyTorch, ONNX Runtime and others: PEERS_FLAGS, bench/peers.py --help
 #   make mutants      breaks the code on purpose and sees the tests fail
 #   make lint         format, layers, kernels by a second compiler
 #   make install      PREFIX, DESTDIR as in every GNU project
@@ -161,10 +161,6 @@ $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) -o $@
 
-$(BUILD)/forward_times: bench/forward_times.c $(BUILD)/libclrnn.a
-	$(call say,LD,$@)
-	$(Q)$(CC) -std=c11 -O2 -D_XOPEN_SOURCE=700 $(WARNINGS) -Iinclude $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
-
 # A peer that is built where its header is: ONEDNN_FLAGS says where (-I, -L, -Wl,-rpath).
 ONEDNN_FLAGS ?=
 $(BUILD)/libonednn_peer.so: bench/onednn_peer.cpp
@@ -220,9 +216,10 @@ check-long: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
 	$(Q)tests/check_long.sh $(BUILD)
 
+BENCH ?= --cell rnn,lstm,gru --steps 50 --batch 1,32 --hidden 64-256*2 --engine opencl,cpu
 bench: set-up-demo
-	$(Q)$(MAKE) --no-print-directory $(BUILD)/forward_times
-	$(Q)$(BUILD)/forward_times
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/clrnn
+	$(Q)$(BUILD)/clrnn bench $(BENCH)
 
 # PEERS: Python packages (add keras tensorflow-cpu for Keras); PEERS_FLAGS: of bench/peers.py.
 PEERS ?= numpy onnx onnxruntime torch

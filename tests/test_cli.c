@@ -3,6 +3,7 @@
  *
  * Most command lines say -e cpu, so that they hold on a machine without a driver.
  */
+#include "cli_bench.h"
 #include "cli_files.h"
 #include "cli_program.h"
 #include "cli_readme.h"
@@ -384,5 +385,6 @@ Suite *cli_suite(void) {
     suite_add_tcase(suite, behaviour);
     suite_add_tcase(suite, cli_stacks());
     suite_add_tcase(suite, cli_readme());
+    suite_add_tcase(suite, cli_bench());
     return suite;
 }

@@ -83,6 +83,35 @@ static const char check_notes[] =
     "  clrnn check cell=lstm,T=50,N=3,I=40,H=128,layers=2,dir=bi,lengths=ragged,seed=7\n"
     "  clrnn check --cell gru --steps 100 --hidden 64\n";
 
+static const char bench_notes[] =
+    "LIST is values and ranges, separated by commas: 1,16 or 128-1024*2 (128, 256, 512, 1024) or\n"
+    "10-50+20 (10, 30, 50). Lists multiply out. A PROBLEM is as check takes it; up to four.\n"
+    "\n"
+    "A row is a case on an engine with an algorithm: a whole forward pass as its caller waits for\n"
+    "it, the plan made, weights resident, x and y in host memory, after warm-up. The engines and\n"
+    "algorithms of a case take turns of a few calls, so that noise hits them alike. The data are\n"
+    "random by the seed: weights uniform in +-1/sqrt(H), x in [-1, 1).\n"
+    "\n"
+    "  gflops         flops / median, two for each multiply-add of projection and recurrence\n"
+    "  projection_us, recurrence_us, transfer_us\n"
+    "                 phases of one more call, with profiling on, which is not timed\n"
+    "  peak_fraction  roofline / median, where roofline = max(flops / FMA peak,\n"
+    "                 T x bytes of the recurrent weights / bandwidth of reading so many bytes\n"
+    "                 over and over). Both are measured at the start of the run: on all units of\n"
+    "                 an OpenCL device, in all threads of the cpu engine\n"
+    "\n"
+    "JSON lines begin with version, commit, device, driver and the peaks; json is one object, "
+    "with\n"
+    "the rows in `cases`. With --compare a row has old_median_us and old_to_new, which is above 1\n"
+    "where the new one is faster; cases that one of both runs has not are named. An algorithm "
+    "that\n"
+    "a case does not allow is passed over with a note.\n"
+    "\n"
+    "  clrnn bench --cell rnn,lstm,gru --steps 50 --batch 1,16 --hidden 128-1024*2\n"
+    "  clrnn bench --hidden 256 --engine opencl,cpu -a all --duration 2s\n"
+    "  clrnn bench cell=lstm,T=50,N=32,H=256 --format jsonl > new.jsonl\n"
+    "  clrnn bench cell=lstm,T=50,N=32,H=256 --compare old.jsonl\n";
+
 const command commands[COMMAND_COUNT] = {
     [COMMAND_RUN] = {COMMAND_RUN, "run", cmd_run, "MODEL -i X.npy [-o Y.npz] [options]",
                      "run a model on data", run_notes, 1, 1},
@@ -94,7 +123,9 @@ const command commands[COMMAND_COUNT] = {
                        "hold results against the equations in double precision", check_notes, 0, 1},
     [COMMAND_DEVICES] = {COMMAND_DEVICES, "devices", cmd_devices, "[--json]",
                          "OpenCL devices, best first", NULL, 0, 0},
-    [COMMAND_BENCH] = {.id = COMMAND_BENCH, .name = "bench"},
+    [COMMAND_BENCH] = {COMMAND_BENCH, "bench", cmd_bench,
+                       "--cell LIST --hidden LIST [options] | PROBLEM ... [options]",
+                       "time whole forward passes", bench_notes, 0, OPTIONS_MAX_ARGUMENTS},
     [COMMAND_TUNE] = {.id = COMMAND_TUNE, .name = "tune"},
     [COMMAND_CONVERT] = {.id = COMMAND_CONVERT, .name = "convert"},
     [COMMAND_PLOT] = {.id = COMMAND_PLOT, .name = "plot"},

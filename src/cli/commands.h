@@ -41,6 +41,7 @@ int cmd_run(const options *opts);
 int cmd_summary(const options *opts);
 int cmd_check(const options *opts);
 int cmd_devices(const options *opts);
+int cmd_bench(const options *opts);
 int cmd_version(const options *opts);
 int cmd_help(const options *opts);
 

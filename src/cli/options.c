@@ -20,6 +20,7 @@
 #define SUMMARY (1u << COMMAND_SUMMARY)
 #define CHECK (1u << COMMAND_CHECK)
 #define DEVICES (1u << COMMAND_DEVICES)
+#define BENCH (1u << COMMAND_BENCH)
 #define VERSION (1u << COMMAND_VERSION)
 #define ALL ((1u << COMMAND_COUNT) - 1)
 #define HELP_COLUMN 30
@@ -108,7 +109,18 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_START] = {0, "start", "zero|random", KIND_CHOICE, CHECK, "key start"},
     [OPTION_GAIN] = {0, "gain", "G", KIND_TEXT, CHECK, "key gain"},
     [OPTION_SEED] = {0, "seed", "S", KIND_TEXT, RUN | CHECK, "key seed"},
-    [OPTION_JSON] = {0, "json", NULL, KIND_FLAG, RUN | SUMMARY | CHECK | DEVICES | VERSION,
+    [OPTION_RUNS] = {0, "runs", "N", KIND_TEXT, BENCH,
+                     "time N calls for each row; without it, as many as --duration allows"},
+    [OPTION_DURATION] = {0, "duration", "TIME", KIND_TEXT, BENCH,
+                         "time calls for so long for each row, as 2s or 500ms (default 500ms), and "
+                         "at least 5 of them"},
+    [OPTION_FORMAT] = {0, "format", "md|csv|json|jsonl", KIND_CHOICE, BENCH,
+                       "of the table (default md); jsonl is one object a line"},
+    [OPTION_COMPARE] = {0, "compare", "OLD.json", KIND_TEXT, BENCH,
+                        "set the old medians beside the new ones: OLD is what --format json or "
+                        "jsonl printed"},
+    [OPTION_TRAINING] = {0, "training", NULL, KIND_LATER, BENCH, NULL},
+    [OPTION_JSON] = {0, "json", NULL, KIND_FLAG, RUN | SUMMARY | CHECK | DEVICES | BENCH | VERSION,
                      "one JSON value instead of text"},
     [OPTION_VERBOSE] = {'v', "verbose", NULL, KIND_FLAG, ALL,
                         "say more on standard error; of -v and -q the last one counts"},
@@ -121,14 +133,40 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_HELP] = {'h', "help", NULL, KIND_FLAG, ALL, "this text"},
 };
 
+/* What bench takes under the same names: lists. A row stands for that of `table`. */
+static const option_row lists_of_bench[OPTION_COUNT] = {
+    [OPTION_CELL] = {0, "cell", "LIST", KIND_TEXT, BENCH,
+                     "rnn, rnn-relu, lstm, gru, gru-before (default rnn)"},
+    [OPTION_STEPS] = {0, "steps", "LIST", KIND_TEXT, BENCH, "T (default 50)"},
+    [OPTION_BATCH] = {0, "batch", "LIST", KIND_TEXT, BENCH, "N (default 1)"},
+    [OPTION_INPUTS] = {0, "inputs", "LIST", KIND_TEXT, BENCH, "I (default: as H)"},
+    [OPTION_HIDDEN] = {0, "hidden", "LIST", KIND_TEXT, BENCH, "H (default 128)"},
+    [OPTION_LAYERS] = {0, "layers", "LIST", KIND_TEXT, BENCH, "L (default 1)"},
+    [OPTION_DIRECTION] = {0, "direction", "LIST", KIND_TEXT, BENCH,
+                          "forward, reverse, bidirectional (default forward)"},
+    [OPTION_ENGINE] = {'e', "engine", "LIST", KIND_TEXT, BENCH,
+                       "auto, opencl, cpu (default auto), timed in turns"},
+    [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, BENCH,
+                       "index, P:D, part of a name, gpu or cpu; also in the environment variable "
+                       "CLRNN_DEVICE"},
+    [OPTION_ALGORITHM] = {'a', "algorithm", "LIST", KIND_TEXT, BENCH,
+                          "names, auto, or all that a case allows (default auto), timed in turns"},
+    [OPTION_SEED] = {0, "seed", "S", KIND_TEXT, BENCH, "of weights and inputs (default 0)"},
+};
+
 const char *options_shown(const char *text) {
     return text[0] != 0 ? text : "''";
 }
 
 /* ---- the parser ------------------------------------------------------------------------------ */
 
+static const option_row *row_of(const command *which, option_id id) {
+    const int is_own = which->id == COMMAND_BENCH && lists_of_bench[id].name != NULL;
+    return is_own ? &lists_of_bench[id] : &table[id];
+}
+
 static int takes(const command *which, option_id id) {
-    return (table[id].commands & (1u << which->id)) != 0;
+    return (row_of(which, id)->commands & (1u << which->id)) != 0;
 }
 
 static int refuse_unknown(const command *which, const char *typed, const char *name) {
@@ -175,7 +213,7 @@ static int check_choice(const option_row *row, const char *value) {
 
 /* `typed` is the option as it stands on the line, for messages. */
 static int take(options *out, option_id id, const char *typed, const char *value, int place) {
-    const option_row *row = &table[id];
+    const option_row *row = row_of(out->command, id);
     if (!takes(out->command, id)) {
         return report_fail(REPORT_USAGE, "%s: not an option of this command", typed);
     }
@@ -234,7 +272,8 @@ static int parse_long(options *out, int argc, char *const *argv, int *place) {
     }
     if (value == NULL && table[id].argument != NULL && !is_refused(out, (option_id)id)) {
         if (*place + 1 >= argc) {
-            return report_fail(REPORT_USAGE, "%s needs a value: %s", name, table[id].argument);
+            return report_fail(REPORT_USAGE, "%s needs a value: %s", name,
+                               row_of(out->command, (option_id)id)->argument);
         }
         value = argv[++*place];
     }
@@ -261,7 +300,8 @@ static int parse_short(options *out, int argc, char *const *argv, int *place) {
             } else if (*place + 1 < argc) {
                 value = argv[++*place];
             } else {
-                return report_fail(REPORT_USAGE, "%s needs a value: %s", typed, table[id].argument);
+                return report_fail(REPORT_USAGE, "%s needs a value: %s", typed,
+                                   row_of(out->command, (option_id)id)->argument);
             }
             letters += strlen(letters);
         }
@@ -402,7 +442,7 @@ static void print_wrapped(const char *text, int at) {
 
 void options_print(const command *which) {
     for (int id = 0; id < OPTION_COUNT; id++) {
-        const option_row *row = &table[id];
+        const option_row *row = row_of(which, (option_id)id);
         char letter[8] = "    ";
         /* run takes a seed, so that both commands take the same line, and has no use for it */
         const int is_idle = id == OPTION_SEED && which->id == COMMAND_RUN;
