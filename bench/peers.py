@@ -123,7 +123,8 @@ class DeviceInfo(ctypes.Structure):
 
 class ContextDesc(ctypes.Structure):
     _fields_ = [("device", ctypes.c_char_p), ("queue", ctypes.c_void_p), ("engine", ctypes.c_int),
-                ("profile", ctypes.c_int), ("strict", ctypes.c_int), ("timeout_ms", ctypes.c_uint64)]
+                ("profile", ctypes.c_int), ("strict", ctypes.c_int), ("timeout_ms", ctypes.c_uint64),
+                ("threads", ctypes.c_int)]
 
 
 class Activation(ctypes.Structure):

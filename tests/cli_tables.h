@@ -32,7 +32,7 @@ static const struct {
     {"selftest", 2, "selftest: this version does not have it yet"},
     {"help tune", 2, "tune: this version does not have it yet"},
     {"help chekc", 2, "did you mean check?"},
-    {"run " SEED TO_FILE "--weights fp16", 2, "--weights: this version does not have it yet"},
+    {"run " SEED TO_FILE "--weights fp8", 2, "--weights fp8: must be one of fp32|fp16|bf16"},
     {"run " SEED TO_FILE "--trace", 2, "--trace: this version does not have it yet"},
     {"run " SEED TO_FILE "--outptu y", 2, "did you mean --output?"},
     {"run " SEED TO_FILE "--no-such-thing", 2, "--no-such-thing: there is no such option"},

@@ -30,6 +30,8 @@ typedef struct check_job {
     int num_verdicts;
     verdict_difference between; /* our two results */
     verdict_difference to_expected;
+    compute_result in_fp32; /* with --weights: of the weights as they were */
+    verdict_difference rounding;
 } check_job;
 
 /* ---- what is checked ------------------------------------------------------------------------- */
@@ -246,6 +248,39 @@ static void note_no_steps(const workload *load) {
     report_note("every length is 0: no step is computed, and none is judged");
 }
 
+/* With --weights: runs the net as it is, to know what rounding costs, then rounds it: from here on all
+ * of it is about the rounded net. */
+static int round_weights(check_job *job) {
+    compute_setup plain = job->setup;
+    clrnn_context *context = NULL;
+    int code = REPORT_FINE;
+    const int is_list = plain.algorithm != NULL && strcmp(plain.algorithm, "list") == 0;
+    if (plain.weights == CLRNN_WEIGHTS_FP32 || is_list) {
+        return code;
+    }
+    if (expect_is_given(&job->expected)) {
+        return report_fail(REPORT_USAGE,
+                           "--weights %s and --expect: a result from elsewhere is held "
+                           "against the weights as they are",
+                           clrnn_weights_name(plain.weights));
+    }
+    plain.weights = CLRNN_WEIGHTS_FP32;
+    plain.algorithm = NULL;
+    if (compute_open(&context, &plain, &job->load) != CLRNN_STATUS_OK) {
+        code = compute_fail_open(&plain, "opening an engine");
+        goto out;
+    }
+    TRY(compute_run(&job->in_fp32, context, &job->load, &plain));
+    /* the workload owns its net, and lends it as const */
+    if (clrnn_net_round_weights((clrnn_net *)job->load.net, job->setup.weights) !=
+        CLRNN_STATUS_OK) {
+        code = report_fail_library(0, "rounding the weights");
+    }
+out:
+    clrnn_context_free(context);
+    return code;
+}
+
 /* ---- computing and judging ------------------------------------------------------------------- */
 
 static int judge(check_job *job, const char *name, const clrnn_forward_args *args) {
@@ -390,6 +425,12 @@ static void compare_results(check_job *job) {
     compare_sets(&job->between, a->judged, b->judged);
 }
 
+static void compare_rounding(check_job *job) {
+    if (job->in_fp32.outputs != NULL) {
+        compare_sets(&job->rounding, job->results[0].outputs, job->in_fp32.outputs);
+    }
+}
+
 /* What the file gives is compared with ours, the rest of our results is left out. */
 static void take_expected(verdict_difference *sum, clrnn_tensor *ours, const clrnn_tensor *file) {
     if (file->data != NULL) {
@@ -463,6 +504,11 @@ static void print_text(const check_job *job) {
                      (long long)job->between.differ, (long long)job->between.values,
                      job->between.max_abs);
     }
+    if (job->rounding.values > 0) {
+        (void)printf("weights in %s change %lld of %lld values, at most by %.3e\n",
+                     clrnn_weights_name(job->setup.weights), (long long)job->rounding.differ,
+                     (long long)job->rounding.values, job->rounding.max_abs);
+    }
     if (expect_is_given(&job->expected)) {
         (void)printf("%s and expected differ in %lld of %lld values, at most by %.3e\n", first,
                      (long long)job->to_expected.differ, (long long)job->to_expected.values,
@@ -493,6 +539,11 @@ static int print_json(const check_job *job, int is_fine) {
     }
     if (expect_is_given(&job->expected)) {
         (void)json_object_set_new(object, "to_expected", difference_json(&job->to_expected));
+    }
+    if (job->rounding.values > 0) {
+        (void)json_object_set_new(object, "weights",
+                                  json_string(clrnn_weights_name(job->setup.weights)));
+        (void)json_object_set_new(object, "to_fp32_weights", difference_json(&job->rounding));
     }
     (void)json_object_set_new(object, "ok", json_boolean(is_fine));
     return report_json(object);
@@ -541,6 +592,7 @@ int cmd_check(const options *opts) {
     TRY(refuse_custom(job));
     note_no_steps(&job->load);
     TRY(expect_load(&job->expected, &job->load, &job->opts));
+    TRY(round_weights(job));
     TRY(run_engines(job));
     if (job->num_verdicts == 0) {
         goto out; /* -a list */
@@ -548,6 +600,7 @@ int cmd_check(const options *opts) {
     if (job->num_results == MAX_ENGINES) {
         compare_results(job);
     }
+    compare_rounding(job);
     if (expect_is_given(&job->expected)) {
         TRY(judge_expected(job));
     }
@@ -556,6 +609,7 @@ out:
     for (int i = 0; i < MAX_ENGINES; i++) {
         compute_free(&job->results[i]);
     }
+    compute_free(&job->in_fp32);
     expect_free(&job->expected);
     workload_free(&job->load);
     free(job);

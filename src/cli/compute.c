@@ -38,6 +38,12 @@ int compute_configure(compute_setup *out, const options *opts) {
         out->algorithm = NULL;
     }
     out->strict = opts->given[OPTION_STRICT] != 0;
+    const char *weights = opts->value[OPTION_WEIGHTS];
+    for (int kind = CLRNN_WEIGHTS_FP16; weights != NULL && kind <= CLRNN_WEIGHTS_BF16; kind++) {
+        if (strcmp(weights, clrnn_weights_name((clrnn_weights)kind)) == 0) {
+            out->weights = (clrnn_weights)kind;
+        }
+    }
     out->with_profile = opts->given[OPTION_PROFILE] != 0;
     const int code = options_size(&out->memory_limit, opts, OPTION_MEMORY_LIMIT);
     return code != REPORT_FINE
@@ -95,6 +101,7 @@ static clrnn_plan_desc describe_plan(const workload *load, const compute_setup *
         .batch_first = load->batch_first,
         .chunk = (int)setup->chunk,
         .memory_limit = setup->memory_limit,
+        .weights = setup->weights,
     };
     return desc;
 }

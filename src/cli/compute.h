@@ -12,8 +12,9 @@ typedef struct compute_setup {
     int strict;
     int64_t chunk;         /* 0: the library's choice */
     uint64_t memory_limit; /* 0: none */
-    int for_judge;         /* keep what it needs of every step and layer */
-    int last_only;         /* y is the last output of each row */
+    clrnn_weights weights;
+    int for_judge; /* keep what it needs of every step and layer */
+    int last_only; /* y is the last output of each row */
     int with_profile;
 } compute_setup;
 
@@ -33,7 +34,7 @@ typedef struct compute_result {
     clrnn_profile profile;
 } compute_result;
 
-/* -e, -d, CLRNN_DEVICE, -a, --strict, --chunk, --memory-limit */
+/* -e, -d, CLRNN_DEVICE, -a, --strict, --chunk, --memory-limit, --weights */
 int compute_configure(compute_setup *out, const options *opts);
 /* Reports nothing: clrnn_last_error has the reason. */
 clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load);

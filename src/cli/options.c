@@ -80,7 +80,10 @@ static const option_row table[OPTION_COUNT] = {
                           "not the others; one that is not allowed ends with exit status 1"},
     [OPTION_STRICT] = {0, "strict", NULL, KIND_FLAG, RUN | CHECK,
                        "the same bits on every engine, device and algorithm, or a refusal"},
-    [OPTION_WEIGHTS] = {0, "weights", "fp32|fp16|bf16", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_WEIGHTS] =
+        {0, "weights", "fp32|fp16|bf16", KIND_CHOICE, RUN | CHECK,
+         "keep weight_hh (and weight_hr) in 16 bits, rounded: faster where a step waits "
+         "for them; check says what that costs"},
     [OPTION_CHUNK] =
         {0, "chunk", "T", KIND_TEXT, RUN | CHECK,
          "work in pieces of T steps, layer by layer, reverse layers from the end (same "
