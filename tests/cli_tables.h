@@ -366,6 +366,10 @@ static const struct {
     {"check cell=gru-before,T=9,N=5,I=3,H=5,layers=2,mask=ends,zeromask=1,bias=none,batch-first=1,"
      "last=1,engine=cpu --chunk 4",
      0, "zeromask=1,batch-first=1,last=1,chunk=4,engine=cpu\n"},
+    {"check cell=lstm,T=9,N=2,I=3,H=19,P=4,engine=cpu --weights bf16", 0,
+     "weights in bf16 change "},
+    {"check cell=gru,T=9,N=2,I=3,H=19,engine=cpu --weights fp16", 0, "weights in fp16 change "},
+    {"check cell=gru,T=9,N=2,I=3,H=19,engine=cpu --weights fp32", 0, "ok\n"},
     {"check cell=lstm,T=7,N=5,I=3,H=5,dir=bi,lengths=ragged,packed=1,last=1,engine=cpu", 0, "ok\n"},
     {"check "
      "cell=gru,T=6,N=7,I=3,H=5,dir=bi,mask=holes,lengths=zeros,start=random,last=1,engine=cpu",
