@@ -108,7 +108,7 @@ intel() {
         fi
         mkdir -p "$vendors" && echo "$venv/lib/libintelocl.so" >"$vendors/intel.icd"
     fi
-    for what in forward strict golden custom; do
+    for what in forward strict golden custom persist lending weights; do
         suite $what 'Intel CPU runtime' OCL_ICD_VENDORS="$vendors" LD_LIBRARY_PATH="$libraries"
     done
     suite table 'Intel CPU runtime' OCL_ICD_VENDORS="$vendors" LD_LIBRARY_PATH="$libraries" \
