@@ -55,6 +55,7 @@ struct params {
     narrow act[5];    /* the C build's activations, by slot: ACT_ID_... */
     float alpha[5], beta[5];
     float gate_clip, cell_clip, forget_bias;
+    narrow reserved; /* the last 4 bytes: no compiler adds any of its own */
 };
 
 /* One row of the batch. */
