@@ -59,18 +59,13 @@ static inline int parts_meet(const struct params *p, GLOBAL int *flags, GLOBAL i
     return 0;
 }
 
-/* Phase P of a step, blocks of the part alone, to and fro as in `single`. */
+/* Phase P of a step, blocks of the part alone. */
 #define PERSIST_RUN(P)                                                                             \
     if (phase == P) {                                                                              \
         const int blocks = CAT(tile_blocks_, P)(p);                                                \
         const int block_first = (int)((wide)blocks * part / p->parts);                             \
         const int block_end = (int)((wide)blocks * (part + 1) / p->parts);                         \
-        for (int i = block_first; i < block_end; i++) {                                            \
-            const int block = a.step & 1 ? block_first + block_end - 1 - i : i;                    \
-            for (wide n = n_first; n < n_end; n += ROWS) {                                         \
-                CAT(tile_run_, P)(p, &a, block, n, n_end - n < ROWS ? (int)(n_end - n) : ROWS);    \
-            }                                                                                      \
-        }                                                                                          \
+        RANGE_RUN(P, block_first, block_end)                                                       \
     }
 
 /* Steps `step` .. `step_end` - 1 of the rows of group GROUP_ID(0); of part GROUP_ID(1), or, to
@@ -83,8 +78,7 @@ KERNEL GROUP_SHAPE void persist_forward(KERNEL_ARRAYS, const int step, const int
     LOCAL float scratch[SCRATCH_FLOATS];
     pass a = PASS_OF(step, scratch);
     const wide n_first = GROUP_ID(0) * p->rows_group;
-    const wide n_rest = p->batch - n_first;
-    const wide n_end = n_first + (n_rest < p->rows_group ? n_rest : p->rows_group);
+    const wide n_end = range_end(p, n_first);
     GLOBAL int *given_up = flags;
     GLOBAL int *mine = flags + (1 + GROUP_ID(0) * p->parts) * FLAG_STRIDE;
     const int part_first = finish ? 0 : (int)GROUP_ID(1);

@@ -6,14 +6,10 @@
  * group stands between.
  */
 
-/* Blocks to and fro: a step begins with the weights that the step before left in the cache, so that
- * of weights that are too large for it as much as fits is found there. */
 #define SINGLE_RUN(P)                                                                              \
-    for (int i = 0; i < CAT(tile_blocks_, P)(p); i++) {                                            \
-        const int block = a.step & 1 ? CAT(tile_blocks_, P)(p) - 1 - i : i;                        \
-        for (wide n = n_first; n < n_end; n += ROWS) {                                             \
-            CAT(tile_run_, P)(p, &a, block, n, n_end - n < ROWS ? (int)(n_end - n) : ROWS);        \
-        }                                                                                          \
+    {                                                                                              \
+        const int blocks = CAT(tile_blocks_, P)(p);                                                \
+        RANGE_RUN(P, 0, blocks)                                                                    \
     }                                                                                              \
     GROUP_BARRIER; /* what this phase published is complete before the next phase reads it */
 
@@ -24,8 +20,7 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
     LOCAL float scratch[SCRATCH_FLOATS];
     pass a = PASS_OF(step, scratch);
     const wide n_first = GROUP_ID(0) * p->rows_group;
-    const wide n_rest = p->batch - n_first;
-    const wide n_end = n_first + (n_rest < p->rows_group ? n_rest : p->rows_group);
+    const wide n_end = range_end(p, n_first);
 
     int last = 0;
     for (wide n = n_first; n < n_end; n++) {

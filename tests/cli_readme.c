@@ -10,13 +10,13 @@
 #include "cli_files.h"
 #include "cli_program.h"
 #include "clrnn.h"
+#include "files.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MAX_README = 1 << 17, STEPS = 29, HIDDEN = 32 };
@@ -45,40 +45,31 @@ static char *find_block(const char *language, int index) {
     return block;
 }
 
-static int run(const char *command, char *output, size_t size) {
-    FILE *pipe = popen(command, "r");
-    ck_assert_ptr_nonnull(pipe);
-    const size_t length = fread(output, 1, size - 1, pipe);
-    output[length] = '\0';
-    const int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 /* Compiles C, as a program or as an object alone; 0 where there is no compiler or library. */
 static int compile(const char *text, int is_program, char *output, size_t size) {
     const char *build = getenv("CLRNN_BUILD") != NULL ? getenv("CLRNN_BUILD") : "build";
     char library[300];
     char command[1500];
-    char *folder = program_expand("TMP/");
+    char *own = program_expand("TMP/");
     (void)snprintf(library, sizeof library, "%.256s/libclrnn.so", build);
-    if (run("command -v cc", output, size) != 0 || access(library, R_OK) != 0) {
+    if (run_command("command -v cc", output, size) != 0 || access(library, R_OK) != 0) {
         (void)printf("readme: its C is not compiled: no cc, or no %s\n", library);
-        free(folder);
+        free(own);
         return 0;
     }
     cli_write_text("TMP/readme.c", text);
     (void)snprintf(command, sizeof command,
                    "cc -std=c11 -Wall -Wextra -Werror -Iinclude %.256sreadme.c -o %.256sreadme %s "
                    "-L%.256s -lclrnn -lOpenCL -Wl,-rpath,\"$(cd %.256s && pwd)\" 2>&1",
-                   folder, folder, is_program ? "" : "-c", build, build);
-    const int compiled = run(command, output, size);
+                   own, own, is_program ? "" : "-c", build, build);
+    const int compiled = run_command(command, output, size);
     ck_assert_msg(compiled == 0, "%s\n%s", text, output);
     if (is_program) {
-        (void)snprintf(command, sizeof command, "%.256sreadme", folder);
-        const int ran = run(command, output, size);
+        (void)snprintf(command, sizeof command, "%.256sreadme", own);
+        const int ran = run_command(command, output, size);
         ck_assert_msg(ran == 0, "exit status %d of\n%s", ran, text);
     }
-    free(folder);
+    free(own);
     return 1;
 }
 

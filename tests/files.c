@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void expect_failure(clrnn_status got, clrnn_status status, const char *part) {
@@ -96,4 +97,13 @@ void remove_folder(void) {
     }
     closedir(dir);
     rmdir(folder);
+}
+
+int run_command(const char *command, char *output, size_t size) {
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    const size_t length = fread(output, 1, size - 1, pipe);
+    output[length] = '\0';
+    const int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

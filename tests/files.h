@@ -31,6 +31,9 @@ int same_text(const char *a, const char *b); /* either may be NULL */
 /* To be freed. */
 unsigned char *read_whole(const char *path, size_t *size);
 
+/* Runs a command and keeps what it prints, as a text; its exit status, -1: none. */
+int run_command(const char *command, char *output, size_t size);
+
 extern char folder[64]; /* of the running test */
 void make_folder(void);
 void remove_folder(void);

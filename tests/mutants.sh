@@ -561,17 +561,17 @@ params.w_phase[phase] = 0;
 =>
     return launch->meets && !launch->finish && plan->alone > CALLS_ALONE;
 @@ rows: of other lengths | cpu | forward | src/core/rows.c
-        rows[range * share + round] = spare[n];
+                rows[place] = spare[n++];
 =>
-        rows[range * share + round].at = spare[n].at;
+                rows[place].at = spare[n++].at;
 @@ rows: one is lost | cpu | forward | src/core/rows.c
-        rows[range * share + round] = spare[n];
+                rows[place] = spare[n++];
 =>
-        rows[range * share + round] = spare[n > 0 ? n - 1 : 0];
+                rows[place] = spare[n > 0 ? n - 1 : 0], n++;
 @@ rows: ranges overrun | pocl | pool | src/core/rows.c
-        while (round >= (count - range * share < share ? count - range * share : share)) {
+            if (place < count) { /* the last range, alone, may be shorter */
 =>
-        while (round > (count - range * share < share ? count - range * share : share)) {
+            if (place <= count) { /* the last range, alone, may be shorter */
 @@ rows: the reference takes them as they come | cpu | engines | src/cpu/reference_engine.c
         lengths[call->rows[n].at] = call->rows[n].length;
 =>

@@ -4,13 +4,13 @@
  *
  * It runs from the root of the repository; CLRNN_BUILD names another build folder than `build`.
  */
+#include "files.h"
 #include "suites.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { NO_OPENCL = 77 };
@@ -24,21 +24,11 @@ static const struct {
 };
 enum { SAMPLE_COUNT = sizeof samples / sizeof samples[0] };
 
-/* Runs a command and keeps what it prints; its exit status. */
-static int run(const char *command, char *output, size_t size) {
-    FILE *pipe = popen(command, "r");
-    ck_assert_ptr_nonnull(pipe);
-    const size_t length = fread(output, 1, size - 1, pipe);
-    output[length] = '\0';
-    const int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 START_TEST(sample) {
     const char *build = getenv("CLRNN_BUILD") != NULL ? getenv("CLRNN_BUILD") : "build";
     char library[300], program[64] = "/tmp/clrnn-sample-XXXXXX", command[1200], output[4096];
     snprintf(library, sizeof library, "%.256s/libclrnn.so", build);
-    if (run("command -v cc", output, sizeof output) != 0 || access(library, R_OK) != 0) {
+    if (run_command("command -v cc", output, sizeof output) != 0 || access(library, R_OK) != 0) {
         printf("samples: %s not run: no cc, or no %s\n", samples[_i].name, library);
         return;
     }
@@ -49,9 +39,9 @@ START_TEST(sample) {
              "cc -std=c11 -Wall -Wextra -Werror -Iinclude tests/samples/%s.c -o %s "
              "-L%.256s -lclrnn -lOpenCL -Wl,-rpath,\"$(cd %.256s && pwd)\" 2>&1",
              samples[_i].name, program, build, build);
-    const int compiled = run(command, output, sizeof output);
+    const int compiled = run_command(command, output, sizeof output);
     ck_assert_msg(compiled == 0, "%s: %s", samples[_i].name, output);
-    const int ran = run(program, output, sizeof output);
+    const int ran = run_command(program, output, sizeof output);
     unlink(program);
     if (ran == NO_OPENCL) {
         printf("samples: %s not run: no OpenCL device\n", samples[_i].name);

@@ -108,7 +108,8 @@ static void add_cell(struct algo_program *program, const struct cell *cell) {
     }
 }
 
-/* common, params, activations, cell, rows, then phase and tile for each phase, then the schedule. */
+/* common, params, activations, cell, rows, then phase and tile for each phase, then range and
+ * the schedule. */
 static void recurrence_text(struct algo_config *config, const struct pair *pair,
                             const struct device_desc *device) {
     struct algo_program *program = &config->program;
@@ -122,6 +123,7 @@ static void recurrence_text(struct algo_config *config, const struct pair *pair,
     for (int phase = 0; phase < cell->phase_count; phase++) {
         add_phase(program, "phase.cl", pair->tile, phase);
     }
+    algo_add_file(program, "range.cl", -1);
     if (pair->tile == &tile_panel && device->has_flags) {
         /* one program for both schedules, since building takes long */
         algo_add_file(program, sched_single.file, -1);

@@ -361,9 +361,8 @@ static clrnn_status next_epoch(struct cl_plan *plan, const struct cl_strand *str
     clrnn_status status = CLRNN_STATUS_OK;
     static const int zero;
     if (plan->epoch > EPOCH_MOST) {
-        TRY_CL("forward",
-               clEnqueueFillBuffer(plan->context->queue, plan->flags, &zero, sizeof zero, 0,
-                                   (size_t)plan->flag_count * ALGO_FLAG_BYTES, 0, NULL, NULL));
+        TRY_CL("forward", clEnqueueFillBuffer(plan->context->queue, plan->flags, &zero, sizeof zero,
+                                              0, plan->flag_bytes, 0, NULL, NULL));
         plan->epoch = 0;
     }
     plan->epoch++;
@@ -471,22 +470,6 @@ out:
     return status;
 }
 
-/* Flags for the strand that needs most; strands run one after the other. */
-static clrnn_status make_flags(struct cl_plan *plan) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    for (int i = 0; i < plan->strand_count; i++) {
-        const int flags = plan->configs[i].flags;
-        plan->flag_count = flags > plan->flag_count ? flags : plan->flag_count;
-    }
-    if (plan->flag_count > 0) {
-        TRY(cl_buffer_make(&plan->flags, plan, CL_MEM_READ_WRITE,
-                           (size_t)plan->flag_count * ALGO_FLAG_BYTES, "flags"));
-        plan->epoch = EPOCH_MOST + 1; /* they are cleared before the first launch */
-    }
-out:
-    return status;
-}
-
 clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = calloc(1, sizeof *plan);
@@ -507,7 +490,11 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
     }
     TRY(cl_buffer_make(&plan->rows, plan, CL_MEM_READ_ONLY,
                        (size_t)desc->batch * sizeof(struct row), "the row table"));
-    TRY(make_flags(plan));
+    if (desc->flag_bytes > 0) {
+        TRY(cl_buffer_make(&plan->flags, plan, CL_MEM_READ_WRITE, desc->flag_bytes, "flags"));
+        plan->flag_bytes = desc->flag_bytes;
+        plan->epoch = EPOCH_MOST + 1; /* they are cleared before the first launch */
+    }
     TRY(cl_space_make(plan, desc->workspace));
     for (int i = 0; i < desc->strand_count; i++) {
         TRY(upload_weights(plan, i, &desc->net->strands[i]));

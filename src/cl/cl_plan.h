@@ -37,7 +37,7 @@ struct cl_plan {
     cl_mem workspace, x_proj, work, between[ENGINE_BETWEENS]; /* pieces of the work space */
     cl_mem rows;
     cl_mem flags; /* by which groups of a launch meet, or NULL */
-    int flag_count;
+    size_t flag_bytes;
     int epoch;      /* where the flags of the next launch begin */
     int alone;      /* calls to come that do not try to meet, since a launch gave up */
     int alone_next; /* so many at the next time */

@@ -53,6 +53,13 @@ static double valid_steps(const workload *load) {
     return lengths != NULL ? sum : (double)load->steps * (double)load->batch;
 }
 
+/* Weights that every step of a layer reads. */
+static double recurrent_weights(const clrnn_layer_desc *layer) {
+    const double rows = (double)clrnn_layer_gates(layer) * layer->hidden;
+    return clrnn_layer_directions(layer) *
+           (rows * clrnn_layer_width(layer) + (double)layer->projection * layer->hidden);
+}
+
 /* Two a multiply-add of projection and recurrence; what a cell does beside them does not count. */
 static double count_flops(const workload *load) {
     const clrnn_net_desc *net = clrnn_net_get_desc(load->net);
@@ -61,9 +68,7 @@ static double count_flops(const workload *load) {
     for (int i = 0; i < net->num_layers; i++) {
         const clrnn_layer_desc *layer = &net->layers[i];
         const double rows = (double)clrnn_layer_gates(layer) * layer->hidden;
-        const double width = clrnn_layer_width(layer);
-        const double projected = (double)layer->projection * layer->hidden;
-        products += clrnn_layer_directions(layer) * (rows * (inputs + width) + projected);
+        products += clrnn_layer_directions(layer) * rows * inputs + recurrent_weights(layer);
         inputs = clrnn_layer_outputs(layer);
     }
     return 2.0 * products * valid_steps(load);
@@ -74,11 +79,7 @@ static double count_read_seconds(const workload *load, const bench_peak *peak) {
     const clrnn_net_desc *net = clrnn_net_get_desc(load->net);
     double sum = 0;
     for (int i = 0; i < net->num_layers; i++) {
-        const clrnn_layer_desc *layer = &net->layers[i];
-        const double rows = (double)clrnn_layer_gates(layer) * layer->hidden;
-        const double bytes =
-            sizeof(float) * (double)clrnn_layer_directions(layer) *
-            (rows * clrnn_layer_width(layer) + (double)layer->projection * layer->hidden);
+        const double bytes = sizeof(float) * recurrent_weights(&net->layers[i]);
         sum += bytes * (double)load->steps / (1e9 * bench_peak_bandwidth(peak, bytes));
     }
     return sum;

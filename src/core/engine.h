@@ -104,6 +104,7 @@ struct engine_plan_desc {
     int strand_count;
     int batch, steps;
     struct engine_space space;
+    size_t flag_bytes;     /* by which groups meet: as many as any strand needs; 0: none does */
     uint64_t memory_limit; /* 0: none */
     cl_mem workspace;      /* the caller's, or NULL */
 };

@@ -154,6 +154,13 @@ out:
     return status;
 }
 
+/* Why an algorithm was refused, or what else failed last. */
+static const char *last_refusal(void) {
+    const char *message = clrnn_last_error()->message;
+    const char *refused = strstr(message, " is refused: ");
+    return refused != NULL ? refused + strlen(" is refused: ") : message;
+}
+
 clrnn_status plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
                           const clrnn_net *net, const clrnn_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -166,10 +173,7 @@ clrnn_status plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_c
         out->allowed = 1;
         snprintf(out->reason, sizeof out->reason, "%s", configs[0].reason);
     } else {
-        const char *message = clrnn_last_error()->message;
-        const char *is_refused = strstr(message, " is refused: ");
-        snprintf(out->reason, sizeof out->reason, "%.190s",
-                 is_refused != NULL ? is_refused + strlen(" is refused: ") : message);
+        snprintf(out->reason, sizeof out->reason, "%.190s", last_refusal());
     }
 out:
     free(configs);
@@ -197,11 +201,8 @@ static int needs_opencl(char *why, size_t size, const clrnn_net *net, const clrn
 
 /* The last failure, without what it is about. */
 static const char *last_reason(void) {
-    const char *message = clrnn_last_error()->message;
-    const char *refused = strstr(message, " is refused: ");
-    return refused != NULL                      ? refused + strlen(" is refused: ")
-           : strncmp(message, "plan: ", 6) == 0 ? message + 6
-                                                : message;
+    const char *reason = last_refusal();
+    return strncmp(reason, "plan: ", 6) == 0 ? reason + 6 : reason;
 }
 
 /* A gain within 10 % is within the estimates' own error, and the cpu engine moves nothing. */
@@ -378,6 +379,7 @@ clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_n
                                                  .batch = desc->batch,
                                                  .steps = desc->steps,
                                                  .space = plan->memory.space,
+                                                 .flag_bytes = plan->memory.flag_bytes,
                                                  .memory_limit = desc->memory_limit,
                                                  .workspace = desc->workspace};
     TRY(context->engine->plan_open(&plan->engine_plan, context->device, &engine_desc));

@@ -40,7 +40,8 @@ struct plan_memory {
     int by_piece; /* every piece goes through all layers before the next one */
     int all_forward;
     struct engine_space space;
-    size_t tables; /* bytes beside it, whatever a call brings */
+    size_t tables;     /* bytes beside it, whatever a call brings */
+    size_t flag_bytes; /* of the strand that needs most; strands run one after the other */
 };
 
 struct clrnn_plan {

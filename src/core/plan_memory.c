@@ -161,6 +161,7 @@ clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *c
     out->by_piece = needs.all_forward && chunk < steps;
     out->space = space_of(&needs, chunk, steps_between(&needs, steps, chunk));
     out->tables = needs.rows + needs.flags;
+    out->flag_bytes = needs.flags;
 out:
     return status;
 }

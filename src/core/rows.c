@@ -26,22 +26,14 @@ void rows_order(struct row *rows, struct row *spare, int count, int share) {
     }
     memcpy(spare, rows, (size_t)count * sizeof *rows);
     qsort(spare, (size_t)count, sizeof *spare, longest_first);
-    /* dealt out to the ranges in turns, until a range is full */
+    /* dealt out to the ranges in turns */
     const int ranges = (count + share - 1) / share;
-    int round = 0, range = 0;
-    for (int n = 0; n < count; n++) {
-        while (round >= (count - range * share < share ? count - range * share : share)) {
-            range++; /* the last one, alone, may be shorter */
-            if (range == ranges) {
-                range = 0;
-                round++;
+    for (int round = 0, n = 0; round < share; round++) {
+        for (int range = 0; range < ranges; range++) {
+            const int place = range * share + round;
+            if (place < count) { /* the last range, alone, may be shorter */
+                rows[place] = spare[n++];
             }
-        }
-        rows[range * share + round] = spare[n];
-        range++;
-        if (range == ranges) {
-            range = 0;
-            round++;
         }
     }
 }

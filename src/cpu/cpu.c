@@ -123,21 +123,43 @@ out:
     return status;
 }
 
-/* The pool, and flags for the strand that needs most. */
+/* Cycles of a launch's work, roughly: two vectors of products a cycle in the projection. */
+static double launch_cycles(const struct algo_config *config, int projection, int steps,
+                            int batch) {
+    const struct params *p = &config->params;
+    return projection
+               ? (double)steps * batch * p->columns * p->inputs / config->tile.vector_width / 2
+               : (double)config->cycles * steps;
+}
+
+/* To hand a job to threads that wait for one takes about a microsecond: less than this many cycles
+ * are done before. */
+enum { WORTH_CYCLES = 8000 };
+
+/* Will any launch of the plan's largest call be handed to threads? */
+static int has_use_for_threads(const struct engine_plan_desc *desc) {
+    int has_use = desc->flag_bytes > 0;
+    for (int i = 0; i < desc->strand_count; i++) {
+        for (int projection = 0; projection < 2; projection++) {
+            has_use |= launch_cycles(&desc->configs[i], projection, desc->steps, desc->batch) >=
+                       WORTH_CYCLES;
+        }
+    }
+    return has_use;
+}
+
+/* The pool, and flags. */
 static clrnn_status open_threads(struct cpu_plan *plan, const struct engine_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cpu_context *context = plan->context;
-    int flags = 0;
-    for (int i = 0; i < desc->strand_count; i++) {
-        flags = desc->configs[i].flags > flags ? desc->configs[i].flags : flags;
-    }
-    if (context->pool == NULL && context->threads > 1) {
+    if (context->pool == NULL && context->threads > 1 && has_use_for_threads(desc)) {
         TRY(cpu_pool_open(&context->pool, context->threads));
     }
-    if (flags > 0) {
-        plan->flag_bytes = (size_t)flags * ALGO_FLAG_BYTES;
+    if (desc->flag_bytes > 0) {
+        plan->flag_bytes = desc->flag_bytes;
         plan->flags = aligned_alloc(ALGO_FLAG_BYTES, plan->flag_bytes);
-        REQUIRE(plan->flags != NULL, MEMORY, "plan: out of memory for %d flags", flags);
+        REQUIRE(plan->flags != NULL, MEMORY, "plan: out of memory for %zu bytes of flags",
+                plan->flag_bytes);
     }
 out:
     return status;
@@ -227,10 +249,6 @@ static void run_task(void *job, int task) {
     }
 }
 
-/* To hand a job to threads that wait for one takes about a microsecond: less than this many cycles
- * are done before. */
-enum { WORTH_CYCLES = 8000 };
-
 /* On the threads, if it is worth it; 0: not all groups can run side by side, though they meet. */
 static int run_launch(const struct cpu_plan *plan, struct launch *l, double cycles) {
     struct cpu_pool *pool = plan->context->pool;
@@ -285,12 +303,10 @@ static void launch(const struct cpu_plan *plan, const struct engine_call *call,
                        .rows = (int)groups[0],
                        .run = projection ? RUN_TILES : 1,
                        .blocks = (int)groups[1]};
-    const double vectors = (double)params->count * call->batch * params->columns * params->inputs /
-                           config->tile.vector_width;
     if (what->meets && !what->finish) {
         memset(plan->flags, 0, plan->flag_bytes);
     }
-    run_launch(plan, &l, projection ? vectors / 2 : (double)config->cycles * params->count);
+    run_launch(plan, &l, launch_cycles(config, projection, params->count, call->batch));
 }
 
 /* The caller's own x_proj [T][N][words][H], in the order of the way: forward strands alone. */

@@ -54,6 +54,7 @@
 #include "tile_panel.cl"
 #include "phase_end.cl"
 #endif
+#include "range.cl"
 #include "sched_persist.cl"
 #include "sched_single.cl"
 #define SINGLE_FORWARD single_forward

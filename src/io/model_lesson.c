@@ -26,8 +26,8 @@ static clrnn_status read_lesson(struct config *config, const struct model_source
     REQUIRE(w_hh->rank == 2, FORMAT, "%s: expected [H][H], got %s", labels[WEIGHT_HH],
             tensor_text(w_hh, got, sizeof got));
     const int64_t hidden = w_hh->shape[1];
-    TRY(model_check_shape(labels[WEIGHT_HH], w_hh, 2, hidden, hidden));
-    TRY(model_check_shape(labels[WEIGHT_IH], tensors[WEIGHT_IH], 2, hidden, -1));
+    TRY(model_check_shape(labels[WEIGHT_HH], w_hh, 2, hidden, hidden, ""));
+    TRY(model_check_shape(labels[WEIGHT_IH], tensors[WEIGHT_IH], 2, hidden, -1, ""));
     TRY(config_create(config, 1, "", 0));
     config->desc.inputs = (int)tensors[WEIGHT_IH]->shape[1];
     *(clrnn_layer_desc *)config->desc.layers =

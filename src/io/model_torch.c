@@ -198,13 +198,13 @@ static clrnn_status read_shapes(clrnn_layer_desc *layer, int *inputs, const stru
     const int64_t rows = w_hh->shape[0];
     const int64_t width = w_hh->shape[1];
     int64_t hidden = width;
-    TRY(model_check_shape(label, w_hh, 2, rows, width));
+    TRY(model_check_shape(label, w_hh, 2, rows, width, ""));
     if (projected) {
         char hr_got[128];
         REQUIRE(w_hr->rank == 2, FORMAT, "%s: expected [P][H], got %s", hr_label,
                 tensor_text(w_hr, hr_got, sizeof hr_got));
         hidden = w_hr->shape[1];
-        TRY(model_check_shape(hr_label, w_hr, 2, width, hidden));
+        TRY(model_check_shape(hr_label, w_hr, 2, width, hidden, ""));
     }
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
         const clrnn_layer_desc candidate = {.cell = cells[i]};
@@ -216,7 +216,7 @@ static clrnn_status read_shapes(clrnn_layer_desc *layer, int *inputs, const stru
     REQUIRE(known, FORMAT, "%s: rows must be 1 (rnn), 3 (gru) or 4 (lstm) x columns%s, got %s",
             label, projected ? " of weight_hr" : "", got);
     TRY(find_first(&w_ih, label, seen, source, WEIGHT_IH));
-    TRY(model_check_shape(label, w_ih, 2, rows, -1));
+    TRY(model_check_shape(label, w_ih, 2, rows, -1, ""));
     layer->hidden = (int)hidden;
     layer->projection = projected ? (int)width : 0;
     *inputs = (int)w_ih->shape[1];

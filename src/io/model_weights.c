@@ -15,7 +15,7 @@
 enum { MAX_SHAPE_TEXT = 64, MAX_WEIGHT_NAME = 48 };
 
 clrnn_status model_check_shape(const char *label, const clrnn_tensor *tensor, int rank,
-                               int64_t rows, int64_t columns) {
+                               int64_t rows, int64_t columns, const char *more) {
     clrnn_status status = CLRNN_STATUS_OK;
     char expected[MAX_SHAPE_TEXT] = "";
     char got[128];
@@ -30,7 +30,7 @@ clrnn_status model_check_shape(const char *label, const clrnn_tensor *tensor, in
             FORMAT, "%s: weights must be float16, float32 or float64, got %s", label, got);
     REQUIRE(tensor->rank == rank && tensor->shape[0] == rows &&
                 (rank == 1 || columns < 0 || tensor->shape[1] == columns),
-            FORMAT, "%s: expected %s, got %s", label, expected, got);
+            FORMAT, "%s: expected %s, got %s%s", label, expected, got, more);
     REQUIRE(rank == 1 ||
                 (tensor->shape[1] >= 1 && (columns >= 0 || tensor->shape[1] <= NET_MAX_FEATURES)),
             FORMAT, "%s: the columns must be 1 to %d, got %s", label, NET_MAX_FEATURES, got);
@@ -89,14 +89,9 @@ static clrnn_status find_weight(const clrnn_tensor **out, const struct reading *
     REQUIRE(at < arrays->count, FORMAT, "%s: %s", label, reading->format->missing);
     *out = &arrays->entries[at]->tensor;
     strand_weight_shape(strand, role, &rows, &columns);
-    status = model_check_shape(label, *out, columns > 0 ? 2 : 1, rows, columns);
-    if (status != CLRNN_STATUS_OK && strand->layer > 0 && reading->format == &model_torch) {
-        char rule[sizeof clrnn_last_error()->message];
-        snprintf(rule, sizeof rule, "%s", clrnn_last_error()->message);
-        const int is_shape = strstr(rule, ": expected [") != NULL;
-        REQUIRE(0, FORMAT, "%s%s", rule, is_shape ? MODEL_UNLIKE : "");
-    }
-    TRY(status);
+    const int is_alike = strand->layer > 0 && reading->format == &model_torch;
+    TRY(model_check_shape(label, *out, columns > 0 ? 2 : 1, rows, columns,
+                          is_alike ? MODEL_UNLIKE : ""));
     reading->used[at] = 1;
 out:
     free(name);

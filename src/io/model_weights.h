@@ -12,9 +12,10 @@
 /* Behind a message of a stack without a config. */
 #define MODEL_UNLIKE "; layers that are not alike need a config"
 
-/* [rows] of rank 1, [rows][columns] of rank 2; columns -1: any, which messages call I. */
+/* [rows] of rank 1, [rows][columns] of rank 2; columns -1: any, which messages call I. A message of
+ * another shape ends with `more`. */
 clrnn_status model_check_shape(const char *label, const clrnn_tensor *tensor, int rank,
-                               int64_t rows, int64_t columns);
+                               int64_t rows, int64_t columns, const char *more);
 
 /* What an array is called in a file; to be freed. */
 clrnn_status model_weight_name(char **out, const struct model_format *format, const char *prefix,
