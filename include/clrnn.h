@@ -169,6 +169,7 @@ typedef struct clrnn_context_desc {
     int strict;          /* 1: refuse whatever could change a bit (CLBlast, flushed denormals) */
     uint64_t timeout_ms; /* longest wait for the device; 0: for ever */
     int threads;         /* of the cpu engine, the caller's included; 0: as many as may run */
+    const char *tuning;  /* a file that clrnn_tune wrote; NULL: none */
 } clrnn_context_desc;
 
 /* AUTO opens the best OpenCL device with the cpu engine beside it, and each plan takes the one that is
@@ -177,7 +178,10 @@ typedef struct clrnn_context_desc {
  * algorithm that the device has. With a `device` or a `queue` it is opencl alone; where no device is
  * usable, cpu alone. A plan on the cpu engine takes neither buffers nor events: who has these gives a
  * queue, or asks for OPENCL.
- * Errors: NO_DEVICE (none matches, or none usable), ARGUMENT (out-of-order queue), OPENCL. */
+ * By a tuning plans know what was measured of this device, driver and number of compute units; one of
+ * others is passed over, and clrnn_plan_describe says so.
+ * Errors: NO_DEVICE (none matches, or none usable), ARGUMENT (out-of-order queue), OPENCL; IO, FORMAT
+ * (of the tuning). */
 CLRNN_API clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc);
 CLRNN_API void clrnn_context_free(clrnn_context *context);
 /* What was opened: of AUTO OPENCL, or CPU where no device is usable. */
@@ -185,6 +189,23 @@ CLRNN_API clrnn_engine clrnn_context_engine(const clrnn_context *context);
 /* The device in use, of AUTO the OpenCL one. For the CPU engines: name like "cpu (v4, 16 lanes)",
  * index -1. */
 CLRNN_API const clrnn_device_info *clrnn_context_device(const clrnn_context *context);
+
+/* ---- tuning ---------------------------------------------------------------------------------- */
+
+typedef struct clrnn_tune_desc {
+    const char *path; /* the file, which need not be there */
+    /* NULL, or told what is measured next: `done` of `count`, on a device */
+    void (*progress)(void *user, const char *device, int done, int count);
+    void *user;
+} clrnn_tune_desc;
+
+/* Measures forwards on the context's device, and on the cpu engine too where the context is AUTO: in
+ * some 10 seconds each, on a machine that should do nothing else. From them it finds the speeds that
+ * estimate them best and the lanes of panels, writes both to the file beside what it has of other
+ * devices (JSON: README, "Tuning"), and the context takes them for the plans it makes from then on.
+ * What plans choose never changes a bit with `strict`, nor on CPU devices. Errors: those of a plan
+ * and a forward, UNSUPPORTED (the reference engine), IO, FORMAT (what is there is no tuning). */
+CLRNN_API clrnn_status clrnn_tune(clrnn_context *context, const clrnn_tune_desc *desc);
 
 /* ---- nets ------------------------------------------------------------------------------------ */
 

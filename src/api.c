@@ -4,7 +4,9 @@
  */
 #include "core/plan.h"
 #include "core/tensor.h"
+#include "io/tuning_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +42,25 @@ out:
     return status;
 }
 
+/* What the file knows of the context's device. */
+static clrnn_status take_tuning(clrnn_context *context, const char *path) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct tuning_device device;
+    struct tuning tuning;
+    int found = 0;
+    char why[100];
+    tuning_device_of(&device, context);
+    TRY(tuning_file_find(&tuning, &found, why, sizeof why, path, &device));
+    if (found) {
+        tuning_apply(context, &tuning);
+    } else {
+        snprintf(context->tuned, sizeof context->tuned, "usual speeds, the tuning is %s",
+                 why[0] != 0 ? why : "of other devices");
+    }
+out:
+    return status;
+}
+
 static clrnn_status open_engine(clrnn_context *context, clrnn_engine id,
                                 const clrnn_context_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -49,6 +70,10 @@ static clrnn_status open_engine(clrnn_context *context, clrnn_engine id,
     context->id = id;
     engine->describe(context->device, &context->desc, &context->info);
     context->desc.strict = desc->strict;
+    tuning_reset(context);
+    if (desc->tuning != NULL && id != CLRNN_ENGINE_REFERENCE) {
+        TRY(take_tuning(context, desc->tuning));
+    }
 out:
     return status;
 }
@@ -118,6 +143,44 @@ clrnn_engine clrnn_context_engine(const clrnn_context *context) {
 
 const clrnn_device_info *clrnn_context_device(const clrnn_context *context) {
     return context != NULL ? &context->info : NULL;
+}
+
+/* Fails before anything is measured, if the file will not be written. */
+static clrnn_status check_tuning(const clrnn_context *context, const char *path) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    if (access(path, F_OK) == 0) {
+        struct tuning_device device;
+        struct tuning tuning;
+        int found = 0;
+        char why[100];
+        tuning_device_of(&device, context);
+        TRY(tuning_file_find(&tuning, &found, why, sizeof why, path, &device));
+    }
+out:
+    return status;
+}
+
+clrnn_status clrnn_tune(clrnn_context *context, const clrnn_tune_desc *desc) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct tune_result results[2] = {0};
+    struct tune_choice choices[TUNE_SHAPES];
+    int count = 0;
+    REQUIRE(context != NULL && desc != NULL && desc->path != NULL, ARGUMENT,
+            "tune: needs a context and a desc with a path");
+    REQUIRE(context->id != CLRNN_ENGINE_REFERENCE, UNSUPPORTED,
+            "tune: the reference engine chooses nothing");
+    TRY(context_check_process(context));
+    TRY(check_tuning(context, desc->path));
+    TRY(tune_measure(&results[count++], context, desc));
+    if (context->sibling != NULL) {
+        TRY(tune_measure(&results[count++], context->sibling, desc));
+    }
+    TRY(tune_choices(choices, context, results, count));
+    TRY(tuning_file_update(desc->path, results, count, choices));
+out:
+    tune_result_free(&results[0]);
+    tune_result_free(&results[1]);
+    return status;
 }
 
 clrnn_status clrnn_plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,

@@ -84,6 +84,7 @@ pid_t program_start(const call *from) {
             (void)close(1);
         }
         (void)unsetenv("CLRNN_DEVICE");
+        (void)setenv("XDG_DATA_HOME", folder, 1); /* no tuning of the machine's own */
         if (from->variable != NULL) {
             char *name = program_expand(from->variable);
             char *value = strchr(name, '=');

@@ -136,6 +136,11 @@ static int panel_width(cl_device_id device) {
     return width >= 16 ? 16 : width == 4 ? 4 : 8;
 }
 
+static int takes_lanes(void *device, int lanes) {
+    const struct cl_engine_context *context = device;
+    return context->in_host_memory && (lanes == 4 || lanes == 8 || lanes == 16);
+}
+
 /* llvmpipe counts the rounds of all loops of a kernel together and silently leaves them after
  * 65,535 (seen with Mesa 22.3.6: a long `single` launch ended early with wrong results and no
  * error). */
@@ -259,5 +264,6 @@ const struct engine engine_opencl = {
     .state_close = cl_state_close,
     .state_write = cl_state_write,
     .state_read = cl_state_read,
+    .takes_lanes = takes_lanes,
     .stages_host = 1,
 };

@@ -52,7 +52,7 @@ static int open_contexts(bench_engine *engine, const bench_engines *engines, int
         /* no timeout: a wait that has one polls with sleeps, which would be timed with short calls */
         const clrnn_context_desc desc = {
             .device = setup.device, .engine = setup.engine, .profile = profile, .strict = strict};
-        if (clrnn_context_create(context, &desc) == CLRNN_STATUS_OK) {
+        if (tuned_open(context, &desc, &setup.tuning) == CLRNN_STATUS_OK) {
             continue;
         }
         if (may_miss && clrnn_last_error()->status == CLRNN_STATUS_NO_DEVICE) {

@@ -112,6 +112,26 @@ static const char bench_notes[] =
     "  clrnn bench cell=lstm,T=50,N=32,H=256 --format jsonl > new.jsonl\n"
     "  clrnn bench cell=lstm,T=50,N=32,H=256 --compare old.jsonl\n";
 
+static const char tune_notes[] =
+    "Times forwards of 26 shapes with every algorithm that a plan chooses from, on the best "
+    "OpenCL\n"
+    "device and on the cpu engine, which should do nothing else meanwhile: some 20 seconds, more\n"
+    "where a driver compiles slowly. From them it finds how many lanes a panel should have, and "
+    "the\n"
+    "speeds that estimate the times best: by these -e auto and -a auto choose. A result is the "
+    "same\n"
+    "bits on CPU devices, and with --strict everywhere, whatever they choose.\n"
+    "\n"
+    "It prints the speeds, how well they estimate, and for each shape what is chosen now, what "
+    "was\n"
+    "chosen untuned, and which was the quickest. The file keeps what it has of other devices; it "
+    "is\n"
+    "for one driver and number of compute units, and with another one the usual speeds hold "
+    "again.\n"
+    "\n"
+    "  clrnn tune\n"
+    "  clrnn tune -e cpu --tuning here.json && clrnn bench --tuning here.json --hidden 64,512\n";
+
 const command commands[COMMAND_COUNT] = {
     [COMMAND_RUN] = {COMMAND_RUN, "run", cmd_run, "MODEL -i X.npy [-o Y.npz] [options]",
                      "run a model on data", run_notes, 1, 1},
@@ -126,7 +146,8 @@ const command commands[COMMAND_COUNT] = {
     [COMMAND_BENCH] = {COMMAND_BENCH, "bench", cmd_bench,
                        "--cell LIST --hidden LIST [options] | PROBLEM ... [options]",
                        "time whole forward passes", bench_notes, 0, OPTIONS_MAX_ARGUMENTS},
-    [COMMAND_TUNE] = {.id = COMMAND_TUNE, .name = "tune"},
+    [COMMAND_TUNE] = {COMMAND_TUNE, "tune", cmd_tune, "[-e cpu | -d WHICH] [--tuning FILE]",
+                      "measure this machine, for what auto chooses", tune_notes, 0, 0},
     [COMMAND_CONVERT] = {.id = COMMAND_CONVERT, .name = "convert"},
     [COMMAND_PLOT] = {.id = COMMAND_PLOT, .name = "plot"},
     [COMMAND_SELFTEST] = {.id = COMMAND_SELFTEST, .name = "selftest"},

@@ -45,10 +45,12 @@ int compute_configure(compute_setup *out, const options *opts) {
         }
     }
     out->with_profile = opts->given[OPTION_PROFILE] != 0;
-    const int code = options_size(&out->memory_limit, opts, OPTION_MEMORY_LIMIT);
-    return code != REPORT_FINE
-               ? code
-               : options_integer(&out->chunk, opts, OPTION_CHUNK, 1, INT64_C(1) << 30, 0);
+    int code = REPORT_FINE;
+    TRY(tuned_find(&out->tuning, opts));
+    TRY(options_size(&out->memory_limit, opts, OPTION_MEMORY_LIMIT));
+    TRY(options_integer(&out->chunk, opts, OPTION_CHUNK, 1, INT64_C(1) << 30, 0));
+out:
+    return code;
 }
 
 /* Of a forward pass, nearly. */
@@ -73,7 +75,7 @@ clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const
         .strict = setup->strict,
         .timeout_ms = (uint64_t)(TIMEOUT_MS + count_flops(load) / SLOWEST_FLOPS_A_MS),
     };
-    return clrnn_context_create(out, &desc);
+    return tuned_open(out, &desc, &setup->tuning);
 }
 
 const char *compute_open_reason(void) {
@@ -83,6 +85,9 @@ const char *compute_open_reason(void) {
 
 int compute_fail_open(const compute_setup *setup, const char *doing) {
     const char *said = setup->from_environment ? " that CLRNN_DEVICE names" : "";
+    if (tuned_is_at_fault(&setup->tuning)) {
+        return report_fail_file(1, "reading", setup->tuning.path);
+    }
     if (clrnn_last_error()->status != CLRNN_STATUS_NO_DEVICE) {
         return report_fail_library(0, "%s%s", doing, said);
     }

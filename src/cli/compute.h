@@ -2,6 +2,7 @@
 #ifndef CLRNN_CLI_COMPUTE_H
 #define CLRNN_CLI_COMPUTE_H
 
+#include "cli/tuned.h"
 #include "cli/workload.h"
 
 typedef struct compute_setup {
@@ -16,6 +17,7 @@ typedef struct compute_setup {
     int for_judge; /* keep what it needs of every step and layer */
     int last_only; /* y is the last output of each row */
     int with_profile;
+    tuned_file tuning;
 } compute_setup;
 
 typedef struct compute_result {
@@ -34,7 +36,7 @@ typedef struct compute_result {
     clrnn_profile profile;
 } compute_result;
 
-/* -e, -d, CLRNN_DEVICE, -a, --strict, --chunk, --memory-limit, --weights */
+/* -e, -d, CLRNN_DEVICE, -a, --strict, --chunk, --memory-limit, --weights, --tuning */
 int compute_configure(compute_setup *out, const options *opts);
 /* Reports nothing: clrnn_last_error has the reason. */
 clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load);

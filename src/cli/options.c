@@ -21,6 +21,7 @@
 #define CHECK (1u << COMMAND_CHECK)
 #define DEVICES (1u << COMMAND_DEVICES)
 #define BENCH (1u << COMMAND_BENCH)
+#define TUNE (1u << COMMAND_TUNE)
 #define VERSION (1u << COMMAND_VERSION)
 #define ALL ((1u << COMMAND_COUNT) - 1)
 #define HELP_COLUMN 30
@@ -70,9 +71,9 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_SNIPPET] = {0, "snippet", "NAME=FILE", KIND_TEXT, RUN | SUMMARY | CHECK,
                         "OpenCL C of what a config calls NAME, a custom cell or activation; may be "
                         "given several times"},
-    [OPTION_ENGINE] = {'e', "engine", "auto|opencl|cpu", KIND_CHOICE, RUN | CHECK,
-                       "where it runs (default auto; check: both)"},
-    [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, RUN | CHECK,
+    [OPTION_ENGINE] = {'e', "engine", "auto|opencl|cpu", KIND_CHOICE, RUN | CHECK | TUNE,
+                       "where it runs (default auto; check and tune: both)"},
+    [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, RUN | CHECK | TUNE,
                        "index, P:D, part of a name, gpu or cpu; also in the environment variable "
                        "CLRNN_DEVICE"},
     [OPTION_ALGORITHM] = {'a', "algorithm", "NAME", KIND_TEXT, RUN | CHECK,
@@ -98,6 +99,9 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_PROFILE] = {0, "profile", NULL, KIND_FLAG, RUN,
                         "time by phase and memory, on standard error"},
     [OPTION_TRACE] = {0, "trace", "FILE", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_TUNING] = {0, "tuning", "FILE", KIND_TEXT, RUN | CHECK | BENCH | TUNE,
+                       "what tune learnt of this machine, or none (default clrnn/tuning.json in "
+                       "XDG_DATA_HOME, else in ~/.local/share)"},
     [OPTION_EXPECT] = {0, "expect", "FILE", KIND_TEXT, CHECK,
                        "judge this y too: .npy, or .npz with output (and output_l0 ..., h_n, c_n)"},
     [OPTION_EXPECT_STATE] = {0, "expect-state", "FILE", KIND_TEXT, CHECK,
@@ -123,7 +127,8 @@ static const option_row table[OPTION_COUNT] = {
                         "set the old medians beside the new ones: OLD is what --format json or "
                         "jsonl printed"},
     [OPTION_TRAINING] = {0, "training", NULL, KIND_LATER, BENCH, NULL},
-    [OPTION_JSON] = {0, "json", NULL, KIND_FLAG, RUN | SUMMARY | CHECK | DEVICES | BENCH | VERSION,
+    [OPTION_JSON] = {0, "json", NULL, KIND_FLAG,
+                     RUN | SUMMARY | CHECK | DEVICES | BENCH | TUNE | VERSION,
                      "one JSON value instead of text"},
     [OPTION_VERBOSE] = {'v', "verbose", NULL, KIND_FLAG, ALL,
                         "say more on standard error; of -v and -q the last one counts"},

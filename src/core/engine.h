@@ -6,6 +6,7 @@
 #define CLRNN_CORE_ENGINE_H
 
 #include "algo/algo.h"
+#include "core/estimate.h"
 #include "core/net.h"
 
 /* Where an array of a call lies. */
@@ -123,6 +124,8 @@ struct engine {
     /* floats at `at`; values NULL: zeros */
     clrnn_status (*state_write)(void *state, size_t at, size_t count, const float *values);
     clrnn_status (*state_read)(void *state, size_t at, size_t count, float *values);
+    /* Can panels have so many lanes? */
+    int (*takes_lanes)(void *context, int lanes);
     int stages_host; /* 1: host arrays are copied into dense ones before kernels see them */
 };
 
@@ -137,7 +140,9 @@ struct clrnn_context {
     struct device_desc desc;
     clrnn_device_info info;
     clrnn_engine id;
-    long process; /* that created it */
+    struct estimate_speeds speeds; /* of the device: usual ones, or what a tuning measured */
+    char tuned[128];               /* which, in words */
+    long process;                  /* that created it */
     /* The cpu engine's context beside an OpenCL one of AUTO: each plan takes the faster one. Else
      * NULL. */
     clrnn_context *sibling;

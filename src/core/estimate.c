@@ -6,6 +6,7 @@
 #include "core/estimate.h"
 
 #include <math.h>
+#include <stddef.h>
 
 /* ---- speeds ---------------------------------------------------------------------------------- */
 
@@ -58,6 +59,19 @@ static struct estimate_speeds gpu_speeds(const struct device_desc *device) {
         .act_us = 0.0005,
         .unit_us = 0.0005,
     };
+}
+
+#define FIELD(name)                                                                                \
+    { #name, offsetof(struct estimate_speeds, name) }
+const struct estimate_field estimate_fields[ESTIMATE_FIELDS] = {
+    FIELD(call_us),   FIELD(copy_gbps), FIELD(launch_us), FIELD(step_us),
+    FIELD(meet_us),   FIELD(tile_us),   FIELD(gflops),    FIELD(near_bytes),
+    FIELD(near_gbps), FIELD(far_gbps),  FIELD(act_us),    FIELD(unit_us),
+};
+#undef FIELD
+
+double *estimate_field_at(struct estimate_speeds *speeds, int field) {
+    return (double *)((char *)speeds + estimate_fields[field].at);
 }
 
 struct estimate_speeds estimate_speeds_of(const struct device_desc *device) {
@@ -170,18 +184,15 @@ static double piece_us(const struct estimate_speeds *speeds, const struct algo_c
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-double estimate_forward(const struct estimate_speeds *speeds, const struct algo_config *configs,
-                        const clrnn_net *net, const clrnn_plan_desc *desc, int chunk) {
-    const int layers = net->desc.num_layers;
-    const int whole = desc->steps / chunk, rest = desc->steps % chunk;
-    const double features = net->desc.inputs + clrnn_layer_outputs(&net->desc.layers[layers - 1]);
+double estimate_forward(const struct estimate_speeds *speeds, const struct estimate_job *job) {
+    const int whole = job->steps / job->chunk, rest = job->steps % job->chunk;
     double us = speeds->call_us;
     if (speeds->copy_gbps > 0) {
-        us += 4 * features * desc->steps * desc->batch / speeds->copy_gbps * 1e-3;
+        us += 4.0 * job->features * job->steps * job->batch / speeds->copy_gbps * 1e-3;
     }
-    for (int i = 0; i < net->strand_count; i++) {
-        us += whole * piece_us(speeds, &configs[i], chunk, desc->batch);
-        us += rest > 0 ? piece_us(speeds, &configs[i], rest, desc->batch) : 0;
+    for (int i = 0; i < job->strand_count; i++) {
+        us += whole * piece_us(speeds, &job->configs[i], job->chunk, job->batch);
+        us += rest > 0 ? piece_us(speeds, &job->configs[i], rest, job->batch) : 0;
     }
     return us;
 }

@@ -6,7 +6,6 @@
 #define CLRNN_CORE_ESTIMATE_H
 
 #include "algo/algo.h"
-#include "core/net.h"
 
 /* A core is what runs one work-group: a thread of a CPU, a compute unit of a GPU. */
 struct estimate_speeds {
@@ -25,12 +24,28 @@ struct estimate_speeds {
     double unit_us;    /* the rest of a cell, of such a vector */
 };
 
+/* Its numbers by name, as a tuning file has them; `cores` is the device's own. */
+struct estimate_field {
+    const char *name;
+    size_t at;
+};
+enum { ESTIMATE_FIELDS = 12 };
+extern const struct estimate_field estimate_fields[ESTIMATE_FIELDS];
+double *estimate_field_at(struct estimate_speeds *speeds, int field);
+
 /* Speeds that are usual for such a device. */
 struct estimate_speeds estimate_speeds_of(const struct device_desc *device);
 
-/* Microseconds of a forward with host arrays of the desc's T and N, y at all steps. configs: of all
- * strands; chunk: steps of a piece. */
-double estimate_forward(const struct estimate_speeds *speeds, const struct algo_config *configs,
-                        const clrnn_net *net, const clrnn_plan_desc *desc, int chunk);
+/* A forward with host arrays, y at all steps. */
+struct estimate_job {
+    const struct algo_config *configs; /* [strands] */
+    int strand_count;
+    int features; /* of x and of y, together */
+    int steps, batch;
+    int chunk; /* steps of a piece */
+};
+
+/* Microseconds. */
+double estimate_forward(const struct estimate_speeds *speeds, const struct estimate_job *job);
 
 #endif

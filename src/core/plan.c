@@ -4,7 +4,6 @@
  */
 #include "core/plan.h"
 
-#include "core/estimate.h"
 #include "core/tensor.h"
 
 #include <math.h>
@@ -109,18 +108,50 @@ static const char *tile_of(const char *algorithm) {
     return strchr(algorithm, '/');
 }
 
+int plan_candidates(const char *names[PLAN_CANDIDATES], char *reason, size_t size,
+                    const clrnn_context *context, const clrnn_net *net, const clrnn_plan_desc *desc,
+                    const struct problem *only) {
+    char why[192] = "";
+    int count = 0;
+    reason[0] = 0;
+    for (size_t pair = 0; pair < algo_count() && count < PLAN_CANDIDATES; pair++) {
+        const char *name = algo_name(pair);
+        if (is_refused(why, sizeof why, pair, context, net, desc, only)) {
+            /* the cpu engine runs the first pair alone, a device the last where no other does */
+            if (pair == 0 || context->desc.kind != DEVICE_HOST) {
+                snprintf(reason, size, "%s", why);
+            }
+        } else if (count == 0 || strcmp(tile_of(name), tile_of(names[0])) == 0) {
+            names[count++] = name;
+        }
+    }
+    return count;
+}
+
+/* Microseconds of a call of the largest size. */
+static double estimate(const clrnn_context *context, const struct algo_config *configs,
+                       const clrnn_net *net, const clrnn_plan_desc *desc, int chunk) {
+    const clrnn_layer_desc *last = &net->desc.layers[net->desc.num_layers - 1];
+    const struct estimate_job job = {.configs = configs,
+                                     .strand_count = net->strand_count,
+                                     .features = net->desc.inputs + clrnn_layer_outputs(last),
+                                     .steps = desc->steps,
+                                     .batch = desc->batch,
+                                     .chunk = chunk};
+    return estimate_forward(&context->speeds, &job);
+}
+
 /* Is `name` estimated to be faster than what has taken `*least` us? Then it is the least. */
 static int is_faster(double *least, struct algo_config *configs, const clrnn_context *context,
                      const clrnn_net *net, const clrnn_plan_desc *desc, const struct problem *only,
                      const char *name) {
     struct plan_memory memory;
-    const struct estimate_speeds speeds = estimate_speeds_of(&context->desc);
     if (configure_named(configs, &memory, context, net, desc, only, name) != CLRNN_STATUS_OK) {
         return 0; /* too large for the memory: who remains says so */
     }
     /* groups that meet wait for each other on a busy machine: that must be worth it */
-    const double us = estimate_forward(&speeds, configs, net, desc, memory.chunk) *
-                      (configs[0].flags > 0 ? 1.1 : 1.0);
+    const double us =
+        estimate(context, configs, net, desc, memory.chunk) * (configs[0].flags > 0 ? 1.1 : 1.0);
     const int faster = us < *least;
     *least = faster ? us : *least;
     return faster;
@@ -130,25 +161,18 @@ clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *mem
                             const clrnn_context *context, const clrnn_net *net,
                             const clrnn_plan_desc *desc, const struct problem *only) {
     clrnn_status status = CLRNN_STATUS_OK;
+    const char *names[PLAN_CANDIDATES] = {desc->algorithm};
     const char *name = desc->algorithm;
-    char reason[192] = "", first[192] = "";
+    char reason[192];
     double least = INFINITY;
-    /* the first pair that is not refused has the tile; of those with that tile, the fastest */
-    for (size_t pair = 0; pair < algo_count() && desc->algorithm == NULL; pair++) {
-        if (is_refused(reason, sizeof reason, pair, context, net, desc, only)) {
-            if (pair == 0) {
-                memcpy(first, reason, sizeof first);
-            }
-        } else if (name == NULL ||
-                   (strcmp(tile_of(name), tile_of(algo_name(pair))) == 0 && isfinite(least))) {
-            const int faster =
-                is_faster(&least, configs, context, net, desc, only, algo_name(pair));
-            name = name == NULL || faster ? algo_name(pair) : name;
+    if (name == NULL) {
+        const int count = plan_candidates(names, reason, sizeof reason, context, net, desc, only);
+        REQUIRE(count > 0, UNSUPPORTED, "plan: no algorithm takes the net: %s", reason);
+        name = names[0];
+        for (int i = 0; i < count; i++) {
+            name = is_faster(&least, configs, context, net, desc, only, names[i]) ? names[i] : name;
         }
     }
-    /* the cpu engine runs the first pair alone, a device the last where no other takes the net */
-    REQUIRE(name != NULL, UNSUPPORTED, "plan: no algorithm takes the net: %s",
-            context->desc.kind == DEVICE_HOST ? first : reason);
     TRY(configure_named(configs, memory, context, net, desc, only, name));
 out:
     return status;
@@ -221,8 +245,6 @@ static void choose(struct plan_choice *out, struct algo_config *configs,
                    const clrnn_context *context, const clrnn_net *net,
                    const clrnn_plan_desc *desc) {
     const clrnn_context *cpu = context->sibling;
-    const struct estimate_speeds device = estimate_speeds_of(&context->desc);
-    const struct estimate_speeds host = estimate_speeds_of(&cpu->desc);
     struct plan_memory memory;
     if (plan_configure(configs, &memory, context, net, desc, NULL) != CLRNN_STATUS_OK) {
         snprintf(out->why, sizeof out->why, "cpu, opencl refuses: %.190s", last_reason());
@@ -233,12 +255,12 @@ static void choose(struct plan_choice *out, struct algo_config *configs,
         snprintf(out->why, sizeof out->why, "opencl, which has the named algorithm");
         return;
     }
-    const double opencl_us = estimate_forward(&device, configs, net, desc, memory.chunk);
+    const double opencl_us = estimate(context, configs, net, desc, memory.chunk);
     if (plan_configure(configs, &memory, cpu, net, desc, NULL) != CLRNN_STATUS_OK) {
         snprintf(out->why, sizeof out->why, "opencl, cpu refuses: %.190s", last_reason());
         return;
     }
-    choose_faster(out, opencl_us, estimate_forward(&host, configs, net, desc, memory.chunk));
+    choose_faster(out, opencl_us, estimate(cpu, configs, net, desc, memory.chunk));
 }
 
 clrnn_status plan_choose(struct plan_choice *out, const clrnn_context *context,
@@ -313,6 +335,9 @@ static clrnn_status describe(clrnn_plan *plan) {
         plan->desc.batch, plan->desc.batch_first ? "batch" : "time");
     if (plan->chosen[0] != 0) {
         add(&text, "chosen: %s\n", plan->chosen);
+    }
+    if (plan->context->id != CLRNN_ENGINE_REFERENCE) {
+        add(&text, "tuning: %s\n", plan->context->tuned);
     }
     if (plan->context->id == CLRNN_ENGINE_REFERENCE) {
         add(&text, "algorithm: loops in double precision, from the equations\n");

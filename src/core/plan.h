@@ -88,6 +88,13 @@ clrnn_status plan_configure(struct algo_config *configs, struct plan_memory *mem
                             const clrnn_context *context, const clrnn_net *net,
                             const clrnn_plan_desc *desc, const struct problem *only);
 
+/* The algorithms that a plan without a name chooses from: the first that takes the net, and those with
+ * its tile. 0: none, with the reason. */
+enum { PLAN_CANDIDATES = 4 };
+int plan_candidates(const char *names[PLAN_CANDIDATES], char *reason, size_t size,
+                    const clrnn_context *context, const clrnn_net *net, const clrnn_plan_desc *desc,
+                    const struct problem *only);
+
 /* Of a context with a sibling: which of the two such a plan takes, and why. Else the context. */
 struct plan_choice {
     int is_sibling;

@@ -83,9 +83,15 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     snprintf(info->type, sizeof info->type, "CPU");
     snprintf(info->name, sizeof info->name, "cpu (%s, %d lanes)", context->isa,
              context->vector_width);
+    cpu_brand(info->vendor);
     snprintf(info->driver, sizeof info->driver, "clrnn %s", clrnn_version());
     snprintf(info->reason, sizeof info->reason, "kernels compiled as C, %d thread%s",
              context->threads, context->threads == 1 ? "" : "s");
+}
+
+static int takes_lanes(void *device, int lanes) {
+    (void)device;
+    return cpu_kernels_isa_of(lanes) != NULL;
 }
 
 static void plan_close(void *engine_plan) {
@@ -105,7 +111,9 @@ static void plan_close(void *engine_plan) {
 static clrnn_status open_strand(struct cpu_strand *out, struct cpu_plan *plan,
                                 const struct algo_config *config, const struct strand *strand) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const char *isa = plan->context->isa;
+    const char *isa = cpu_kernels_isa_of(config->tile.vector_width);
+    REQUIRE(isa != NULL, UNSUPPORTED, "plan: this build has no kernels of %d lanes",
+            config->tile.vector_width);
     out->kernels = cpu_kernels_find(config->cell.name, isa, config->tile.variant);
     REQUIRE(out->kernels != NULL, UNSUPPORTED, "plan: this build has no %s kernels for %s, tile %d",
             config->cell.name, isa, config->tile.variant);
@@ -388,5 +396,6 @@ const struct engine engine_cpu = {
     .state_close = cpu_state_close,
     .state_write = cpu_state_write,
     .state_read = cpu_state_read,
+    .takes_lanes = takes_lanes,
     .stages_host = 0,
 };

@@ -40,18 +40,44 @@ static int is_supported(const char *isa) {
     return strcmp(isa, "base") == 0;
 }
 
-const char *cpu_kernels_isa(int *vector_width) {
+/* The best of so many lanes; 0: of any. */
+static const struct cpu_kernels *find_best(int lanes) {
     static const char *const names[] = {"v4", "v3", "base"};
-    const struct cpu_kernels *found = NULL;
-    for (size_t name = 0; name < sizeof names / sizeof names[0] && found == NULL; name++) {
-        for (size_t i = 0; i < TABLE_COUNT && found == NULL; i++) {
-            if (strcmp(table[i]->isa, names[name]) == 0 && is_supported(names[name])) {
-                found = table[i];
+    for (size_t name = 0; name < sizeof names / sizeof names[0]; name++) {
+        for (size_t i = 0; i < TABLE_COUNT; i++) {
+            if (strcmp(table[i]->isa, names[name]) == 0 && is_supported(names[name]) &&
+                (lanes == 0 || table[i]->vector_width == lanes)) {
+                return table[i];
             }
         }
     }
+    return NULL;
+}
+
+const char *cpu_kernels_isa(int *vector_width) {
+    const struct cpu_kernels *found = find_best(0);
     *vector_width = found->vector_width;
     return found->isa;
+}
+
+const char *cpu_kernels_isa_of(int lanes) {
+    const struct cpu_kernels *found = find_best(lanes);
+    return found != NULL ? found->isa : NULL;
+}
+
+/* The processor's own name, cpuid leaves 0x80000002 to 4: 48 letters. */
+void cpu_brand(char brand[CPU_BRAND]) {
+    memset(brand, 0, CPU_BRAND);
+#if defined(__x86_64__)
+    unsigned parts[12] = {0};
+    for (unsigned leaf = 0; leaf < 3; leaf++) {
+        unsigned *part = parts + 4 * leaf;
+        if (!__get_cpuid(0x80000002u + leaf, &part[0], &part[1], &part[2], &part[3])) {
+            return;
+        }
+    }
+    memcpy(brand, parts, sizeof parts);
+#endif
 }
 
 const struct cpu_kernels *cpu_kernels_find(const char *cell, const char *isa, int variant) {

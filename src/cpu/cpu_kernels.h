@@ -31,6 +31,13 @@ struct cpu_kernels {
 /* The best instruction set of this machine that the build has: its name, and lanes of a vector. */
 const char *cpu_kernels_isa(int *vector_width);
 
+/* That with so many lanes, or NULL. */
+const char *cpu_kernels_isa_of(int lanes);
+
+/* What the processor calls itself, where it does; else empty. */
+enum { CPU_BRAND = 49 };
+void cpu_brand(char brand[CPU_BRAND]);
+
 /* NULL if the build has none such. */
 const struct cpu_kernels *cpu_kernels_find(const char *cell, const char *isa, int variant);
 

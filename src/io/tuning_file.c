@@ -1,0 +1,276 @@
+/* tuning_file.c: see tuning_file.h. */
+#include "io/tuning_file.h"
+
+#include "io/json_text.h"
+#include "io/output.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A file of another schema is of another version of clRNN. */
+static const char schema[] = "clrnn-tuning-1";
+enum { DEPTH = 6 };
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static clrnn_status read_root(json_t **out, const char *path) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    char label[ARRAYS_LABEL], shown[JSON_TEXT_SHOWN];
+    json_t *root = NULL;
+    arrays_label(label, path, NULL);
+    TRY(arrays_read_file(&bytes, &size, path));
+    TRY(json_text_read(&root, (const char *)bytes, size, DEPTH, label));
+    const json_t *found = json_object_get(root, "schema");
+    REQUIRE(found != NULL && json_is_array(json_object_get(root, "devices")), FORMAT,
+            "%s: is no tuning file: it has no \"%s\"", label, found != NULL ? "devices" : "schema");
+    REQUIRE(json_is_string(found) && strcmp(json_string_value(found), schema) == 0, FORMAT,
+            "%s: schema must be '%s', got %s", label, schema, json_text_show(shown, found));
+    *out = root;
+    root = NULL;
+out:
+    json_decref(root);
+    free(bytes);
+    return status;
+}
+
+static clrnn_status read_text(char *out, size_t size, const json_t *entry, const char *key,
+                              const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const char *text = json_string_value(json_object_get(entry, key));
+    REQUIRE(text != NULL && strlen(text) < size, FORMAT,
+            "%s: a device's %s must be a text of at most %zu letters", label, key, size - 1);
+    snprintf(out, size, "%s", text);
+out:
+    return status;
+}
+
+static clrnn_status read_count(int *out, const json_t *entry, const char *key, int most,
+                               const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const json_t *value = json_object_get(entry, key);
+    REQUIRE(json_is_integer(value) && json_integer_value(value) >= 0 &&
+                json_integer_value(value) <= most,
+            FORMAT, "%s: a device's %s must be a whole number, 0 to %d", label, key, most);
+    *out = (int)json_integer_value(value);
+out:
+    return status;
+}
+
+/* Speeds are positive, and 0 where there is nothing to wait for; no device is faster than FASTEST. */
+#define FASTEST 1e12
+
+static clrnn_status read_speeds(struct estimate_speeds *out, const json_t *entry,
+                                const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const json_t *speeds = json_object_get(entry, "speeds");
+    for (int field = 0; field < ESTIMATE_FIELDS; field++) {
+        const char *name = estimate_fields[field].name;
+        const json_t *value = json_object_get(speeds, name);
+        const double number = json_number_value(value);
+        REQUIRE(json_is_number(value) && isfinite(number) && number >= 0 && number <= FASTEST,
+                FORMAT, "%s: a device's speeds must have %s, 0 to %g", label, name, FASTEST);
+        *estimate_field_at(out, field) = number;
+    }
+    REQUIRE(out->gflops > 0 && out->near_gbps > 0 && out->far_gbps > 0, FORMAT,
+            "%s: gflops, near_gbps and far_gbps must be more than 0", label);
+out:
+    return status;
+}
+
+static clrnn_status read_device(struct tuning_device *out, const json_t *entry, const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    memset(out, 0, sizeof *out);
+    TRY(read_text(out->engine, sizeof out->engine, entry, "engine", label));
+    TRY(read_text(out->name, sizeof out->name, entry, "device", label));
+    TRY(read_text(out->vendor, sizeof out->vendor, entry, "vendor", label));
+    TRY(read_text(out->driver, sizeof out->driver, entry, "driver", label));
+    TRY(read_count(&out->compute_units, entry, "compute_units", 1 << 24, label));
+out:
+    return status;
+}
+
+static clrnn_status read_entry(struct tuning *out, const json_t *entry, const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    memset(out, 0, sizeof *out);
+    TRY(read_device(&out->device, entry, label));
+    TRY(read_text(out->version, sizeof out->version, entry, "clrnn", label));
+    TRY(read_text(out->date, sizeof out->date, entry, "date", label));
+    TRY(read_count(&out->lanes, entry, "lanes", 16, label));
+    REQUIRE(out->lanes == 0 || out->lanes == 4 || out->lanes == 8 || out->lanes == 16, FORMAT,
+            "%s: a device's lanes must be 0, 4, 8 or 16, got %d", label, out->lanes);
+    TRY(read_speeds(&out->speeds, entry, label));
+out:
+    return status;
+}
+
+clrnn_status tuning_file_find(struct tuning *out, int *found, char *why, size_t size,
+                              const char *path, const struct tuning_device *device) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    json_t *root = NULL;
+    json_t *entry = NULL;
+    size_t i = 0;
+    char label[ARRAYS_LABEL];
+    *found = 0;
+    why[0] = 0;
+    arrays_label(label, path, NULL);
+    TRY(read_root(&root, path));
+    json_array_foreach(json_object_get(root, "devices"), i, entry) {
+        struct tuning here;
+        TRY(read_entry(&here, entry, label));
+        if (tuning_is_for(&here, device)) {
+            *out = here;
+            *found = 1;
+        } else if (why[0] == 0) {
+            tuning_difference(why, size, &here, device);
+        }
+    }
+out:
+    json_decref(root);
+    return status;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* jansson's calls give NULL or -1 where memory runs out, and so does what takes their results. */
+
+static json_t *speeds_json(const struct estimate_speeds *speeds) {
+    struct estimate_speeds copy = *speeds;
+    json_t *object = json_object();
+    int bad = 0;
+    for (int field = 0; field < ESTIMATE_FIELDS; field++) {
+        bad |= json_object_set_new(object, estimate_fields[field].name,
+                                   json_real(*estimate_field_at(&copy, field))) != 0;
+    }
+    if (bad) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+static json_t *shape_json(const struct tune_shape *shape) {
+    return json_pack("{s:s, s:i, s:i, s:i, s:i}", "cell", clrnn_cell_name(shape->cell), "steps",
+                     shape->steps, "batch", shape->batch, "inputs", shape->inputs, "hidden",
+                     shape->hidden);
+}
+
+/* Adds the members of `more` to a shape and gives it to the list. */
+static int append(json_t *list, const struct tune_shape *shape, json_t *more) {
+    json_t *object = shape_json(shape);
+    const int bad = json_object_update(object, more) != 0;
+    json_decref(more);
+    if (bad) {
+        json_decref(object);
+        return -1;
+    }
+    return json_array_append_new(list, object);
+}
+
+static json_t *rows_json(const struct tune_result *result) {
+    json_t *list = json_array();
+    int bad = 0;
+    for (int i = 0; i < result->count; i++) {
+        const struct tune_row *row = &result->rows[i];
+        bad |= append(list, row->shape,
+                      json_pack("{s:s, s:f, s:f, s:f}", "algorithm", row->algorithm, "measured_us",
+                                row->measured_us, "estimated_us", row->estimated_us, "usual_us",
+                                row->usual_us)) != 0;
+    }
+    if (bad) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+static json_t *choices_json(const struct tune_choice choices[TUNE_SHAPES]) {
+    json_t *list = json_array();
+    int bad = 0;
+    for (int i = 0; i < TUNE_SHAPES; i++) {
+        const struct tune_choice *choice = &choices[i];
+        bad |= append(list, choice->shape,
+                      json_pack("{s:s, s:f, s:s, s:f, s:s, s:f}", "before", choice->before,
+                                "before_us", choice->before_us, "after", choice->after, "after_us",
+                                choice->after_us, "best", choice->best, "best_us",
+                                choice->best_us)) != 0;
+    }
+    if (bad) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+static json_t *entry_json(const struct tune_result *result) {
+    const struct tuning *tuning = &result->tuning;
+    const struct tuning_device *device = &tuning->device;
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o, s:o, s:o}", "engine",
+                     device->engine, "device", device->name, "vendor", device->vendor, "driver",
+                     device->driver, "compute_units", device->compute_units, "clrnn",
+                     tuning->version, "date", tuning->date, "lanes", tuning->lanes, "speeds",
+                     speeds_json(&tuning->speeds), "usual", speeds_json(&result->usual), "measured",
+                     rows_json(result));
+}
+
+/* Takes away what the list has of a device. */
+static clrnn_status remove_device(json_t *list, const struct tuning_device *device,
+                                  const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    for (size_t i = json_array_size(list); i-- > 0;) {
+        struct tuning here;
+        TRY(read_entry(&here, json_array_get(list, i), label));
+        if (tuning_is_for(&here, device)) {
+            json_array_remove(list, i);
+        }
+    }
+out:
+    return status;
+}
+
+static clrnn_status write_root(const json_t *root, const char *path) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct output output = {.fd = -1};
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    REQUIRE(text != NULL, MEMORY, "tune: out of memory");
+    TRY(output_open(&output, path));
+    TRY(output_write(&output, text, strlen(text)));
+    TRY(output_write(&output, "\n", 1));
+    TRY(output_commit(&output));
+out:
+    output_close(&output);
+    free(text);
+    return status;
+}
+
+clrnn_status tuning_file_update(const char *path, const struct tune_result *results, int count,
+                                const struct tune_choice choices[TUNE_SHAPES]) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    json_t *root = NULL;
+    char label[ARRAYS_LABEL];
+    arrays_label(label, path, NULL);
+    if (access(path, F_OK) == 0) {
+        TRY(read_root(&root, path));
+    } else {
+        root = json_pack("{s:s, s:[]}", "schema", schema, "devices");
+    }
+    REQUIRE(root != NULL, MEMORY, "tune: out of memory");
+    json_t *list = json_object_get(root, "devices");
+    for (int i = 0; i < count; i++) {
+        TRY(remove_device(list, &results[i].tuning.device, label));
+    }
+    for (int i = 0; i < count; i++) {
+        json_t *entry = entry_json(&results[i]);
+        const int bad =
+            i == 0 ? json_object_set_new(entry, "choices", choices_json(choices)) != 0 : 0;
+        REQUIRE(json_array_append_new(list, entry) == 0 && !bad, MEMORY, "tune: out of memory");
+    }
+    TRY(write_root(root, path));
+out:
+    json_decref(root);
+    return status;
+}
