@@ -124,7 +124,7 @@ class DeviceInfo(ctypes.Structure):
 class ContextDesc(ctypes.Structure):
     _fields_ = [("device", ctypes.c_char_p), ("queue", ctypes.c_void_p), ("engine", ctypes.c_int),
                 ("profile", ctypes.c_int), ("strict", ctypes.c_int), ("timeout_ms", ctypes.c_uint64),
-                ("threads", ctypes.c_int)]
+                ("threads", ctypes.c_int), ("tuning", ctypes.c_char_p)]
 
 
 class Activation(ctypes.Structure):
@@ -195,7 +195,7 @@ class Clrnn:
     CELLS = {"rnn": 0, "lstm": 1, "gru": 2}
     UNSUPPORTED, NO_DEVICE = 3, 5
 
-    def __init__(self, path, device):
+    def __init__(self, path, device, tuning=None):
         pointer, status = ctypes.c_void_p, ctypes.c_int
         self.lib = lib = ctypes.CDLL(path)
         for name, result, *arguments in (
@@ -213,7 +213,7 @@ class Clrnn:
                 ("forward", status, pointer, pointer, ctypes.c_uint, pointer, pointer)):
             function = getattr(lib, f"clrnn_{name}")
             function.restype, function.argtypes = result, arguments
-        self.device, self.contexts = device, {}
+        self.device, self.tuning, self.contexts = device, tuning, {}
         self.build = dict(line.split(": ", 1)
                           for line in lib.clrnn_build_info().decode().splitlines())
 
@@ -227,7 +227,8 @@ class Clrnn:
     def context(self, engine):
         if engine not in self.contexts:
             context = ctypes.c_void_p()
-            desc = ContextDesc(engine=self.ENGINES[engine])
+            desc = ContextDesc(engine=self.ENGINES[engine],
+                               tuning=self.tuning.encode() if self.tuning else None)
             if engine != "cpu" and self.device:
                 desc.device = self.device.encode()
             self.must(self.lib.clrnn_context_create(ctypes.byref(context), ctypes.byref(desc)))
@@ -798,6 +799,7 @@ def arguments():
     add("--seconds", type=float, default=5.0, help="of each row, at least (default 5)")
     add("--threads", type=int, default=os.cpu_count(), help="of each contestant (default: all cores)")
     add("--device", help="OpenCL device, as clrnn_context_desc's")
+    add("--tuning", help="file of `clrnn tune`, for clRNN (default: none)")
     add("--library", default=os.path.join(root, "build", "libclrnn.so.0"), help="libclrnn.so.0")
     add("--include", default=os.path.join(root, "include"), help="folder of its clrnn.h")
     add("--onednn", default=os.path.join(root, "build", "libonednn_peer.so"),
@@ -853,7 +855,7 @@ def main():
         die(f"{args.library} is not there: run make first")
 
     check_structs(args.include)
-    clrnn = Clrnn(args.library, args.device)
+    clrnn = Clrnn(args.library, args.device, args.tuning)
     peers, skipped = find_peers(args)
     makers = {name: lambda p, peer=peer: peer(p, args.threads) for name, peer in peers.items()}
     makers.update({f"clRNN {spec}": lambda p, spec=spec: ClrnnContestant(p, clrnn, spec)

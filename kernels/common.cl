@@ -51,6 +51,16 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #define FMA(a, b, c) fma(a, b, c)
 #define PICK(condition, yes, no) ((condition) ? (yes) : (no))
 
+/* Ask for the line of a number that is read soon, or later, towards the first or the second cache:
+ * OpenCL's own prefetch() does nothing on PoCL. */
+#ifdef HAS_FETCH
+#define FETCH(p) __builtin_prefetch((const void *)(size_t)(p))
+#define FETCH_FAR(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
+#else
+#define FETCH(p)
+#define FETCH_FAR(p)
+#endif
+
 #endif /* __OPENCL_C_VERSION__; in C the same names come from cpu_language.h */
 
 /* How packed weights of the recurrence lie: WEIGHTS is 0: floats, 1: half, 2: bfloat16 (the upper

@@ -7,6 +7,7 @@
  */
 #define PHASE_NAME(stem) CAT(stem, PHASE)
 #define PHASE_ROWS PHASE_NAME(PHASE_ROWS_)
+#define PHASE_FAR 0 /* weights stay near from step to step: asking for them costs more than it gains */
 #define PHASE_GATE PHASE_NAME(PHASE_GATE_)
 #define PHASE_WORDS PHASE_NAME(PHASE_WORDS_)
 
@@ -41,6 +42,32 @@ static inline GLOBAL const float *PHASE_NAME(phase_source_)(const struct params 
 #endif
 }
 
+/* Where row n has x_proj of the step's first gate. */
+static inline GLOBAL const float *PHASE_NAME(phase_input_)(const struct params *p, const pass *a,
+                                                           wide n, wide time) {
+    GLOBAL const struct row *row = a->rows + n;
+    const wide place = p->by_time ? place_packed(&p->g, a, p->x_packed, time, row)
+                                  : place_of(&p->g, a->step - p->first, row);
+    return a->x + place + PHASE_GATE * p->stride;
+}
+
+/* x_proj of units from `unit` on comes from far, and once: it is asked for before the product begins,
+ * so that it is there when the product ends. */
+static inline void PHASE_NAME(phase_fetch_)(const struct params *p, const pass *a, wide n,
+                                            int unit) {
+#if PHASE_WORDS > 0
+    GLOBAL const struct row *row = a->rows + n;
+    if (a->step < row->length) {
+        GLOBAL const float *g =
+            PHASE_NAME(phase_input_)(p, a, n, time_of(p, row, a->step)) + unit;
+        UNROLL
+        for (int word = 0; word < PHASE_WORDS; word++) {
+            FETCH(g + word * p->stride);
+        }
+    }
+#endif
+}
+
 /* gh[R]: the sums of VECTOR_WIDTH units from `unit` on, of row n. */
 static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass *a, wide n,
                                              int unit, const real *gh) {
@@ -55,9 +82,7 @@ static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass 
     const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 1;
     real state[STATES], carry[1], gates[PHASE_ROWS];
 #if PHASE_WORDS > 0
-    const wide g_place = p->by_time ? place_packed(&p->g, a, p->x_packed, time, row)
-                                    : place_of(&p->g, a->step - p->first, row);
-    GLOBAL const float *g = a->x + g_place + PHASE_GATE * p->stride + unit;
+    GLOBAL const float *g = PHASE_NAME(phase_input_)(p, a, n, time) + unit;
     real gx[PHASE_WORDS];
     UNROLL
     for (int word = 0; word < PHASE_WORDS; word++) {

@@ -9,6 +9,7 @@
  */
 #define PHASE_NAME(stem) CAT(stem, PHASE)
 #define PHASE_ROWS 1
+#define PHASE_FAR 1 /* its weights come from far, since all of them were read since */
 #define PHASE_K (p->inputs)
 #define PHASE_SLICES 1
 #define PHASE_SLICE (p->inputs)
@@ -36,6 +37,14 @@ static inline GLOBAL const float *phase_source_0(const struct params *p, const p
                (p->x_packed ? p->x.at + a->starts[step] * p->x.row : place_of(&p->x, step, row));
     }
     return a->x + place_packed(&p->x, a, p->x_packed, time_of(p, row, step), row);
+}
+
+/* Nothing is added to the sums. */
+static inline void phase_fetch_0(const struct params *p, const pass *a, wide m, int unit) {
+    (void)p;
+    (void)a;
+    (void)m;
+    (void)unit;
 }
 
 static inline void phase_finish_0(const struct params *p, const pass *a, wide m, int unit,

@@ -25,6 +25,12 @@
 #define TILE_ZERO(i, j) real a##i##_##j = SPLAT(0.0f);
 #define TILE_ZEROS(i, unused) REPEAT_COLS(TILE_ZERO, i)
 #define TILE_LOAD(unused, j) const real w##j = WLOAD(wk + (j)*VECTOR_WIDTH);
+#if PHASE_FAR
+/* the same place in the next panel, towards the second cache */
+#define TILE_NEXT(unused, j) FETCH_FAR(wk + panel + (j)*VECTOR_WIDTH);
+#else
+#define TILE_NEXT(unused, j)
+#endif
 #define TILE_FMA(i, j) a##i##_##j = FMA(v, w##j, a##i##_##j);
 #define TILE_ROW(i, unused)                                                                        \
     {                                                                                              \
@@ -45,8 +51,14 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
         return;
     }
     const int unit = block * BLOCK;
-    GLOBAL const weight *restrict wk =
-        PHASE_WEIGHTS + (wide)block * PHASE_K * (COLS * VECTOR_WIDTH);
+    const wide panel = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
+    GLOBAL const weight *restrict wk = PHASE_WEIGHTS + block * panel;
+    for (int i = 0; i < count; i++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            PHASE_NAME(phase_fetch_)(p, a, n + i, unit + vector * VECTOR_WIDTH);
+        }
+    }
     REPEAT_ROWS(TILE_POINT, 0) /* a row that is not there computes row n again */
 
     real sums[ROWS * COLS];
@@ -71,6 +83,7 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
         REPEAT_ROWS(TILE_ZEROS, 0)
         for (; k < end; k++, wk += COLS * VECTOR_WIDTH) {
             REPEAT_COLS(TILE_LOAD, 0)
+            REPEAT_COLS(TILE_NEXT, 0)
             REPEAT_ROWS(TILE_ROW, 0)
         }
         REPEAT_ROWS(TILE_ADDS, 0)
@@ -95,6 +108,7 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
 #undef TILE_ZERO
 #undef TILE_ZEROS
 #undef TILE_LOAD
+#undef TILE_NEXT
 #undef TILE_FMA
 #undef TILE_ROW
 #undef TILE_ADD

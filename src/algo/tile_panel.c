@@ -177,6 +177,9 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
     algo_define(program, "ROWS", -1, out->rows);
     algo_define(program, "GROUP_ITEMS", -1, 1);
     algo_define(program, "SCRATCH_FLOATS", -1, 1);
+    if (device->has_fetch) {
+        algo_define(program, "HAS_FETCH", -1, 1);
+    }
     for (int phase = 0; phase < cell->phase_count; phase++) {
         out->block[phase] = best.vectors[phase] * out->vector_width;
         algo_define(program, "TILE_VECTORS_", phase, best.vectors[phase]);

@@ -90,5 +90,7 @@ static inline real cpu_pick(whole condition, real yes, real no) {
 #define AS_REAL(i) ((real)(i))
 #define FMA(a, b, c) cpu_fma(a, b, c)
 #define PICK(condition, yes, no) cpu_pick(condition, yes, no)
+#define FETCH(p) __builtin_prefetch(p)
+#define FETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 
 #endif

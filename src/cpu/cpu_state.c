@@ -1,26 +1,19 @@
 /* cpu_state.c: h and c of many streams in host memory. */
 #include "cpu/cpu_state.h"
 
+#include "core/memory.h"
+
 #include "core/tensor.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-float *cpu_state_floats(size_t count) {
-    const size_t bytes = (count * sizeof(float) + 64) / 64 * 64;
-    float *values = aligned_alloc(64, bytes);
-    if (values != NULL) {
-        memset(values, 0, bytes);
-    }
-    return values;
-}
 
 clrnn_status cpu_state_open(void **out, void *context, size_t floats) {
     clrnn_status status = CLRNN_STATUS_OK;
     (void)context;
     struct cpu_state *state = calloc(1, sizeof *state);
     REQUIRE(state != NULL, MEMORY, "state: out of memory");
-    state->values = cpu_state_floats(floats);
+    state->values = memory_floats(floats);
     REQUIRE(state->values != NULL, MEMORY, "state: out of memory for %zu floats", floats);
     *out = state;
     state = NULL;

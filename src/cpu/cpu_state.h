@@ -8,10 +8,6 @@ struct cpu_state {
     float *values; /* of all strands, as core/state.c lays them out */
 };
 
-/* Zeroed floats on 64-byte lines, so that a vector never lies on two; free() them. NULL: no memory.
- */
-float *cpu_state_floats(size_t count);
-
 clrnn_status cpu_state_open(void **out, void *context, size_t floats);
 void cpu_state_close(void *state);
 clrnn_status cpu_state_write(void *state, size_t at, size_t count, const float *values);
