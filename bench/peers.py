@@ -124,7 +124,8 @@ class DeviceInfo(ctypes.Structure):
 class ContextDesc(ctypes.Structure):
     _fields_ = [("device", ctypes.c_char_p), ("queue", ctypes.c_void_p), ("engine", ctypes.c_int),
                 ("profile", ctypes.c_int), ("strict", ctypes.c_int), ("timeout_ms", ctypes.c_uint64),
-                ("threads", ctypes.c_int), ("tuning", ctypes.c_char_p)]
+                ("threads", ctypes.c_int), ("tuning", ctypes.c_char_p),
+                ("trace", ctypes.c_void_p)]
 
 
 class Activation(ctypes.Structure):

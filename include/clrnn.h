@@ -160,6 +160,7 @@ typedef struct clrnn_device_info {
 CLRNN_API clrnn_status clrnn_devices(size_t *count, clrnn_device_info *infos, size_t capacity);
 
 typedef struct clrnn_context clrnn_context;
+typedef struct clrnn_trace clrnn_trace; /* see "traces" below */
 
 typedef struct clrnn_context_desc {
     const char *device;     /* NULL: the best; else an index, "P:D", part of a name, "gpu", "cpu" */
@@ -170,6 +171,7 @@ typedef struct clrnn_context_desc {
     uint64_t timeout_ms; /* longest wait for the device; 0: for ever */
     int threads;         /* of the cpu engine, the caller's included; 0: as many as may run */
     const char *tuning;  /* a file that clrnn_tune wrote; NULL: none */
+    clrnn_trace *trace;  /* yours: takes when each part of plans and forwards ran; NULL: none */
 } clrnn_context_desc;
 
 /* AUTO opens the best OpenCL device with the cpu engine beside it, and each plan takes the one that is
@@ -517,6 +519,50 @@ typedef struct clrnn_profile {
     uint64_t weight_bytes;
 } clrnn_profile;
 CLRNN_API clrnn_status clrnn_plan_profile(clrnn_profile *out, const clrnn_plan *plan);
+
+/* ---- traces ---------------------------------------------------------------------------------- */
+
+/* Who was busy. A device has a track only where its queue gives time stamps: of a queue of yours, if
+ * it has CL_QUEUE_PROFILING_ENABLE. */
+enum {
+    CLRNN_TRACK_HOST = 0, /* the thread that called */
+    CLRNN_TRACK_DEVICE,   /* commands as the device timed them, put on the host's clock */
+    CLRNN_TRACK_THREADS   /* + n: thread n of the cpu engine, 0 is the caller */
+};
+
+/* layer, direction, first (step), steps, rows; launches: kernel, groups, and tasks of a thread; copies:
+ * bytes; programs: kernel, cached (0: it was built). On the device's track: offset_ns, what was added to
+ * the device's clock, and error_ns, by how much that may be wrong. It is known since the device queues
+ * each command while the call that enqueues it runs. */
+typedef struct clrnn_trace_arg {
+    const char *key; /* static text */
+    int64_t value;
+    const char *text; /* static, instead of the value; or NULL */
+} clrnn_trace_arg;
+
+enum { CLRNN_TRACE_ARGS = 12 };
+
+/* A span of time. On the host's track spans nest: forward > piece > layer > phase > launch, upload,
+ * download, wait, ...; and plan > layer > program, weights, upload, launch, wait. */
+typedef struct clrnn_trace_span {
+    char name[48];           /* "layer 1 reverse", "recurrence", "upload x" */
+    const char *category;    /* "forward", "piece", ...: static text */
+    int track;               /* CLRNN_TRACK_... */
+    double start_us, end_us; /* since clrnn_trace_create, on the host's monotonic clock */
+    clrnn_trace_arg args[CLRNN_TRACE_ARGS]; /* its own and of the spans round it */
+    int num_args;
+} clrnn_trace_span;
+
+/* Give it to a context (clrnn_context_desc.trace), which it must outlive. It grows with every call. With
+ * `profile` each phase is waited for, and the gaps of that are seen too. */
+CLRNN_API clrnn_status clrnn_trace_create(clrnn_trace **out);
+CLRNN_API void clrnn_trace_free(clrnn_trace *trace);
+CLRNN_API size_t clrnn_trace_count(const clrnn_trace *trace);
+/* A span comes before those within it. Valid until the context is used again; NULL past the last. */
+CLRNN_API const clrnn_trace_span *clrnn_trace_at(const clrnn_trace *trace, size_t i);
+/* Writes Chrome's trace events as JSON, for chrome://tracing and Perfetto, whole or not at all; "-" is
+ * standard output. Errors: IO, MEMORY (for some spans there was none). */
+CLRNN_API clrnn_status clrnn_trace_save(const clrnn_trace *trace, const char *path);
 
 /* ---- judge ----------------------------------------------------------------------------------- */
 

@@ -7,7 +7,8 @@
  */
 #define PHASE_NAME(stem) CAT(stem, PHASE)
 #define PHASE_ROWS PHASE_NAME(PHASE_ROWS_)
-#define PHASE_FAR 0 /* weights stay near from step to step: asking for them costs more than it gains */
+#define PHASE_FAR                                                                                  \
+    0 /* weights stay near from step to step: asking for them costs more than it gains */
 #define PHASE_GATE PHASE_NAME(PHASE_GATE_)
 #define PHASE_WORDS PHASE_NAME(PHASE_WORDS_)
 
@@ -58,8 +59,7 @@ static inline void PHASE_NAME(phase_fetch_)(const struct params *p, const pass *
 #if PHASE_WORDS > 0
     GLOBAL const struct row *row = a->rows + n;
     if (a->step < row->length) {
-        GLOBAL const float *g =
-            PHASE_NAME(phase_input_)(p, a, n, time_of(p, row, a->step)) + unit;
+        GLOBAL const float *g = PHASE_NAME(phase_input_)(p, a, n, time_of(p, row, a->step)) + unit;
         UNROLL
         for (int word = 0; word < PHASE_WORDS; word++) {
             FETCH(g + word * p->stride);

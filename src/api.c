@@ -84,6 +84,7 @@ static clrnn_status make_context(clrnn_context **out, clrnn_engine id,
     clrnn_context *context = calloc(1, sizeof *context);
     REQUIRE(context != NULL, MEMORY, "context: out of memory");
     context->process = (long)getpid();
+    context->trace = desc->trace;
     TRY(open_engine(context, id, desc));
     *out = context;
     context = NULL;

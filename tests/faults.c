@@ -199,6 +199,9 @@ WRAP(clBuildProgram,
 WRAP(clSetKernelArg, (cl_kernel kernel, cl_uint index, size_t size, const void *value),
      (kernel, index, size, value))
 WRAP(clFlush, (cl_command_queue queue), (queue))
+WRAP(clGetEventProfilingInfo,
+     (cl_event event, cl_profiling_info what, size_t size, void *value, size_t *needed),
+     (event, what, size, value, needed))
 WRAP(clSetEventCallback,
      (cl_event event, cl_int type, void(CL_CALLBACK *call)(cl_event, cl_int, void *), void *data),
      (event, type, call, data))
@@ -262,6 +265,7 @@ WRAP_CREATE(cl_kernel, clCreateKernel, (cl_program program, const char *name, cl
 WRAP_HOLD(clRetainContext, cl_context, 1)
 WRAP_HOLD(clRetainCommandQueue, cl_command_queue, 1)
 WRAP_HOLD(clRetainMemObject, cl_mem, 1)
+WRAP_HOLD(clRetainEvent, cl_event, 1)
 WRAP_HOLD(clReleaseContext, cl_context, -1)
 WRAP_HOLD(clReleaseCommandQueue, cl_command_queue, -1)
 WRAP_HOLD(clReleaseMemObject, cl_mem, -1)

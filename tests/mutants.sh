@@ -744,10 +744,9 @@ p->hidden, row);
 =>
     params.gates = piece_layout(call, &layer->gates, piece, second * params.hidden);
 @@ directions: weights of the first for both | cpu | golden | src/cpu/cpu.c
-        TRY(open_strand(&plan->strands[i], plan, &desc->configs[i], &desc->net->strands[i]));
+        TRY(open_strand(&plan->strands[i], plan, &desc->configs[i], strand));
 =>
-        TRY(open_strand(&plan->strands[i], plan, &desc->configs[i],
-                        &desc->net->strands[i] - desc->net->strands[i].direction));
+        TRY(open_strand(&plan->strands[i], plan, &desc->configs[i], strand - strand->direction));
 @@ directions: the second runs forward too | cpu | golden | src/core/net.c
                                       .reverse = direction == 1 ||
 =>
@@ -889,13 +888,12 @@ p->hidden, row);
             memset(row_of(call, move, row), 0, bytes);
 =>
 @@ opencl: others not cleared | pocl | states | src/cl/cl_transfer.c
-        TRY(cl_state_write(state, (size_t)move->at, (size_t)call->batch * (size_t)move->width,
-                           NULL));
+        TRY(cl_state_write(state, (size_t)move->at, floats, NULL));
 =>
 @@ opencl: others cleared in one row | pocl | invariance | src/cl/cl_transfer.c
-        TRY(cl_state_write(state, (size_t)move->at, (size_t)call->batch * (size_t)move->width,
+        TRY(cl_state_write(state, (size_t)move->at, floats, NULL));
 =>
-        TRY(cl_state_write(state, (size_t)move->at, (size_t)move->width,
+        TRY(cl_state_write(state, (size_t)move->at, (size_t)move->width, NULL));
 @@ from zero though an upper layer has a start | cpu | engines | src/core/plan_forward.c
     for (int layer = 0; layer < plan->net->desc.num_layers; layer++) {
         const clrnn_layer_arrays *given = &plan->given[layer];
@@ -1961,7 +1959,7 @@ directions * desc->hidden}};
     load->last_only = info.last_only;
 =>
 @@ cli: the model is overwritten | cpu | cli | src/cli/cmd_run.c
-    TRY(deliver_check_model(files, 2, opts->arguments[0]));
+    TRY(deliver_check_model(files, 3, opts->arguments[0]));
 =>
 @@ problem: other data for the same seed | cpu | cli | src/cli/generate.c
     return mix(mix(seed) + (uint64_t)strand * STREAMS_A_STRAND + (uint64_t)id);
@@ -1975,6 +1973,80 @@ directions * desc->hidden}};
                          : from->batch_first ? n * from->steps + t
 =>
                          : from->batch_first ? t * from->batch + n
+@@ trace: spans stay open | cpu | trace | src/core/trace.c
+    while (trace->depth > 0 && trace->open[trace->depth - 1] >= span) {
+=>
+    if (trace->depth > 0 && trace->open[trace->depth - 1] > span) {
+@@ trace: a span knows nothing of those round it | cpu | trace | src/core/trace.c
+    if (trace->depth > 0) {
+        copy_args(
+=>
+    if (trace->depth < 0) {
+        copy_args(
+@@ trace: a key stands twice | cpu | trace | src/core/trace.c
+    while (at < span->num_args && strcmp(span->args[at].key, arg->key) != 0) {
+=>
+    while (at < span->num_args) {
+@@ trace: a piece for each layer | cpu | trace | src/core/engine.c
+    if (!call->by_piece || piece->strand == call->strand_count - 1) {
+        trace_end(trace, spans->piece);
+=>
+    {
+        trace_end(trace, spans->piece);
+@@ trace: pieces never end | cpu | trace | src/core/engine.c
+    if (!call->by_piece || piece->strand == call->strand_count - 1) {
+=>
+    if (piece->strand == call->strand_count) {
+@@ trace: durations are ends | cpu | trace | src/io/trace_file.c
+whole_ns(whole_ns(span->end_us) - start)
+=>
+whole_ns(span->end_us)
+@@ trace: to standard output | cpu | cli | src/cli/deliver.c
+        if (is_trace && strcmp(path, "-") == 0) {
+=>
+        if (is_trace && path[0] == 0) {
+@@ trace: threads end before they begin | cpu | trace | src/cpu/cpu_pool.c
+    pool->task(pool->job, group);
+    span->end_us = clock_us();
+=>
+    pool->task(pool->job, group);
+    span->end_us = span->begin_us - 1;
+@@ trace: recurrence without steps | cpu | trace | src/cpu/cpu.c
+                   {"steps", projection ? params->count : second - first, NULL}),
+=>
+                   {"steps", -1, NULL}),
+@@ trace: written beside the output | cpu | cli | src/cli/deliver.c
+            if (files[j].path != NULL && is_same_place(files[j].path, path)) {
+=>
+            if (files[j].path != NULL && !is_trace && is_same_place(files[j].path, path)) {
+@@ trace: not profiled | cpu | trace | src/cli/compute.c
+        .trace = setup->trace,
+=>
+@@ trace: the device's clock is the host's | pocl | trace | src/cl/cl_trace.c
+    context->offset_us = 0.5 * (low + high);
+=>
+    context->offset_us = 0.0;
+@@ trace: clocks off by more than is said | pocl | trace | src/cl/cl_trace.c
+    context->offset_us = 0.5 * (low + high);
+=>
+    context->offset_us = 0.5 * (low + high) - 1000.0;
+@@ trace: commands not on the device's track | pocl | trace | src/cl/cl_trace.c
+    return context->trace != NULL && context->has_stamps ? event_for(context, span) : NULL;
+=>
+    return NULL;
+@@ trace: a wait of the command before | pocl | trace | src/cl/cl_trace.c
+    context->command = span;
+=>
+    context->command = span - 1;
+@@ trace: states are not counted | pocl | trace | src/cl/cl_transfer.c
+            plan->profile.bytes_to_device += bytes;
+        } else {
+=>
+        } else {
+@@ trace: every program was there | pocl | trace | src/cl/cl_program.c
+{"cached", entry != NULL, NULL}),
+=>
+{"cached", 1, NULL}),
 TABLE
 )
 [ "$count" -gt 0 ] || {

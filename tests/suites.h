@@ -42,6 +42,7 @@
     X(forward) \
     X(strict) \
     X(auto) \
+    X(trace) \
     X(cli)
 /* clang-format on */
 

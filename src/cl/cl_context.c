@@ -27,6 +27,7 @@ static clrnn_status adopt_queue(struct cl_engine_context *context, cl_command_qu
     REQUIRE(context->found.info.usable, NO_DEVICE,
             "context: the queue's device %s cannot be used: %s", context->found.info.name,
             context->found.info.reason);
+    context->has_stamps = (properties & CL_QUEUE_PROFILING_ENABLE) != 0;
     TRY_CL("context", clRetainCommandQueue(queue));
     context->queue = queue;
     TRY_CL("context", clRetainContext(context->context));
@@ -47,7 +48,10 @@ static clrnn_status open_device(struct cl_engine_context *context, const char *w
     context->context = clCreateContext(properties, 1, &context->device, NULL, NULL, &code);
     REQUIRE(code == CL_SUCCESS, NO_DEVICE, "context: %s does not open: %s (%d)",
             context->found.info.name, cl_code_name(code), code);
-    context->queue = clCreateCommandQueue(context->context, context->device, 0, &code);
+    context->has_stamps = context->trace != NULL;
+    context->queue =
+        clCreateCommandQueue(context->context, context->device,
+                             context->has_stamps ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
     REQUIRE(code == CL_SUCCESS, NO_DEVICE, "context: %s gives no queue: %s (%d)",
             context->found.info.name, cl_code_name(code), code);
 out:
@@ -59,6 +63,7 @@ static void context_close(void *device) {
     if (context == NULL) {
         return;
     }
+    cl_trace_close(context);
     cl_program_free_all(context);
     if (context->queue != NULL) {
         clReleaseCommandQueue(context->queue);
@@ -108,6 +113,7 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     REQUIRE(context != NULL, MEMORY, "context: out of memory");
     context->timeout_ms = desc->timeout_ms;
     context->profile = desc->profile;
+    context->trace = desc->trace;
     context->strict = desc->strict;
     context->launch_items = LAUNCH_ITEMS;
     context->launch_groups = LAUNCH_GROUPS;
@@ -233,7 +239,9 @@ out:
 /* Who waits frees then what the device used: where a wait fails, it is tried once more, and if that
  * fails too nobody knows what the device does. */
 clrnn_status cl_wait(struct cl_engine_context *context, const char *what) {
+    const size_t span = trace_begin(context->trace, "wait", NULL, "wait");
     const clrnn_status status = wait_for_all(context, what);
+    trace_end(context->trace, span);
     if (status != CLRNN_STATUS_OK && !context->poisoned) {
         const clrnn_error error = *clrnn_last_error();
         context->poisoned |= wait_for_all(context, what) != CLRNN_STATUS_OK;

@@ -29,12 +29,13 @@ out:
     return status;
 }
 
-clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *g, cl_mem temporary) {
+clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *g, cl_mem temporary,
+                     cl_event *event) {
     clrnn_status status = CLRNN_STATUS_OK;
     pthread_mutex_lock(&lock);
     const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
         CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeYes, g->m, g->n, g->k, 1.0f,
-        g->x, g->x_at, g->k, g->w, 0, g->k, 1.0f, g->x_proj, 0, g->n, &queue, NULL, temporary);
+        g->x, g->x_at, g->k, g->w, 0, g->k, 1.0f, g->x_proj, 0, g->n, &queue, event, temporary);
     pthread_mutex_unlock(&lock);
     REQUIRE(code == CLBlastSuccess, OPENCL,
             "forward: CLBlastSgemm failed with %d (m %zu, n %zu, k %zu)", (int)code, g->m, g->n,
@@ -55,8 +56,9 @@ clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const stru
     return CLRNN_STATUS_OK;
 }
 
-clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *g, cl_mem temporary) {
-    (void)queue, (void)g, (void)temporary;
+clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *g, cl_mem temporary,
+                     cl_event *event) {
+    (void)queue, (void)g, (void)temporary, (void)event;
     return status_fail(CLRNN_STATUS_UNSUPPORTED, 0,
                        "forward: CLBlast is not in this build (WITH_CLBLAST=0)");
 }

@@ -47,6 +47,13 @@ struct cl_engine_context {
     int probed;   /* its arithmetic was seen to do that */
     int poisoned; /* hung or lost: every later call says so */
     struct cl_program_entry *programs;
+    clrnn_trace *trace; /* the caller's, or NULL: then all that follows stays 0 */
+    int has_stamps;     /* the queue times its commands */
+    size_t command;     /* the span of the one that is being enqueued */
+    struct cl_traced *traced;
+    size_t traced_count, traced_capacity;
+    int is_aligned; /* the device's clock to the host's: offset_us is added, known to error_us */
+    double offset_us, error_us;
 };
 
 /* A kernel of the program with this text: built once in a context, then shared. */
@@ -66,6 +73,19 @@ clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
 int cl_settle(struct cl_engine_context *context, clrnn_status *status);
 clrnn_status cl_check_alive(const struct cl_engine_context *context);
 
+/* cl_trace.c */
+/* A command is about to be enqueued: where its event goes, or NULL. Behind the call: */
+void cl_trace_enqueued(struct cl_engine_context *context);
+cl_event *cl_trace_command(struct cl_engine_context *context, size_t span);
+/* category: "upload", "download", "copy", "lend" */
+cl_event *cl_trace_copy(struct cl_engine_context *context, const char *category, const char *name,
+                        size_t bytes);
+/* Puts what is done of the commands on the device's track. */
+void cl_trace_collect(struct cl_engine_context *context);
+/* A plan or a forward begins: clocks are aligned anew. */
+void cl_trace_restart(struct cl_engine_context *context);
+void cl_trace_close(struct cl_engine_context *context);
+
 /* UNSUPPORTED unless the device's arithmetic is IEEE's, denormals included. */
 clrnn_status cl_probe(struct cl_engine_context *context);
 
@@ -78,8 +98,9 @@ struct cl_gemm {
 };
 /* Memory that it takes for copies of its own: given to it, so that it makes none at each call. */
 clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const struct cl_gemm *gemm);
-/* temporary: NULL where it takes none */
-clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *gemm, cl_mem temporary);
+/* temporary: NULL where it takes none; event: NULL, or where the last command's goes */
+clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *gemm, cl_mem temporary,
+                     cl_event *event);
 int cl_gemm_is_built(void);
 
 /* A file of kernels/, embedded. NULL if there is none. */

@@ -37,6 +37,7 @@ enum {
 
 /* Groups that set the biases for CLBlast, each for many rows: enough for any device. */
 enum { BIAS_GROUPS = 4096 };
+static const char BIAS_KERNEL[] = "project_bias";
 
 /* Flags count to here, then they begin anew. */
 enum { EPOCH_MOST = 1 << 30 };
@@ -99,8 +100,10 @@ static clrnn_status upload(cl_mem *out, struct cl_plan *plan, const void *from, 
     *out = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY, bytes, NULL, &code);
     REQUIRE(code == CL_SUCCESS, MEMORY, "plan: the device gives no %zu bytes for %s: %s (%d)",
             bytes, what, cl_code_name(code), code);
+    cl_event *event = cl_trace_copy(plan->context, "upload", what, bytes);
     TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, *out, CL_FALSE, 0, bytes, from, 0,
-                                        NULL, NULL));
+                                        NULL, event));
+    cl_trace_enqueued(plan->context);
     plan->profile.weight_bytes += bytes;
 out:
     return status;
@@ -131,8 +134,10 @@ static clrnn_status upload_weights(struct cl_plan *plan, int index, const struct
     struct cl_strand *to = &plan->strands[index];
     struct engine_weights weights = {0};
     uint16_t *narrowed = NULL;
+    const size_t span = trace_begin(plan->context->trace, "weights", NULL, "pack weights");
     TRY(engine_pack(&weights, config, strand));
     TRY(to_16_bits(&narrowed, weights.recurrent, config));
+    trace_end(plan->context->trace, span);
     TRY(upload(&to->w_hh, plan, narrowed != NULL ? (const void *)narrowed : weights.recurrent,
                config->weight_floats * (narrowed != NULL ? sizeof *narrowed : sizeof(float)),
                "weight_hh"));
@@ -191,7 +196,7 @@ static clrnn_status make_kernels(struct cl_plan *plan, int index) {
                         plan->x_proj));
     }
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
-        TRY(make_kernel(&strand->projection_bias, plan, &config->projection_program, "project_bias",
+        TRY(make_kernel(&strand->projection_bias, plan, &config->projection_program, BIAS_KERNEL,
                         strand->w_ih, strand->b_ih, plan->x_proj));
     }
 out:
@@ -200,13 +205,58 @@ out:
 
 /* ---- launches -------------------------------------------------------------------------------- */
 
-static clrnn_status enqueue_groups(struct cl_plan *plan, cl_kernel kernel, const size_t groups[2],
-                                   int items) {
+/* What a launch takes but for its groups. */
+struct launch {
+    cl_kernel kernel;
+    const struct params *params;
+    int items;         /* of a group */
+    int first, second; /* its arguments */
+    /* for a trace */
+    const char *what, *kernel_name;
+    int first_step, steps;
+};
+
+/* One of the two that make x_proj: of our own tile, or before a library's product. */
+static struct launch projection_launch(const struct cl_plan *plan, int index,
+                                       const struct params *params, int is_bias) {
+    const struct algo_config *config = &plan->configs[index];
+    const struct cl_strand *strand = &plan->strands[index];
+    return (struct launch){.kernel = is_bias ? strand->projection_bias : strand->projection,
+                           .params = params,
+                           .items = config->projection_tile.items,
+                           .what = "projection",
+                           .kernel_name = is_bias ? BIAS_KERNEL : config->projection_launch.kernel,
+                           .first_step = params->first,
+                           .steps = params->count};
+}
+
+static struct launch recurrence_launch(const struct cl_plan *plan, int index,
+                                       const struct params *params, int which) {
+    const struct algo_config *config = &plan->configs[index];
+    return (struct launch){.kernel = plan->strands[index].launches[which],
+                           .params = params,
+                           .items = config->tile.items,
+                           .what = "recurrence",
+                           .kernel_name = config->launches[which].kernel,
+                           .first_step = params->first,
+                           .steps = params->count};
+}
+
+static clrnn_status enqueue_groups(struct cl_plan *plan, const struct launch *launch,
+                                   const size_t groups[2]) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const size_t global[2] = {groups[0] * (size_t)items, groups[1]};
-    const size_t local[2] = {(size_t)items, 1};
-    TRY_CL("forward", clEnqueueNDRangeKernel(plan->context->queue, kernel, 2, NULL, global, local,
-                                             0, NULL, NULL));
+    const size_t global[2] = {groups[0] * (size_t)launch->items, groups[1]};
+    const size_t local[2] = {(size_t)launch->items, 1};
+    const size_t span =
+        trace_begin(plan->context->trace, "launch",
+                    TRACE_ARGS({"kernel", 0, launch->kernel_name},
+                               {"groups", (int64_t)(groups[0] * groups[1]), NULL},
+                               {"first", launch->first_step, NULL}, {"steps", launch->steps, NULL}),
+                    "%s", launch->what);
+    cl_event *event = cl_trace_command(plan->context, span);
+    TRY_CL("forward", clEnqueueNDRangeKernel(plan->context->queue, launch->kernel, 2, NULL, global,
+                                             local, 0, NULL, event));
+    cl_trace_enqueued(plan->context);
     plan->profile.launches++;
     if (plan->profile.launches % FLUSH_EVERY == 0) {
         TRY_CL("forward", clFlush(plan->context->queue));
@@ -216,11 +266,10 @@ out:
 }
 
 /* A launch of more groups than drivers take, in parts that do not meet. */
-static clrnn_status enqueue_parts(struct cl_plan *plan, cl_kernel kernel,
-                                  const struct params *params, const size_t groups[2], int items,
-                                  const size_t most[2]) {
+static clrnn_status enqueue_parts(struct cl_plan *plan, const struct launch *launch,
+                                  const size_t groups[2], const size_t most[2]) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct params part = *params;
+    struct params part = *launch->params;
     size_t first[2];
     for (first[0] = 0; first[0] < groups[0]; first[0] += most[0]) {
         for (first[1] = 0; first[1] < groups[1]; first[1] += most[1]) {
@@ -230,26 +279,29 @@ static clrnn_status enqueue_parts(struct cl_plan *plan, cl_kernel kernel,
                 part.group_first[dim] = (wide)first[dim];
                 count[dim] = rest < most[dim] ? rest : most[dim];
             }
-            TRY_CL("forward", clSetKernelArg(kernel, ARG_PARAMS, sizeof part, &part));
-            TRY(enqueue_groups(plan, kernel, count, items));
+            TRY_CL("forward", clSetKernelArg(launch->kernel, ARG_PARAMS, sizeof part, &part));
+            TRY(enqueue_groups(plan, launch, count));
         }
     }
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_PARAMS, sizeof *params, params));
+    TRY_CL("forward",
+           clSetKernelArg(launch->kernel, ARG_PARAMS, sizeof *launch->params, launch->params));
 out:
     return status;
 }
 
-static clrnn_status enqueue(struct cl_plan *plan, cl_kernel kernel, const struct params *params,
-                            const size_t groups[2], int items, int first, int second) {
+static clrnn_status enqueue(struct cl_plan *plan, const struct launch *launch,
+                            const size_t groups[2]) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const size_t most[2] = {plan->context->launch_items / (size_t)items,
+    const size_t most[2] = {plan->context->launch_items / (size_t)launch->items,
                             plan->context->launch_groups};
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_FIRST, sizeof first, &first));
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_SECOND, sizeof second, &second));
+    TRY_CL("forward",
+           clSetKernelArg(launch->kernel, ARG_FIRST, sizeof launch->first, &launch->first));
+    TRY_CL("forward",
+           clSetKernelArg(launch->kernel, ARG_SECOND, sizeof launch->second, &launch->second));
     if (groups[0] <= most[0] && groups[1] <= most[1]) {
-        TRY(enqueue_groups(plan, kernel, groups, items));
+        TRY(enqueue_groups(plan, launch, groups));
     } else {
-        TRY(enqueue_parts(plan, kernel, params, groups, items, most));
+        TRY(enqueue_parts(plan, launch, groups, most));
     }
 out:
     return status;
@@ -301,13 +353,12 @@ out:
 }
 
 /* One of the kernels that make x_proj. */
-static clrnn_status run_projection(struct cl_plan *plan, cl_kernel kernel,
-                                   const struct params *params, const struct bound *bound, cl_mem x,
-                                   const size_t groups[2], int items) {
+static clrnn_status run_projection(struct cl_plan *plan, const struct launch *launch,
+                                   const struct bound *bound, cl_mem x, const size_t groups[2]) {
     clrnn_status status = CLRNN_STATUS_OK;
-    TRY(set_arguments(kernel, params, bound));
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
-    TRY(enqueue(plan, kernel, params, groups, items, 0, 0));
+    TRY(set_arguments(launch->kernel, launch->params, bound));
+    TRY_CL("forward", clSetKernelArg(launch->kernel, ARG_X, sizeof x, &x));
+    TRY(enqueue(plan, launch, groups));
 out:
     return status;
 }
@@ -326,7 +377,10 @@ static clrnn_status multiply(struct cl_plan *plan, int index, size_t m, cl_mem x
     size_t bytes = 0;
     TRY(cl_gemm_temporary(&bytes, plan->context->queue, &gemm));
     TRY(cl_stage_reserve(&plan->gemm, plan, bytes, "CLBlast's temporary copies"));
-    TRY(cl_gemm(plan->context->queue, &gemm, bytes > 0 ? plan->gemm.buffer : NULL));
+    const size_t span = trace_begin(plan->context->trace, "library", NULL, "CLBlastSgemm");
+    TRY(cl_gemm(plan->context->queue, &gemm, bytes > 0 ? plan->gemm.buffer : NULL,
+                cl_trace_command(plan->context, span)));
+    cl_trace_enqueued(plan->context);
 out:
     return status;
 }
@@ -335,21 +389,21 @@ static clrnn_status project(struct cl_plan *plan, const struct engine_call *call
                             const struct params *params, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[index];
-    const struct cl_strand *strand = &plan->strands[index];
     const int layer = call->strands[index].layer;
     const struct bound bound = bind_layer(plan, call, layer);
     const cl_mem x = cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
-    const int items = config->projection_tile.items;
+    const struct launch own = projection_launch(plan, index, params, 0);
+    const struct launch bias = projection_launch(plan, index, params, 1);
     size_t groups[2] = {BIAS_GROUPS, 1};
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
         const size_t m = (size_t)params->x_rows;
         groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
-        TRY(run_projection(plan, strand->projection_bias, params, &bound, x, groups, items));
+        TRY(run_projection(plan, &bias, &bound, x, groups));
         TRY(multiply(plan, index, m, x, (size_t)engine_input(call, layer)->base));
     } else {
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
                            params->count, call->batch);
-        TRY(run_projection(plan, strand->projection, params, &bound, x, groups, items));
+        TRY(run_projection(plan, &own, &bound, x, groups));
     }
 out:
     return status;
@@ -388,7 +442,6 @@ static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
     const struct algo_config *config = &plan->configs[index];
     const struct cl_strand *strand = &plan->strands[index];
     const struct bound bound = bind_layer(plan, call, call->strands[index].layer);
-    const int items = config->tile.items;
     size_t groups[ALGO_LAUNCHES][2];
     int by_step = 0;
     for (int i = 0; i < config->launch_count; i++) {
@@ -397,7 +450,9 @@ static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
         algo_launch_groups(groups[i], config, launch, &config->tile, params->count, call->batch);
         by_step |= launch->repeat == ALGO_EACH_STEP;
         if (launch->repeat == ALGO_ONCE) {
-            TRY(enqueue(plan, strand->launches[i], params, groups[i], items, 0, launch->phase));
+            struct launch once = recurrence_launch(plan, index, params, i);
+            once.second = launch->phase;
+            TRY(enqueue(plan, &once, groups[i]));
         }
     }
     const int stride = by_step ? 1 : config->chunk_steps;
@@ -410,8 +465,11 @@ static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
         for (int i = 0; i < config->launch_count; i++) {
             const struct algo_launch *launch = &config->launches[i];
             if (launch->repeat != ALGO_ONCE && !is_left_out(plan, launch)) {
-                TRY(enqueue(plan, strand->launches[i], params, groups[i], items, first,
-                            by_step ? launch->phase : end));
+                struct launch next = recurrence_launch(plan, index, params, i);
+                next.first = next.first_step = first;
+                next.second = by_step ? launch->phase : end;
+                next.steps = end - first;
+                TRY(enqueue(plan, &next, groups[i]));
             }
         }
     }
@@ -447,25 +505,30 @@ static clrnn_status warm_up(struct cl_plan *plan, int index) {
     params.work_vector = params.stride;
     params.from_zero = 1;        /* the work space stands in for the state, and holds nothing yet */
     static const struct row row; /* no steps; it outlives the write */
+    const size_t span = trace_begin(plan->context->trace, "warm up", NULL, "warm up");
+    cl_event *event = cl_trace_copy(plan->context, "upload", "rows", sizeof row);
     TRY_CL("plan", clEnqueueWriteBuffer(plan->context->queue, plan->rows, CL_FALSE, 0, sizeof row,
-                                        &row, 0, NULL, NULL));
+                                        &row, 0, NULL, event));
+    cl_trace_enqueued(plan->context);
     if (config->flags > 0) {
         TRY(next_epoch(plan, strand, config, 1));
     }
     for (int i = 0; i < config->launch_count; i++) {
         TRY(set_arguments(strand->launches[i], &params, &bound));
-        TRY(enqueue(plan, strand->launches[i], &params, groups, config->tile.items, 0, 0));
+        const struct launch launch = recurrence_launch(plan, index, &params, i);
+        TRY(enqueue(plan, &launch, groups));
     }
     if (strand->projection != NULL) {
-        TRY(run_projection(plan, strand->projection, &params, &bound, plan->work, groups,
-                           config->projection_tile.items));
+        const struct launch own = projection_launch(plan, index, &params, 0);
+        TRY(run_projection(plan, &own, &bound, plan->work, groups));
     }
     if (strand->projection_bias != NULL) {
-        TRY(run_projection(plan, strand->projection_bias, &params, &bound, plan->work, groups,
-                           config->projection_tile.items));
+        const struct launch bias = projection_launch(plan, index, &params, 1);
+        TRY(run_projection(plan, &bias, &bound, plan->work, groups));
         /* its own weights stand in for x: one row of as many floats is there */
         TRY(multiply(plan, index, 1, strand->w_ih, 0));
     }
+    trace_end(plan->context->trace, span);
 out:
     return status;
 }
@@ -484,6 +547,7 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
     plan->stages = calloc(plan->stage_count, sizeof *plan->stages);
     REQUIRE(plan->strands && plan->stages, MEMORY, "plan: out of memory");
     TRY(cl_check_alive(plan->context));
+    cl_trace_restart(plan->context);
     if (plan->context->strict && !plan->context->probed) {
         TRY(cl_probe(plan->context));
         plan->context->probed = 1;
@@ -497,11 +561,14 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
     }
     TRY(cl_space_make(plan, desc->workspace));
     for (int i = 0; i < desc->strand_count; i++) {
+        const size_t span = engine_trace_strand(plan->context->trace, &desc->net->strands[i]);
         TRY(upload_weights(plan, i, &desc->net->strands[i]));
         TRY(make_kernels(plan, i));
         TRY(warm_up(plan, i));
+        trace_end(plan->context->trace, span);
     }
     TRY(cl_wait(plan->context, "plan"));
+    cl_trace_collect(plan->context);
     *out = plan;
     plan = NULL;
 out:
@@ -531,6 +598,7 @@ static clrnn_status run_piece(struct cl_plan *plan, const struct engine_call *ca
     clrnn_status status = CLRNN_STATUS_OK;
     const int layer = call->strands[piece->strand].layer;
     const struct params params = engine_piece_params(call, piece);
+    clrnn_trace *trace = plan->context->trace;
     if (call->by_piece && layer == 0 && call->x_proj == NULL) {
         TRY(cl_send_array(plan, call, 0, piece));
     }
@@ -539,11 +607,15 @@ static clrnn_status run_piece(struct cl_plan *plan, const struct engine_call *ca
     }
     TRY(lap(plan, since, &plan->profile.transfer_us));
     if (call->x_proj == NULL) {
+        const size_t projection = trace_begin(trace, "phase", NULL, "projection");
         TRY(project(plan, call, &params, piece->strand));
         TRY(lap(plan, since, &plan->profile.projection_us));
+        trace_end(trace, projection);
     }
+    const size_t recurrence = trace_begin(trace, "phase", NULL, "recurrence");
     TRY(recur(plan, call, &params, piece->strand));
     TRY(lap(plan, since, &plan->profile.recurrence_us));
+    trace_end(trace, recurrence);
     if (call->by_piece) {
         TRY(fetch_layer(plan, call, layer, piece, 0));
     }
@@ -556,7 +628,11 @@ static clrnn_status enqueue_call(struct cl_plan *plan, const struct engine_call 
     clrnn_status status = CLRNN_STATUS_OK;
     const struct piece whole = {0, 0, call->steps};
     struct piece piece = PIECE_NONE;
+    struct engine_spans spans = {0};
+    clrnn_trace *trace = plan->context->trace;
+    const size_t reserve = trace_begin(trace, "reserve", NULL, "reserve copies");
     TRY(cl_reserve_arrays(plan, call));
+    trace_end(trace, reserve);
     TRY(cl_send_tables(plan, call));
     for (int i = 0; i < call->load_count; i++) {
         TRY(cl_move_rows(plan, call, &call->loads[i], 1));
@@ -565,7 +641,9 @@ static clrnn_status enqueue_call(struct cl_plan *plan, const struct engine_call 
         TRY(cl_send_array(plan, call, 0, &whole));
     }
     while (engine_next_piece(call, &piece)) {
+        engine_spans_begin(&spans, trace, call, &piece);
         TRY(run_piece(plan, call, &piece, since));
+        engine_spans_end(&spans, trace, call, &piece);
     }
     for (int layer = 0; layer < call->layer_count; layer++) {
         TRY(fetch_layer(plan, call, layer, &whole, 1));
@@ -587,9 +665,13 @@ out:
 static clrnn_status fetch_given_up(struct cl_plan *plan) {
     clrnn_status status = CLRNN_STATUS_OK;
     if (plan->flags != NULL) {
+        cl_event *event =
+            cl_trace_copy(plan->context, "download", "given up", sizeof plan->given_up);
         TRY_CL("forward",
                clEnqueueReadBuffer(plan->context->queue, plan->flags, CL_FALSE, 0,
-                                   sizeof plan->given_up, &plan->given_up, 0, NULL, NULL));
+                                   sizeof plan->given_up, &plan->given_up, 0, NULL, event));
+        cl_trace_enqueued(plan->context);
+        plan->profile.bytes_from_device += sizeof plan->given_up;
     }
 out:
     return status;
@@ -619,6 +701,7 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     }
     TRY(cl_check_alive(context));
     TRY(cl_check_call(plan, call));
+    cl_trace_restart(context);
     plan->profile = (clrnn_profile){.weight_bytes = plan->profile.weight_bytes};
     const double start = clock_us();
     double since = start;
@@ -632,14 +715,17 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
         TRY(fetch_given_up(plan));
         TRY(cl_wait(context, "forward"));
         learn_to_meet(plan, plan->given_up > first_epoch);
+        const size_t span = trace_begin(context->trace, "scatter", NULL, "scatter");
         for (size_t i = 0; i < plan->stage_count; i++) {
             cl_scatter_array(plan, call, i);
         }
+        trace_end(context->trace, span);
     } else {
         TRY_CL("forward", clFlush(context->queue));
     }
     TRY(lap(plan, &since, &plan->profile.transfer_us));
     plan->profile.total_us = clock_us() - start;
+    cl_trace_collect(context);
 out:
     if (enqueued && status != CLRNN_STATUS_OK) {
         cl_settle(context, &status); /* what was enqueued may still read the caller's arrays */

@@ -110,12 +110,17 @@ clrnn_status cl_program_kernel(cl_kernel *out, struct cl_engine_context *context
             break;
         }
     }
+    const size_t span =
+        trace_begin(context->trace, "program",
+                    TRACE_ARGS({"kernel", 0, kernel}, {"cached", entry != NULL, NULL}),
+                    "%s program", entry != NULL ? "find" : "build");
     if (entry == NULL) {
         TRY(build(context, key, text, options));
         key = NULL; /* the entry's now */
         entry = context->programs;
     }
     *out = clCreateKernel(entry->program, kernel, &code);
+    trace_end(context->trace, span);
     if (code != CL_SUCCESS) {
         *out = NULL;
         status = status_fail(CLRNN_STATUS_BUILD, code, "program: no kernel %s: %s (%d)", kernel,

@@ -45,9 +45,12 @@ clrnn_status cl_state_write(void *engine_state, size_t at, size_t count, const f
     } else {
         for (size_t done = 0; done < count; done += ZEROS) {
             const size_t rest = count - done < ZEROS ? count - done : ZEROS;
+            cl_event *event =
+                cl_trace_copy(state->context, "upload", "zeros", rest * sizeof(float));
             TRY_CL("state", clEnqueueWriteBuffer(state->context->queue, state->buffer, CL_FALSE,
                                                  (at + done) * sizeof(float), rest * sizeof(float),
-                                                 zeros, 0, NULL, NULL));
+                                                 zeros, 0, NULL, event));
+            cl_trace_enqueued(state->context);
         }
     }
 out:

@@ -182,25 +182,29 @@ void cl_lent_free(struct stage *stage, const struct cl_plan *plan) {
 }
 
 /* The device sees what the host wrote: the array was the host's until now. */
-static clrnn_status hand_over(struct cl_plan *plan, struct stage *stage) {
+static clrnn_status hand_over(struct cl_plan *plan, struct stage *stage, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_int code = CL_SUCCESS;
     cl_command_queue queue = plan->context->queue;
     void *mapped = clEnqueueMapBuffer(queue, stage->lent, CL_FALSE, CL_MAP_WRITE_INVALIDATE_REGION,
                                       0, stage->lent_bytes, 0, NULL, NULL, &code);
     TRY_CL("forward", code);
-    TRY_CL("forward", clEnqueueUnmapMemObject(queue, stage->lent, mapped, 0, NULL, NULL));
+    cl_event *event = cl_trace_copy(plan->context, "lend", what, 0);
+    TRY_CL("forward", clEnqueueUnmapMemObject(queue, stage->lent, mapped, 0, NULL, event));
+    cl_trace_enqueued(plan->context);
 out:
     return status;
 }
 
 /* The host sees what the device wrote, once the queue is done. */
-static clrnn_status take_back(struct cl_plan *plan, struct stage *stage) {
+static clrnn_status take_back(struct cl_plan *plan, struct stage *stage, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_int code = CL_SUCCESS;
+    cl_event *event = cl_trace_copy(plan->context, "lend", what, 0);
     stage->mapped = clEnqueueMapBuffer(plan->context->queue, stage->lent, CL_FALSE, CL_MAP_READ, 0,
-                                       stage->lent_bytes, 0, NULL, NULL, &code);
+                                       stage->lent_bytes, 0, NULL, event, &code);
     TRY_CL("forward", code);
+    cl_trace_enqueued(plan->context);
 out:
     return status;
 }
@@ -237,7 +241,7 @@ clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call,
         return status;
     }
     if (stage->lends) {
-        return hand_over(plan, stage);
+        return hand_over(plan, stage, array_name(index));
     }
     const clrnn_tensor view = cut_steps(call, array, piece);
     const void *from = tensor_host(&view);
@@ -246,11 +250,15 @@ clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call,
             TRY(cl_wait(plan->context, "forward"));
         }
         TRY(gather_reserve(stage, bytes_of(&view), array_name(index)));
+        const size_t span = trace_begin(plan->context->trace, "gather", NULL, "gather");
         copy_strided(&view, stage->gathered, 1);
+        trace_end(plan->context->trace, span);
         from = stage->gathered;
     }
+    cl_event *event = cl_trace_copy(plan->context, "upload", array_name(index), bytes_of(&view));
     TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, stage->buffer, CL_FALSE, 0,
-                                           bytes_of(&view), from, 0, NULL, NULL));
+                                           bytes_of(&view), from, 0, NULL, event));
+    cl_trace_enqueued(plan->context);
     plan->profile.bytes_to_device += bytes_of(&view);
 out:
     return status;
@@ -265,20 +273,24 @@ clrnn_status cl_fetch_array(struct cl_plan *plan, const struct engine_call *call
         return status;
     }
     if (stage->lends) {
-        return take_back(plan, stage);
+        return take_back(plan, stage, array_name(index));
     }
     const clrnn_tensor view = cut_steps(call, array, piece);
     const int dense = tensor_is_dense(&view);
     if (!dense) {
         TRY(gather_reserve(stage, bytes_of(&view), array_name(index)));
     }
+    cl_event *event = cl_trace_copy(plan->context, "download", array_name(index), bytes_of(&view));
     TRY_CL("forward",
            clEnqueueReadBuffer(plan->context->queue, stage->buffer, CL_FALSE, 0, bytes_of(&view),
-                               dense ? tensor_host(&view) : stage->gathered, 0, NULL, NULL));
+                               dense ? tensor_host(&view) : stage->gathered, 0, NULL, event));
+    cl_trace_enqueued(plan->context);
     plan->profile.bytes_from_device += bytes_of(&view);
     if (!dense && piece->count < call->steps) { /* before the next piece takes its place */
         TRY(cl_wait(plan->context, "forward"));
+        const size_t span = trace_begin(plan->context->trace, "scatter", NULL, "scatter");
         copy_strided(&view, stage->gathered, 0);
+        trace_end(plan->context->trace, span);
     }
 out:
     return status;
@@ -304,8 +316,9 @@ clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
     cl_command_queue queue = plan->context->queue;
     const clrnn_tensor *tensor = &move->tensor;
     if (!tensor_is_set(tensor)) {
-        TRY(cl_state_write(state, (size_t)move->at, (size_t)call->batch * (size_t)move->width,
-                           NULL));
+        const size_t floats = (size_t)call->batch * (size_t)move->width;
+        TRY(cl_state_write(state, (size_t)move->at, floats, NULL));
+        plan->profile.bytes_to_device += floats * sizeof(float);
         return status;
     }
     const size_t row_bytes = (size_t)move->width * sizeof(float);
@@ -323,19 +336,27 @@ clrnn_status cl_move_rows(struct cl_plan *plan, const struct engine_call *call,
         const size_t there = (size_t)(move->at + (int64_t)slot * move->width) * sizeof(float);
         const size_t here = tensor->offset + (size_t)(at * stride) * sizeof(float);
         char *host = tensor->data != NULL ? (char *)tensor->data + here : NULL;
+        cl_event *event = cl_trace_copy(plan->context,
+                                        host == NULL ? "copy"
+                                        : loads      ? "upload"
+                                                     : "download",
+                                        "states", bytes);
         if (host == NULL && loads) {
             TRY_CL("forward", clEnqueueCopyBuffer(queue, tensor->buffer, state->buffer, here, there,
-                                                  bytes, 0, NULL, NULL));
+                                                  bytes, 0, NULL, event));
         } else if (host == NULL) {
             TRY_CL("forward", clEnqueueCopyBuffer(queue, state->buffer, tensor->buffer, there, here,
-                                                  bytes, 0, NULL, NULL));
+                                                  bytes, 0, NULL, event));
         } else if (loads) {
             TRY_CL("forward", clEnqueueWriteBuffer(queue, state->buffer, CL_FALSE, there, bytes,
-                                                   host, 0, NULL, NULL));
+                                                   host, 0, NULL, event));
+            plan->profile.bytes_to_device += bytes;
         } else {
             TRY_CL("forward", clEnqueueReadBuffer(queue, state->buffer, CL_FALSE, there, bytes,
-                                                  host, 0, NULL, NULL));
+                                                  host, 0, NULL, event));
+            plan->profile.bytes_from_device += bytes;
         }
+        cl_trace_enqueued(plan->context);
     }
 out:
     return status;
@@ -359,8 +380,13 @@ static clrnn_status send_copy(struct cl_plan *plan, cl_mem buffer, const void *f
     void *copy = malloc(bytes);
     REQUIRE(copy != NULL, MEMORY, "forward: out of memory for %zu bytes of %s", bytes, what);
     memcpy(copy, from, bytes);
+    cl_event *traced = cl_trace_copy(plan->context, "upload", what, bytes);
     TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, buffer, CL_FALSE, 0, bytes, copy,
                                            0, NULL, &event));
+    cl_trace_enqueued(plan->context);
+    if (traced != NULL && clRetainEvent(event) == CL_SUCCESS) {
+        *traced = event;
+    }
     plan->profile.bytes_to_device += bytes;
     if (clSetEventCallback(event, CL_COMPLETE, free_copy, copy) == CL_SUCCESS) {
         copy = NULL; /* the callback's now */
@@ -403,10 +429,13 @@ clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *c
     const size_t from_pitch = (size_t)p->hidden * sizeof(float);
     const float *from =
         (const float *)tensor_host(call->x_proj) + (size_t)p->first * row * (size_t)p->hidden;
+    cl_event *event = cl_trace_copy(plan->context, "upload", "x_proj", words * from_pitch);
     TRY_CL("forward", clEnqueueWriteBufferRect(plan->context->queue, plan->x_proj, CL_TRUE,
                                                (const size_t[3]){0}, (const size_t[3]){0},
                                                (const size_t[3]){from_pitch, words, 1}, to_pitch, 0,
-                                               from_pitch, 0, from, 0, NULL, NULL));
+                                               from_pitch, 0, from, 0, NULL, event));
+    cl_trace_enqueued(plan->context);
+    plan->profile.bytes_to_device += words * from_pitch;
 out:
     return status;
 }

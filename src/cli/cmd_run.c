@@ -53,6 +53,14 @@ static int check_state_file(const deliver_file *files, int count, const workload
     return code;
 }
 
+static int make_trace(clrnn_trace **out, const options *opts) {
+    if (opts->value[OPTION_TRACE] == NULL) {
+        return REPORT_FINE;
+    }
+    return clrnn_trace_create(out) == CLRNN_STATUS_OK ? REPORT_FINE
+                                                      : report_fail_library(0, "--trace");
+}
+
 static void print_profile(const clrnn_profile *profile) {
     (void)fprintf(
         stderr,
@@ -117,21 +125,25 @@ int cmd_run(const options *opts) {
     compute_result result = {0};
     clrnn_context *context = NULL;
     clrnn_arrays *state = NULL;
+    clrnn_trace *trace = NULL;
     int as_json = opts->given[OPTION_JSON] != 0;
     int code = REPORT_FINE;
     deliver_file files[] = {
         {.option = "-o", .path = opts->value[OPTION_OUTPUT]},
         {.option = "--final-state", .path = opts->value[OPTION_FINAL_STATE]},
+        {.option = "--trace", .path = opts->value[OPTION_TRACE]},
     };
     int is_list =
         opts->value[OPTION_ALGORITHM] != NULL && strcmp(opts->value[OPTION_ALGORITHM], "list") == 0;
     TRY(compute_configure(&setup, opts));
     TRY(check_standard_output(opts));
     TRY(options_seed(opts));
-    TRY(deliver_check(files, 2, -1, NULL));
-    TRY(deliver_check_model(files, 2, opts->arguments[0]));
+    TRY(make_trace(&trace, opts));
+    files[2].trace = setup.trace = trace;
+    TRY(deliver_check(files, 3, -1, NULL));
+    TRY(deliver_check_model(files, 3, opts->arguments[0]));
     TRY(workload_load(&load, opts->arguments[0], opts));
-    TRY(check_state_file(files, 2, &load));
+    TRY(check_state_file(files, 3, &load));
     setup.last_only = load.last_only;
     if (compute_open(&context, &setup, &load) != CLRNN_STATUS_OK) {
         code = compute_fail_open(&setup, "opening a device");
@@ -156,11 +168,12 @@ int cmd_run(const options *opts) {
     }
     files[0].arrays = result.outputs;
     files[1].arrays = state;
-    TRY(deliver_save(files, 2));
+    TRY(deliver_save(files, 3));
 out:
     clrnn_arrays_free(state);
     compute_free(&result);
     clrnn_context_free(context);
+    clrnn_trace_free(trace); /* which the context wrote to */
     workload_free(&load);
     return code;
 }

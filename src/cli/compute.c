@@ -72,6 +72,7 @@ clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const
         .device = setup->device,
         .engine = setup->engine,
         .profile = setup->with_profile,
+        .trace = setup->trace,
         .strict = setup->strict,
         .timeout_ms = (uint64_t)(TIMEOUT_MS + count_flops(load) / SLOWEST_FLOPS_A_MS),
     };

@@ -18,6 +18,7 @@ typedef struct compute_setup {
     int last_only; /* y is the last output of each row */
     int with_profile;
     tuned_file tuning;
+    clrnn_trace *trace; /* NULL: none; else it takes what the contexts do */
 } compute_setup;
 
 typedef struct compute_result {

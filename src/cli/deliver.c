@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define PREVIEW_VALUES 6
-#define MAX_FILES 2
+#define MAX_FILES 3
 #define MAX_LINKS 40
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
@@ -119,9 +119,14 @@ int deliver_check(const deliver_file *files, int count, int must_be_npz, const c
         }
         const char *slash = strrchr(path, '/');
         const char *name = slash != NULL ? slash + 1 : path;
+        int is_trace = files[i].trace != NULL;
         int is_npz = ends_with(name, ".npz");
         int is_npy = ends_with(name, ".npy") || strchr(name, '.') == NULL;
-        if (!is_npz && !is_npy) {
+        if (is_trace && strcmp(path, "-") == 0) {
+            return report_fail(REPORT_USAGE, "%s -: needs a file, standard output is for data",
+                               files[i].option);
+        }
+        if (!is_trace && !is_npz && !is_npy) {
             (void)report_fail(REPORT_USAGE, "%s %s: not a kind of file that can be written",
                               files[i].option, path);
             report_hint("the name ends in .npy or .npz");
@@ -152,7 +157,9 @@ static int is_plain_file(const char *path) {
 
 static int save_one(const deliver_file *file) {
     int is_standard = strcmp(file->path, "-") == 0;
-    if (clrnn_arrays_save(file->arrays, file->path) == CLRNN_STATUS_OK) {
+    const clrnn_status status = file->trace != NULL ? clrnn_trace_save(file->trace, file->path)
+                                                    : clrnn_arrays_save(file->arrays, file->path);
+    if (status == CLRNN_STATUS_OK) {
         return REPORT_FINE;
     }
     if (is_standard && report_output_is_gone()) {

@@ -10,11 +10,12 @@
 /* Ctrl-C ends the program at once with exit code 130, or after the file in hand. */
 void deliver_catch_interrupts(void);
 
-/* One output file of a run: a set of arrays and where it goes. */
+/* One output file of a run: a set of arrays, or a trace, and where it goes. */
 typedef struct deliver_file {
     const char *option; /* for messages */
     const char *path;   /* NULL: not wanted */
     const clrnn_arrays *arrays;
+    const clrnn_trace *trace; /* of a trace: not NULL from the beginning */
 } deliver_file;
 
 /* What can be said before anything is computed: kinds of files, places named twice. File number

@@ -98,7 +98,9 @@ static const option_row table[OPTION_COUNT] = {
                              "1.5GiB, 2GB (same result, more passes)"},
     [OPTION_PROFILE] = {0, "profile", NULL, KIND_FLAG, RUN,
                         "time by phase and memory, on standard error"},
-    [OPTION_TRACE] = {0, "trace", "FILE", KIND_LATER, RUN | CHECK, NULL},
+    [OPTION_TRACE] = {0, "trace", "FILE", KIND_TEXT, RUN,
+                      "when each part of the plan and of the run was busy, as Chrome's trace JSON "
+                      "for chrome://tracing and ui.perfetto.dev"},
     [OPTION_TUNING] = {0, "tuning", "FILE", KIND_TEXT, RUN | CHECK | BENCH | TUNE,
                        "what tune learnt of this machine, or none (default clrnn/tuning.json in "
                        "XDG_DATA_HOME, else in ~/.local/share)"},

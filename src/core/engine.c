@@ -107,6 +107,38 @@ struct params engine_piece_params(const struct engine_call *call, const struct p
     return params;
 }
 
+/* ---- traces ---------------------------------------------------------------------------------- */
+
+static size_t begin_layer(clrnn_trace *trace, int layer, int direction, int reverse) {
+    return trace_begin(trace, "layer",
+                       TRACE_ARGS({"layer", layer, NULL}, {"direction", direction, NULL}),
+                       "layer %d %s", layer, reverse ? "reverse" : "forward");
+}
+
+size_t engine_trace_strand(clrnn_trace *trace, const struct strand *strand) {
+    return begin_layer(trace, strand->layer, strand->direction, strand->reverse);
+}
+
+void engine_spans_begin(struct engine_spans *spans, clrnn_trace *trace,
+                        const struct engine_call *call, const struct piece *piece) {
+    const struct engine_strand *strand = &call->strands[piece->strand];
+    if (!call->by_piece || piece->strand == 0) {
+        spans->piece =
+            trace_begin(trace, "piece",
+                        TRACE_ARGS({"first", piece->first, NULL}, {"steps", piece->count, NULL}),
+                        "steps %d to %d", piece->first, piece->first + piece->count - 1);
+    }
+    spans->layer = begin_layer(trace, strand->layer, strand->direction, strand->params.reverse);
+}
+
+void engine_spans_end(const struct engine_spans *spans, clrnn_trace *trace,
+                      const struct engine_call *call, const struct piece *piece) {
+    trace_end(trace, spans->layer);
+    if (!call->by_piece || piece->strand == call->strand_count - 1) {
+        trace_end(trace, spans->piece);
+    }
+}
+
 /* ---- weights --------------------------------------------------------------------------------- */
 
 clrnn_status engine_pack(struct engine_weights *out, const struct algo_config *config,

@@ -8,6 +8,7 @@
 #include "algo/algo.h"
 #include "core/estimate.h"
 #include "core/net.h"
+#include "core/trace.h"
 
 /* Where an array of a call lies. */
 enum array_home {
@@ -89,6 +90,17 @@ const struct engine_array *engine_input(const struct engine_call *call, int laye
 /* Every array that the caller may have given: x, then those of the layers. NULL behind the last. */
 const struct engine_array *engine_array_at(const struct engine_call *call, size_t index);
 
+/* What a trace shows of a piece: a piece that goes through all layers is one span round theirs. */
+struct engine_spans {
+    size_t piece, layer;
+};
+void engine_spans_begin(struct engine_spans *spans, clrnn_trace *trace,
+                        const struct engine_call *call, const struct piece *piece);
+void engine_spans_end(const struct engine_spans *spans, clrnn_trace *trace,
+                      const struct engine_call *call, const struct piece *piece);
+/* The span of a layer and direction while a plan is made. */
+size_t engine_trace_strand(clrnn_trace *trace, const struct strand *strand);
+
 /* How a plan's work space is cut: bytes from its start. Device buffers may be cut at multiples of at
  * most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
 enum { ENGINE_ALIGNMENT = 4096, ENGINE_BETWEENS = 2 };
@@ -142,6 +154,7 @@ struct clrnn_context {
     clrnn_engine id;
     struct estimate_speeds speeds; /* of the device: usual ones, or what a tuning measured */
     char tuned[128];               /* which, in words */
+    clrnn_trace *trace;            /* the caller's, or NULL */
     long process;                  /* that created it */
     /* The cpu engine's context beside an OpenCL one of AUTO: each plan takes the faster one. Else
      * NULL. */

@@ -384,7 +384,11 @@ clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_n
     clrnn_status status = CLRNN_STATUS_OK;
     struct plan_choice choice = {0};
     clrnn_plan *plan = calloc(1, sizeof *plan);
+    const size_t span =
+        trace_begin(context->trace, "plan",
+                    TRACE_ARGS({"steps", desc->steps, NULL}, {"rows", desc->batch, NULL}), "plan");
     REQUIRE(plan != NULL, MEMORY, "plan: out of memory");
+    const size_t configure = trace_begin(context->trace, "configure", NULL, "configure");
     if (only == NULL) {
         TRY(plan_choose(&choice, context, net, desc));
         context = choice.is_sibling ? context->sibling : context;
@@ -397,6 +401,7 @@ clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_n
     plan->configs = calloc((size_t)net->strand_count, sizeof *plan->configs);
     REQUIRE(plan->configs != NULL, MEMORY, "plan: out of memory");
     TRY(plan_configure(plan->configs, &plan->memory, context, net, desc, only));
+    trace_end(context->trace, configure);
     TRY(reserve(plan));
     const struct engine_plan_desc engine_desc = {.net = net,
                                                  .configs = plan->configs,
@@ -415,6 +420,7 @@ clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_n
     plan = NULL;
 out:
     clrnn_plan_free(plan);
+    trace_end(context->trace, span);
     return status;
 }
 

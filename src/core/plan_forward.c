@@ -311,6 +311,18 @@ out:
     return status;
 }
 
+static clrnn_status lay_out_and_run(clrnn_plan *plan, struct engine_call *call,
+                                    const clrnn_forward_args *args, size_t span) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    TRY(args_lay_out_input(plan, call, args));
+    TRY(args_lay_out(plan, call, args));
+    trace_tell(plan->context->trace, span,
+               TRACE_ARGS({"steps", call->steps, NULL}, {"rows", call->batch, NULL}));
+    TRY(run(plan, call, args));
+out:
+    return status;
+}
+
 clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args, cl_uint num_wait,
                            const cl_event *wait, cl_event *done) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -322,9 +334,9 @@ clrnn_status clrnn_forward(clrnn_plan *plan, const clrnn_forward_args *args, cl_
     call.num_wait = num_wait;
     call.wait = wait;
     call.done = done;
-    TRY(args_lay_out_input(plan, &call, args));
-    TRY(args_lay_out(plan, &call, args));
-    TRY(run(plan, &call, args));
+    const size_t span = trace_begin(plan->context->trace, "forward", NULL, "forward");
+    status = lay_out_and_run(plan, &call, args, span);
+    trace_end(plan->context->trace, span);
 out:
     return status;
 }

@@ -22,7 +22,9 @@ struct cpu_context {
     int vector_width;
     int threads;
     int profile;
-    struct cpu_pool *pool; /* from the first plan on that has use for it */
+    clrnn_trace *trace;          /* the caller's, or NULL */
+    struct cpu_pool *pool;       /* from the first plan on that has use for it */
+    struct cpu_pool_span *spans; /* [threads], for a trace */
 };
 
 struct cpu_strand {
@@ -53,6 +55,7 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     REQUIRE(context != NULL, MEMORY, "context: out of memory");
     context->isa = cpu_kernels_isa(&context->vector_width);
     context->profile = desc->profile;
+    context->trace = desc->trace;
     REQUIRE(desc->threads >= 0 && desc->threads <= CPU_POOL_MOST, ARGUMENT,
             "context: threads must be 0 (as many as may run) to %d, got %d", CPU_POOL_MOST,
             desc->threads);
@@ -68,6 +71,7 @@ static void context_close(void *device) {
     struct cpu_context *context = device;
     if (context != NULL) {
         cpu_pool_close(context->pool);
+        free(context->spans);
         free(context);
     }
 }
@@ -124,10 +128,13 @@ static clrnn_status open_strand(struct cpu_strand *out, struct cpu_plan *plan,
                 "plan: this build has no projection kernels for %s, tile %d", isa,
                 config->projection_tile.variant);
     }
+    const size_t bytes = sizeof(float) * (config->weight_floats + config->projection_floats);
+    const size_t span = trace_begin(plan->context->trace, "weights", NULL, "pack weights");
     TRY(engine_pack(&out->weights, config, strand));
-    plan->profile.weight_bytes +=
-        sizeof(float) * (config->weight_floats + config->projection_floats +
-                         out->weights.b_ih_floats + out->weights.b_hh_floats);
+    const size_t biases = sizeof(float) * (out->weights.b_ih_floats + out->weights.b_hh_floats);
+    plan->profile.weight_bytes += bytes + biases;
+    trace_tell(plan->context->trace, span, TRACE_ARGS({"bytes", (int64_t)(bytes + biases), NULL}));
+    trace_end(plan->context->trace, span);
 out:
     return status;
 }
@@ -164,6 +171,12 @@ static clrnn_status open_threads(struct cpu_plan *plan, const struct engine_plan
     if (context->pool == NULL && context->threads > 1 && has_use_for_threads(desc)) {
         TRY(cpu_pool_open(&context->pool, context->threads));
     }
+    if (context->pool != NULL && context->trace != NULL && context->spans == NULL) {
+        const size_t threads = (size_t)cpu_pool_threads(context->pool);
+        context->spans = calloc(threads, sizeof *context->spans);
+        REQUIRE(context->spans != NULL, MEMORY, "plan: out of memory for spans of %zu threads",
+                threads);
+    }
     if (desc->flag_bytes > 0) {
         plan->flag_bytes = desc->flag_bytes;
         plan->flags = aligned_alloc(ALGO_FLAG_BYTES, plan->flag_bytes);
@@ -187,7 +200,10 @@ static clrnn_status plan_open(void **out, void *device, const struct engine_plan
     REQUIRE(plan->strands != NULL, MEMORY, "plan: out of memory");
     plan->strand_count = desc->strand_count;
     for (int i = 0; i < desc->strand_count; i++) {
-        TRY(open_strand(&plan->strands[i], plan, &desc->configs[i], &desc->net->strands[i]));
+        const struct strand *strand = &desc->net->strands[i];
+        const size_t span = engine_trace_strand(plan->context->trace, strand);
+        TRY(open_strand(&plan->strands[i], plan, &desc->configs[i], strand));
+        trace_end(plan->context->trace, span);
     }
     TRY(open_threads(plan, desc));
     plan->memory = memory_floats(desc->space.bytes / sizeof(float));
@@ -258,15 +274,28 @@ static void run_task(void *job, int task) {
     }
 }
 
+/* What each thread had of the launch, on a track of its own. */
+static void trace_threads(const struct cpu_context *context, size_t span) {
+    for (int i = 0; context->trace != NULL && i < cpu_pool_threads(context->pool); i++) {
+        const struct cpu_pool_span *of = &context->spans[i];
+        if (of->groups > 0) {
+            trace_add(context->trace, span, CLRNN_TRACK_THREADS + i, of->begin_us, of->end_us,
+                      TRACE_ARGS({"tasks", of->groups, NULL}));
+        }
+    }
+}
+
 /* On the threads, if it is worth it; 0: not all groups can run side by side, though they meet. */
-static int run_launch(const struct cpu_plan *plan, struct launch *l, double cycles) {
-    struct cpu_pool *pool = plan->context->pool;
+static int run_launch(const struct cpu_plan *plan, struct launch *l, double cycles, size_t span) {
+    const struct cpu_context *context = plan->context;
+    struct cpu_pool *pool = context->pool;
     const int meets = l->meeting != NULL && !l->finish, tasks = runs_of(l) * l->blocks;
     const int many = pool != NULL && tasks > 1 && (meets || cycles >= WORTH_CYCLES);
     if (meets && (pool == NULL || tasks > cpu_pool_threads(pool))) {
         return 0;
     }
-    if (many && cpu_pool_run(pool, run_task, l, tasks)) {
+    if (many && cpu_pool_run(pool, run_task, l, tasks, context->spans)) {
+        trace_threads(context, span);
         return 1;
     }
     for (int task = 0; task < tasks && !meets; task++) {
@@ -315,7 +344,14 @@ static void launch(const struct cpu_plan *plan, const struct engine_call *call,
     if (what->meets && !what->finish) {
         memset(plan->flags, 0, plan->flag_bytes);
     }
-    run_launch(plan, &l, launch_cycles(config, projection, params->count, call->batch));
+    const size_t span = trace_begin(
+        plan->context->trace, "launch",
+        TRACE_ARGS({"kernel", 0, what->kernel}, {"groups", (int64_t)(groups[0] * groups[1]), NULL},
+                   {"first", projection ? params->first : first, NULL},
+                   {"steps", projection ? params->count : second - first, NULL}),
+        projection ? "projection" : "recurrence");
+    run_launch(plan, &l, launch_cycles(config, projection, params->count, call->batch), span);
+    trace_end(plan->context->trace, span);
 }
 
 /* The caller's own x_proj [T][N][words][H], in the order of the way: forward strands alone. */
@@ -336,13 +372,17 @@ static void run_piece(struct cpu_plan *plan, const struct engine_call *call,
     const struct algo_config *config = &plan->configs[piece->strand];
     const struct cpu_strand *strand = &plan->strands[piece->strand];
     const struct params params = engine_piece_params(call, piece);
+    clrnn_trace *trace = plan->context->trace;
     const int timed = plan->context->profile;
     const double start = timed ? clock_us() : 0;
+    const size_t projection = trace_begin(trace, "phase", NULL, "projection");
     if (strand->projection != NULL) {
         launch(plan, call, &params, piece->strand, &config->projection_launch, 0, 0);
     } else {
         copy_projected(plan, call, &params);
     }
+    trace_end(trace, projection);
+    const size_t recurrence = trace_begin(trace, "phase", NULL, "recurrence");
     const double projected = timed ? clock_us() : 0;
     const int end = piece->first + piece->count;
     for (int first = piece->first; first < end; first += config->chunk_steps) {
@@ -351,6 +391,7 @@ static void run_piece(struct cpu_plan *plan, const struct engine_call *call,
             launch(plan, call, &params, piece->strand, &config->launches[i], first, next);
         }
     }
+    trace_end(trace, recurrence);
     if (timed) {
         plan->profile.projection_us += projected - start;
         plan->profile.recurrence_us += clock_us() - projected;
@@ -361,18 +402,26 @@ static clrnn_status plan_run(void *engine_plan, const struct engine_call *call) 
     clrnn_status status = CLRNN_STATUS_OK;
     struct cpu_plan *plan = engine_plan;
     struct piece piece = PIECE_NONE;
+    struct engine_spans spans = {0};
+    clrnn_trace *trace = plan->context->trace;
     TRY(cpu_state_check_call(call, "cpu"));
     plan->profile.projection_us = plan->profile.recurrence_us = 0;
     const double start = plan->context->profile ? clock_us() : 0;
+    const size_t load = trace_begin(trace, "states", NULL, "load states");
     for (int i = 0; i < call->load_count; i++) {
         cpu_state_load(call, &call->loads[i]);
     }
+    trace_end(trace, load);
     while (engine_next_piece(call, &piece)) {
+        engine_spans_begin(&spans, trace, call, &piece);
         run_piece(plan, call, &piece);
+        engine_spans_end(&spans, trace, call, &piece);
     }
+    const size_t store = trace_begin(trace, "states", NULL, "store states");
     for (int i = 0; i < call->store_count; i++) {
         cpu_state_store(call, &call->stores[i]);
     }
+    trace_end(trace, store);
     plan->profile.total_us = plan->context->profile ? clock_us() - start : 0;
 out:
     return status;

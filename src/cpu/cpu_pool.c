@@ -5,24 +5,33 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "cpu/cpu_pool.h"
 
+#include "core/clock.h"
 #include "cpu/cpu_wait.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Looks for a job before a worker sleeps: some 50 us. To wake one takes as long. */
 enum { LOOKS = 2000 };
 
+struct worker {
+    pthread_t thread;
+    struct cpu_pool *pool;
+    int index; /* from 1 on: 0 is the caller */
+};
+
 struct cpu_pool {
     int workers;
-    pthread_t *threads;
+    struct worker *threads;
     atomic_flag taken; /* by a call */
     /* the job: written while it is not open and no worker is inside */
     cpu_pool_task *task;
     void *job;
     int groups;
-    atomic_int next; /* the first group that nobody took */
+    struct cpu_pool_span *spans; /* or NULL: nobody wants to know */
+    atomic_int next;             /* the first group that nobody took */
     atomic_int open, inside;
     atomic_uint serial; /* of the job */
     atomic_int sleepers;
@@ -31,13 +40,25 @@ struct cpu_pool {
     pthread_cond_t wake;
 };
 
-static void run_groups(struct cpu_pool *pool) {
+static void run_timed(struct cpu_pool *pool, int group, struct cpu_pool_span *span) {
+    if (span->groups++ == 0) {
+        span->begin_us = clock_us();
+    }
+    pool->task(pool->job, group);
+    span->end_us = clock_us();
+}
+
+static void run_groups(struct cpu_pool *pool, int thread) {
     for (;;) {
         const int group = atomic_fetch_add(&pool->next, 1);
         if (group >= pool->groups) {
             return;
         }
-        pool->task(pool->job, group);
+        if (pool->spans != NULL) {
+            run_timed(pool, group, &pool->spans[thread]);
+        } else {
+            pool->task(pool->job, group);
+        }
     }
 }
 
@@ -53,7 +74,8 @@ static void sleep_until_job(struct cpu_pool *pool, unsigned seen) {
 }
 
 static void *work(void *argument) {
-    struct cpu_pool *pool = argument;
+    const struct worker *self = argument;
+    struct cpu_pool *pool = self->pool;
     unsigned seen = 0;
     for (;;) {
         for (int look = 0; look < LOOKS && atomic_load(&pool->serial) == seen; look++) {
@@ -69,7 +91,7 @@ static void *work(void *argument) {
         /* who is late finds the job closed, or the next one open */
         atomic_fetch_add(&pool->inside, 1);
         if (atomic_load(&pool->open)) {
-            run_groups(pool);
+            run_groups(pool, self->index);
         }
         atomic_fetch_sub(&pool->inside, 1);
     }
@@ -85,17 +107,22 @@ static void announce(struct cpu_pool *pool) {
     }
 }
 
-int cpu_pool_run(struct cpu_pool *pool, cpu_pool_task *task, void *job, int groups) {
+int cpu_pool_run(struct cpu_pool *pool, cpu_pool_task *task, void *job, int groups,
+                 struct cpu_pool_span *spans) {
     if (atomic_flag_test_and_set(&pool->taken)) {
         return 0;
     }
     pool->task = task;
     pool->job = job;
     pool->groups = groups;
+    pool->spans = spans;
+    if (spans != NULL) {
+        memset(spans, 0, (size_t)cpu_pool_threads(pool) * sizeof *spans);
+    }
     atomic_store(&pool->next, 0);
     atomic_store(&pool->open, 1);
     announce(pool);
-    run_groups(pool);
+    run_groups(pool, 0);
     atomic_store(&pool->open, 0);
     for (int round = 0; atomic_load(&pool->inside) > 0; round++) {
         cpu_wait_round(round);
@@ -114,8 +141,12 @@ clrnn_status cpu_pool_open(struct cpu_pool **out, int threads) {
     pthread_cond_init(&pool->wake, NULL);
     pool->threads = calloc((size_t)threads, sizeof *pool->threads);
     REQUIRE(pool->threads != NULL, MEMORY, "context: out of memory for %d threads", threads);
-    while (pool->workers + 1 < threads &&
-           pthread_create(&pool->threads[pool->workers], NULL, work, pool) == 0) {
+    for (struct worker *next = pool->threads; pool->workers + 1 < threads; next++) {
+        next->pool = pool;
+        next->index = pool->workers + 1;
+        if (pthread_create(&next->thread, NULL, work, next) != 0) {
+            break;
+        }
         pool->workers++;
     }
     *out = pool;
@@ -134,7 +165,7 @@ void cpu_pool_close(struct cpu_pool *pool) {
         announce(pool);
     }
     for (int i = 0; i < pool->workers; i++) {
-        pthread_join(pool->threads[i], NULL);
+        pthread_join(pool->threads[i].thread, NULL);
     }
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
