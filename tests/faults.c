@@ -2,12 +2,13 @@
 #include "faults.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { BLOCKS = 1 << 14, TRANSFERS = 1 << 10 };
+enum { BLOCKS = 1 << 14, TRANSFERS = 1 << 10, NAMES = 64, ARGUMENTS = 1 << 10 };
 
 struct span {
     const char *from;
@@ -21,6 +22,23 @@ static size_t block_count, transfer_count;
 static int objects;
 static char freed_early[128];
 
+/* How often each call was made since faults_enter, by whatever thread. */
+static struct {
+    const char *name;
+    int count;
+} counted[NAMES];
+static size_t name_count;
+static atomic_int watching;
+
+/* What arguments of kernels were set to since faults_forget. */
+static struct argument {
+    cl_kernel kernel;
+    cl_uint index;
+    uint64_t hash;
+} arguments[ARGUMENTS];
+static size_t argument_count;
+static int arguments_again;
+
 static _Thread_local int inside;
 static struct faults armed;
 static int calls;
@@ -28,7 +46,7 @@ static const char *struck;
 
 void faults_forget(void) {
     pthread_mutex_lock(&lock);
-    block_count = transfer_count = 0;
+    block_count = transfer_count = argument_count = 0;
     objects = 0;
     freed_early[0] = '\0';
     pthread_mutex_unlock(&lock);
@@ -38,16 +56,47 @@ void faults_enter(struct faults faults) {
     armed = faults;
     calls = 0;
     struck = NULL;
-    inside = 1;
+    arguments_again = 0;
+    pthread_mutex_lock(&lock);
+    name_count = 0;
+    pthread_mutex_unlock(&lock);
+    inside = watching = 1;
 }
 
 const char *faults_leave(void) {
-    inside = 0;
+    inside = watching = 0;
     return struck;
+}
+
+static void count_call(const char *name) {
+    size_t i = 0;
+    pthread_mutex_lock(&lock);
+    while (i < name_count && strcmp(counted[i].name, name) != 0) {
+        i++;
+    }
+    if (i == name_count && name_count < NAMES) {
+        counted[name_count].name = name;
+        counted[name_count++].count = 0;
+    }
+    if (i < name_count) {
+        counted[i].count++;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+int faults_calls(const char *prefix) {
+    int count = 0;
+    for (size_t i = 0; i < name_count; i++) {
+        count += strncmp(counted[i].name, prefix, strlen(prefix)) == 0 ? counted[i].count : 0;
+    }
+    return count;
 }
 
 /* Is this the call that fails? */
 static int strikes(const char *name) {
+    if (watching) {
+        count_call(name);
+    }
     if (!inside || armed.nth == 0) {
         return 0;
     }
@@ -196,8 +245,6 @@ WRAP(clBuildProgram,
      (cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
       void(CL_CALLBACK *done)(cl_program, void *), void *data),
      (program, count, devices, options, done, data))
-WRAP(clSetKernelArg, (cl_kernel kernel, cl_uint index, size_t size, const void *value),
-     (kernel, index, size, value))
 WRAP(clFlush, (cl_command_queue queue), (queue))
 WRAP(clGetEventProfilingInfo,
      (cl_event event, cl_profiling_info what, size_t size, void *value, size_t *needed),
@@ -205,6 +252,46 @@ WRAP(clGetEventProfilingInfo,
 WRAP(clSetEventCallback,
      (cl_event event, cl_int type, void(CL_CALLBACK *call)(cl_event, cl_int, void *), void *data),
      (event, type, call, data))
+
+/* ---- OpenCL: arguments ----------------------------------------------------------------------- */
+
+int faults_arguments_again(void) {
+    return arguments_again;
+}
+
+static uint64_t hash_of(const void *value, size_t size) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ ((const unsigned char *)value)[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static void note_argument(cl_kernel kernel, cl_uint index, uint64_t hash) {
+    for (size_t i = 0; i < argument_count; i++) {
+        struct argument *argument = &arguments[i];
+        if (argument->kernel == kernel && argument->index == index) {
+            arguments_again += argument->hash == hash;
+            argument->hash = hash;
+            return;
+        }
+    }
+    if (argument_count < ARGUMENTS) {
+        arguments[argument_count++] = (struct argument){kernel, index, hash};
+    }
+}
+
+cl_int __real_clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size, const void *value);
+cl_int __wrap_clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size, const void *value);
+cl_int __wrap_clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size, const void *value) {
+    if (strikes("clSetKernelArg")) {
+        return armed.code;
+    }
+    if (inside) {
+        note_argument(kernel, index, hash_of(value, size));
+    }
+    return __real_clSetKernelArg(kernel, index, size, value);
+}
 
 /* ---- OpenCL: objects ------------------------------------------------------------------------- */
 
@@ -336,6 +423,9 @@ void *__wrap_clEnqueueMapBuffer(cl_command_queue queue, cl_mem buffer, cl_bool b
     void *mapped = __real_clEnqueueMapBuffer(queue, buffer, blocking, flags, at, size, num_wait,
                                              wait, done, code);
     count_object(mapped != NULL && done != NULL);
+    if (blocking && watching) {
+        count_call(FAULTS_BLOCKING);
+    }
     return mapped;
 }
 
@@ -346,6 +436,9 @@ static void note_transfer(cl_int result, cl_bool blocking, const void *host, siz
         return;
     }
     count_object(done != NULL);
+    if (blocking) {
+        count_call(FAULTS_BLOCKING);
+    }
     pthread_mutex_lock(&lock);
     if (blocking) {
         transfer_count = 0;

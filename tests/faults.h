@@ -24,6 +24,13 @@ void faults_enter(struct faults faults);
 /* The first call that was made to fail since faults_enter, or NULL. */
 const char *faults_leave(void);
 
+/* Calls since faults_enter whose names begin so, but for those that give back. A transfer that blocks is
+ * counted once more, as FAULTS_BLOCKING. */
+#define FAULTS_BLOCKING "blocking transfer"
+int faults_calls(const char *prefix);
+/* Calls of clSetKernelArg among them that set what that argument had, since faults_forget, already. */
+int faults_arguments_again(void);
+
 /* What was made since faults_forget and is there yet. Memory may be given back by another thread when
  * a command is done: these wait for it for a while where there is more than `expected`. */
 size_t faults_memory(size_t expected);

@@ -39,6 +39,7 @@
     X(symmetry) \
     X(guards) \
     X(faults) \
+    X(calls) \
     X(forward) \
     X(strict) \
     X(auto) \

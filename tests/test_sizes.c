@@ -270,6 +270,47 @@ START_TEST(more_than_two_to_the_31_elements) {
 }
 END_TEST
 
+/* ---- long sequences and large batches, judged ------------------------------------------------- */
+
+static const struct { int steps, batch, hidden; } lengthy[] = {{100000, 1, 64}, {10, 4096, 128}};
+enum { LENGTHY = sizeof lengthy / sizeof lengthy[0] };
+
+/* Every algorithm gives the cpu engine's bits, and these are within their bounds. */
+static void judge_everywhere(const struct test_case *test, const struct test_place *places,
+                             size_t place_count) {
+    struct test_outcome whole, result;
+    test_run(&whole, test, places[0].context, NULL);
+    test_judge(test, &whole, places[0].name);
+    for (size_t place = 0; place < place_count; place++) {
+        clrnn_algorithm_info infos[16];
+        const size_t count = test_algorithms(infos, 16, places[place].context, test);
+        for (size_t i = 0; i < count; i++) {
+            char where[256];
+            snprintf(where, sizeof where, "%.200s %.40s", places[place].name, infos[i].name);
+            test_run(&result, test, places[place].context, infos[i].name);
+            test_same(test, &whole, &result, where);
+            test_result_free(&result);
+        }
+    }
+    test_result_free(&whole);
+}
+
+START_TEST(many_steps_and_many_rows) {
+    static const int cells[] = {TEST_RNN, TEST_LSTM, TEST_GRU};
+    struct test_place places[16];
+    const size_t count = getenv("CLRNN_LONG") != NULL ? test_places(places, 16) : 0;
+    for (size_t i = 0; count > 0 && i < sizeof cells / sizeof cells[0]; i++) {
+        const struct test_problem problem =
+            test_cell_problem(cells[i], lengthy[_i].steps, lengthy[_i].batch, lengthy[_i].hidden,
+                              lengthy[_i].hidden, 970 + (uint64_t)i);
+        struct test_case *test = test_case_make(&problem);
+        judge_everywhere(test, places, count);
+        test_case_free(test);
+    }
+    test_places_free(places, count);
+}
+END_TEST
+
 Suite *sizes_suite(void) {
     Suite *suite = suite_create("sizes");
     TCase *edge = tcase_create("edges");
@@ -279,5 +320,9 @@ Suite *sizes_suite(void) {
     tcase_add_loop_test(edge, launches_in_parts, 0, 2);
     tcase_add_test(edge, more_than_two_to_the_31_elements);
     suite_add_tcase(suite, edge);
+    TCase *judged = tcase_create("judged");
+    tcase_set_timeout(judged, 900);
+    tcase_add_loop_test(judged, many_steps_and_many_rows, 0, LENGTHY);
+    suite_add_tcase(suite, judged);
     return suite;
 }
