@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""linear.py: is the cost of a forward linear in T and N, and its memory what the plan says? A table.
+
+Times are those of `clrnn bench`, engines in turns; ratios are of the time of a row's step to that of the
+first case of its cell and engine. Memory is what `clrnn run --profile` says of a net of the same sizes,
+and the most that its process had resident, the files' arrays and the driver among it.
+
+    linear.py [--program build/clrnn] [--seconds 2] [-o table.md]
+
+Python's standard library is all it needs.
+"""
+import argparse
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+ENGINES = ("cpu", "opencl")
+# T, N, H, of each cell; I = H
+SERIES = {
+    "T": [(steps, 1, 64) for steps in (1000, 10000, 100000)],
+    "N": [(10, batch, 128) for batch in (16, 64, 256, 1024, 4096)],
+}
+MIB = 1 << 20
+UNSTEADY = 1.5
+
+
+def problem(cell, sizes):
+    steps, batch, hidden = sizes
+    return f"cell={cell},T={steps},N={batch},I={hidden},H={hidden}"
+
+
+def bench(program, cell, sizes, seconds):
+    """The head of the run, and a row for each engine."""
+    out = subprocess.run([program, "bench", problem(cell, sizes), "-e", ",".join(ENGINES), "-q",
+                          "--format", "jsonl", "--duration", f"{seconds}s"],
+                         check=True, capture_output=True, text=True).stdout
+    head, *rows = map(json.loads, out.splitlines())
+    return head, {row["engine"]: row for row in rows}
+
+
+def npy(shape):
+    """Zeros as an .npy file: what is measured does not look at them."""
+    size = 4
+    for extent in shape:
+        size *= extent
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)}, }}".encode()
+    text += b" " * (63 - (len(text) + 10) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(size)
+
+
+def memory(program, cell, sizes, engine, folder):
+    """What the plan says of its memory, and the most bytes that the process had resident."""
+    steps, batch, hidden = sizes
+    rows = GATES[cell] * hidden
+    model, x, result = (os.path.join(folder, name) for name in ("net.npz", "x.npy", "result"))
+    with zipfile.ZipFile(model, "w") as file:
+        for name, shape in (("weight_ih_l0", (rows, hidden)), ("weight_hh_l0", (rows, hidden)),
+                            ("bias_ih_l0", (rows,)), ("bias_hh_l0", (rows,))):
+            file.writestr(f"{name}.npy", npy(shape))
+    with open(x, "wb") as file:
+        file.write(npy((steps, batch, hidden)))
+    with open(result, "wb") as file:
+        child = subprocess.Popen([program, "run", model, "-i", x, "-e", engine, "-q", "--profile",
+                                  "--json"], stdout=file)
+        _, status, usage = os.wait4(child.pid, 0)
+    if status != 0:
+        sys.exit(f"linear.py: clrnn run fails on {problem(cell, sizes)}")
+    with open(result, encoding="utf-8") as file:
+        return json.load(file)["profile"], usage.ru_maxrss * 1024
+
+
+def measure(args, folder):
+    """Heads and table rows of all cases."""
+    heads, rows = [], []
+    for name, series in SERIES.items():
+        for cell in GATES:
+            first = {}
+            for sizes in series:
+                head, times = bench(args.program, cell, sizes, args.seconds)
+                heads.append(head)
+                for engine in ENGINES:
+                    time = times[engine]
+                    profile, resident = memory(args.program, cell, sizes, engine, folder)
+                    count = sizes[0] * sizes[1]
+                    us = {key: time[key] / count for key in ("median_us", "min_us")}
+                    start = first.setdefault(engine, us)
+                    mark = "~" * (time["p90_us"] > UNSTEADY * time["min_us"])
+                    arrays = 2 * 4 * count * sizes[2]
+                    rows.append((name, cell, ",".join(map(str, sizes)), f"{engine} {time['algorithm']}",
+                                 f"{time['median_us']:.0f}{mark}", f"{us['median_us']:.4f}",
+                                 f"{us['median_us'] / start['median_us']:.2f}",
+                                 f"{us['min_us'] / start['min_us']:.2f}",
+                                 f"{profile['workspace_bytes'] / count:.0f}",
+                                 f"{profile['workspace_bytes'] / MIB:.2f}",
+                                 f"{profile['memory_bytes'] / MIB:.2f}", f"{arrays / MIB:.2f}",
+                                 f"{resident / MIB:.1f}", time["device"]))
+                    print(*rows[-1][1:9], file=sys.stderr, flush=True)
+    return heads, rows
+
+
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        fields = dict(map(str.strip, line.split(":", 1)) for line in file if ":" in line)
+    return (f"{fields['model name']} (family {fields['cpu family']}, model {fields['model']}), "
+            f"{os.cpu_count()} cores")
+
+
+def line(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(heads, rows, load):
+    head = heads[0]
+    out = ["# Cost over T and N", "",
+           "Whole forward passes of one layer, I = H, by `clrnn bench`: x and y in host memory, weights "
+           "resident, float32 (bench/linear.py).",
+           "us a step: the median / (T N). Ratios to the first case of the cell and engine, of medians and "
+           "of the quickest calls: 1 is linear, below 1 better.",
+           "Work space, and all that the plan held on the device, as `clrnn run --profile` says; "
+           "resident: the most that this process had, with x and y and a driver.",
+           f"~: unsteady, the 90th percentile is over {UNSTEADY} times the quickest call.", "",
+           f"* cpu: {cpu_model()}",
+           f"* OpenCL device: {head['device']}, {head['platform']}, {head['driver']}",
+           f"* cpu engine: {next(row[-1] for row in rows if row[3].startswith('cpu'))}",
+           f"* clRNN: {head['version']}, commit {head['commit']}",
+           f"* load of the machine before: {load[0]:.1f}, {load[1]:.1f}, {load[2]:.1f} (1, 5, 15 minutes)",
+           f"* date: {head['date'][:10]}"]
+    for name in SERIES:
+        out += ["", f"Over {name}:", "",
+                line(["cell", "T,N,H", "engine", "us", "us a step", "ratio", "of the quickest",
+                      "work space: bytes a step", "MiB", "held MiB", "x and y MiB", "resident MiB"]),
+                line(["---"] * 12)]
+        out += [line(row[1:-1]) for row in rows if row[0] == name]
+    return "\n".join(out) + "\n"
+
+
+def main():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parser = argparse.ArgumentParser(description="Times and memory over T and N, as a table.")
+    parser.add_argument("--program", default=os.path.join(root, "build", "clrnn"))
+    parser.add_argument("--seconds", type=float, default=2.0, help="of calls a case (default 2)")
+    parser.add_argument("-o", "--output", help="file for the table (default: standard output)")
+    args = parser.parse_args()
+    load = os.getloadavg()
+    with tempfile.TemporaryDirectory() as folder:
+        heads, rows = measure(args, folder)
+    text = table(heads, rows, load)
+    if args.output:
+        with open(args.output, "w", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()
