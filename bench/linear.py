@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """linear.py: is the cost of a forward linear in T and N, and its memory what the plan says? A table.
 
-Times are those of `clrnn bench`, engines in turns; ratios are of the time of a row's step to that of the
-first case of its cell and engine. Memory is what `clrnn run --profile` says of a net of the same sizes,
+Times are those of `clrnn bench`, engines in turns. Processor time, of all threads, is what runs of more
+calls take beyond runs of one: other processes on the machine hardly change it, and ratios are of it, of
+a row's step to that of the first case of its cell and engine. Memory is what `clrnn run --profile` says of a net of the same sizes,
 and the most that its process had resident, the files' arrays and the driver among it.
 
     linear.py [--program build/clrnn] [--seconds 2] [-o table.md]
@@ -43,6 +44,26 @@ def bench(program, cell, sizes, seconds):
     return head, {row["engine"]: row for row in rows}
 
 
+def finish(child):
+    """What a process used, once it is done."""
+    _, status, usage = os.wait4(child.pid, 0)
+    if status != 0:
+        sys.exit(f"linear.py: {' '.join(child.args)} fails")
+    return usage
+
+
+def processor_us(program, row, seconds):
+    """Of a call, by all threads."""
+    calls = max(2, int(1e6 * seconds / row["median_us"]))
+
+    def used(runs):
+        usage = finish(subprocess.Popen(
+            [program, "bench", row["problem"], "-e", row["engine"], "-a", row["algorithm"], "-q",
+             "--format", "csv", "--runs", str(runs)], stdout=subprocess.DEVNULL))
+        return usage.ru_utime + usage.ru_stime
+    return 1e6 * (used(1 + calls) - used(1)) / calls
+
+
 def npy(shape):
     """Zeros as an .npy file: what is measured does not look at them."""
     size = 4
@@ -65,11 +86,8 @@ def memory(program, cell, sizes, engine, folder):
     with open(x, "wb") as file:
         file.write(npy((steps, batch, hidden)))
     with open(result, "wb") as file:
-        child = subprocess.Popen([program, "run", model, "-i", x, "-e", engine, "-q", "--profile",
-                                  "--json"], stdout=file)
-        _, status, usage = os.wait4(child.pid, 0)
-    if status != 0:
-        sys.exit(f"linear.py: clrnn run fails on {problem(cell, sizes)}")
+        usage = finish(subprocess.Popen([program, "run", model, "-i", x, "-e", engine, "-q",
+                                         "--profile", "--json"], stdout=file))
     with open(result, encoding="utf-8") as file:
         return json.load(file)["profile"], usage.ru_maxrss * 1024
 
@@ -87,14 +105,13 @@ def measure(args, folder):
                     time = times[engine]
                     profile, resident = memory(args.program, cell, sizes, engine, folder)
                     count = sizes[0] * sizes[1]
-                    us = {key: time[key] / count for key in ("median_us", "min_us")}
-                    start = first.setdefault(engine, us)
+                    used = processor_us(args.program, time, args.seconds) / count
+                    start = first.setdefault(engine, used)
                     mark = "~" * (time["p90_us"] > UNSTEADY * time["min_us"])
                     arrays = 2 * 4 * count * sizes[2]
                     rows.append((name, cell, ",".join(map(str, sizes)), f"{engine} {time['algorithm']}",
-                                 f"{time['median_us']:.0f}{mark}", f"{us['median_us']:.4f}",
-                                 f"{us['median_us'] / start['median_us']:.2f}",
-                                 f"{us['min_us'] / start['min_us']:.2f}",
+                                 f"{time['median_us']:.0f}{mark}", f"{time['median_us'] / count:.3f}",
+                                 f"{used:.3f}", f"{used / start:.2f}",
                                  f"{profile['workspace_bytes'] / count:.0f}",
                                  f"{profile['workspace_bytes'] / MIB:.2f}",
                                  f"{profile['memory_bytes'] / MIB:.2f}", f"{arrays / MIB:.2f}",
@@ -119,8 +136,9 @@ def table(heads, rows, load):
     out = ["# Cost over T and N", "",
            "Whole forward passes of one layer, I = H, by `clrnn bench`: x and y in host memory, weights "
            "resident, float32 (bench/linear.py).",
-           "us a step: the median / (T N). Ratios to the first case of the cell and engine, of medians and "
-           "of the quickest calls: 1 is linear, below 1 better.",
+           "us a step: the median / (T N); processor us: of all threads, alike, which others on the machine "
+           "hardly change.",
+           "Ratio: of processor us to the first case of the cell and engine: 1 is linear, below 1 better.",
            "Work space, and all that the plan held on the device, as `clrnn run --profile` says; "
            "resident: the most that this process had, with x and y and a driver.",
            f"~: unsteady, the 90th percentile is over {UNSTEADY} times the quickest call.", "",
@@ -132,7 +150,7 @@ def table(heads, rows, load):
            f"* date: {head['date'][:10]}"]
     for name in SERIES:
         out += ["", f"Over {name}:", "",
-                line(["cell", "T,N,H", "engine", "us", "us a step", "ratio", "of the quickest",
+                line(["cell", "T,N,H", "engine", "us", "us a step", "processor us", "ratio",
                       "work space: bytes a step", "MiB", "held MiB", "x and y MiB", "resident MiB"]),
                 line(["---"] * 12)]
         out += [line(row[1:-1]) for row in rows if row[0] == name]
@@ -143,7 +161,7 @@ def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(description="Times and memory over T and N, as a table.")
     parser.add_argument("--program", default=os.path.join(root, "build", "clrnn"))
-    parser.add_argument("--seconds", type=float, default=2.0, help="of calls a case (default 2)")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of calls a case (default 0.5)")
     parser.add_argument("-o", "--output", help="file for the table (default: standard output)")
     args = parser.parse_args()
     load = os.getloadavg()

@@ -560,6 +560,47 @@ params.w_phase[phase] = 0;
     return launch->meets && !launch->finish && plan->alone > 0;
 =>
     return launch->meets && !launch->finish && plan->alone > CALLS_ALONE;
+@@ calls: memory of its own in each | cpu | calls | src/cpu/cpu.c
+    plan->profile.projection_us = plan->profile.recurrence_us = 0;
+=>
+    plan->profile.projection_us = plan->profile.recurrence_us = 0;
+    free(malloc(1));
+@@ calls: starts made anew in each | cpu | calls | src/core/plan_args.c
+    if (plan->starts == NULL) {
+=>
+    {
+        free(plan->starts);
+@@ calls: copies made anew in each | pocl | calls | src/cl/cl_memory.c
+    if (stage->bytes < bytes) {
+=>
+    if (bytes > 0) {
+@@ calls: lent anew in each | pocl | calls | src/cl/cl_transfer.c
+    if (stage->lent_at != at || stage->lent_bytes != bytes) {
+=>
+    if (stage->lent_at != NULL || stage->lent_bytes != bytes) {
+@@ calls: nothing is lent | pocl | calls | src/cl/cl_transfer.c
+    return plan->context->in_host_memory && array->home == ARRAY_STAGED && !call->by_piece &&
+=>
+    return !plan->context->in_host_memory && array->home == ARRAY_STAGED && !call->by_piece &&
+@@ calls: the row table in each | pocl | calls | src/cl/cl_transfer.c
+    if (call->rows_changed) {
+=>
+    if (call->rows_changed || 1) {
+@@ calls: an argument twice | pocl | calls | src/cl/cl_plan.c
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
+=>
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
+    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
+@@ calls: all arguments at each launch | pocl | calls | src/cl/cl_plan.c
+            if (launch->repeat != ALGO_ONCE && !is_left_out(plan, launch)) {
+=>
+            if (launch->repeat != ALGO_ONCE && !is_left_out(plan, launch)) {
+                TRY(set_arguments(strand->launches[i], params, &bound));
+@@ calls: two waits | pocl | calls | src/cl/cl_plan.c
+        TRY(fetch_given_up(plan));
+=>
+        TRY(fetch_given_up(plan));
+        TRY(cl_wait(context, "forward"));
 @@ rows: of other lengths | cpu | forward | src/core/rows.c
                 rows[place] = spare[n++];
 =>
