@@ -60,11 +60,13 @@ void faults_enter(struct faults faults) {
     pthread_mutex_lock(&lock);
     name_count = 0;
     pthread_mutex_unlock(&lock);
-    inside = watching = 1;
+    inside = 1;
+    watching = 1;
 }
 
 const char *faults_leave(void) {
-    inside = watching = 0;
+    inside = 0;
+    watching = 0;
     return struck;
 }
 
