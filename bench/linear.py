@@ -6,7 +6,7 @@ calls take beyond runs of one: other processes on the machine hardly change it, 
 a row's step to that of the first case of its cell and engine. Memory is what `clrnn run --profile` says of a net of the same sizes,
 and the most that its process had resident, the files' arrays and the driver among it.
 
-    linear.py [--program build/clrnn] [--seconds 2] [-o table.md]
+    linear.py [--program build/clrnn] [-a single/panel] [--seconds 0.5] [-o table.md]
 
 Python's standard library is all it needs.
 """
@@ -35,10 +35,11 @@ def problem(cell, sizes):
     return f"cell={cell},T={steps},N={batch},I={hidden},H={hidden}"
 
 
-def bench(program, cell, sizes, seconds):
+def bench(args, cell, sizes):
     """The head of the run, and a row for each engine."""
-    out = subprocess.run([program, "bench", problem(cell, sizes), "-e", ",".join(ENGINES), "-q",
-                          "--format", "jsonl", "--duration", f"{seconds}s"],
+    out = subprocess.run([args.program, "bench", problem(cell, sizes), "-e", ",".join(ENGINES),
+                          "-a", args.algorithm, "-q", "--format", "jsonl", "--duration",
+                          f"{args.seconds}s"],
                          check=True, capture_output=True, text=True).stdout
     head, *rows = map(json.loads, out.splitlines())
     return head, {row["engine"]: row for row in rows}
@@ -52,13 +53,13 @@ def finish(child):
     return usage
 
 
-def processor_us(program, row, seconds):
+def processor_us(args, row):
     """Of a call, by all threads."""
-    calls = max(2, int(1e6 * seconds / row["median_us"]))
+    calls = max(2, int(1e6 * args.seconds / row["median_us"]))
 
     def used(runs):
         usage = finish(subprocess.Popen(
-            [program, "bench", row["problem"], "-e", row["engine"], "-a", row["algorithm"], "-q",
+            [args.program, "bench", row["problem"], "-e", row["engine"], "-a", row["algorithm"], "-q",
              "--format", "csv", "--runs", str(runs)], stdout=subprocess.DEVNULL))
         return usage.ru_utime + usage.ru_stime
     return 1e6 * (used(1 + calls) - used(1)) / calls
@@ -74,7 +75,7 @@ def npy(shape):
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(size)
 
 
-def memory(program, cell, sizes, engine, folder):
+def memory(args, cell, sizes, engine, folder):
     """What the plan says of its memory, and the most bytes that the process had resident."""
     steps, batch, hidden = sizes
     rows = GATES[cell] * hidden
@@ -86,8 +87,8 @@ def memory(program, cell, sizes, engine, folder):
     with open(x, "wb") as file:
         file.write(npy((steps, batch, hidden)))
     with open(result, "wb") as file:
-        usage = finish(subprocess.Popen([program, "run", model, "-i", x, "-e", engine, "-q",
-                                         "--profile", "--json"], stdout=file))
+        usage = finish(subprocess.Popen([args.program, "run", model, "-i", x, "-e", engine, "-a",
+                                         args.algorithm, "-q", "--profile", "--json"], stdout=file))
     with open(result, encoding="utf-8") as file:
         return json.load(file)["profile"], usage.ru_maxrss * 1024
 
@@ -99,13 +100,13 @@ def measure(args, folder):
         for cell in GATES:
             first = {}
             for sizes in series:
-                head, times = bench(args.program, cell, sizes, args.seconds)
+                head, times = bench(args, cell, sizes)
                 heads.append(head)
                 for engine in ENGINES:
                     time = times[engine]
-                    profile, resident = memory(args.program, cell, sizes, engine, folder)
+                    profile, resident = memory(args, cell, sizes, engine, folder)
                     count = sizes[0] * sizes[1]
-                    used = processor_us(args.program, time, args.seconds) / count
+                    used = processor_us(args, time) / count
                     start = first.setdefault(engine, used)
                     mark = "~" * (time["p90_us"] > UNSTEADY * time["min_us"])
                     arrays = 2 * 4 * count * sizes[2]
@@ -161,6 +162,8 @@ def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(description="Times and memory over T and N, as a table.")
     parser.add_argument("--program", default=os.path.join(root, "build", "clrnn"))
+    parser.add_argument("-a", "--algorithm", default="single/panel",
+                        help="one for all, so that ratios are of the same (default single/panel)")
     parser.add_argument("--seconds", type=float, default=0.5, help="of calls a case (default 0.5)")
     parser.add_argument("-o", "--output", help="file for the table (default: standard output)")
     args = parser.parse_args()
