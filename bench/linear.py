@@ -2,11 +2,11 @@
 """linear.py: is the cost of a forward linear in T and N, and its memory what the plan says? A table.
 
 Times are those of `clrnn bench`, engines in turns. Processor time, of all threads, is what runs of more
-calls take beyond runs of one: other processes on the machine hardly change it, and ratios are of it, of
-a row's step to that of the first case of its cell and engine. Memory is what `clrnn run --profile` says of a net of the same sizes,
+calls take beyond runs of one: other processes on the machine change it little. Ratios are of a row's step to that
+of the first case of its cell and engine. Memory is what `clrnn run --profile` says of a net of the same sizes,
 and the most that its process had resident, the files' arrays and the driver among it.
 
-    linear.py [--program build/clrnn] [-a single/panel] [--seconds 0.5] [-o table.md]
+    linear.py [--program build/clrnn] [-a single/panel] [--seconds 1] [-o table.md]
 
 Python's standard library is all it needs.
 """
@@ -106,18 +106,18 @@ def measure(args, folder):
                     time = times[engine]
                     profile, resident = memory(args, cell, sizes, engine, folder)
                     count = sizes[0] * sizes[1]
-                    used = processor_us(args, time) / count
-                    start = first.setdefault(engine, used)
+                    us = (time["median_us"] / count, processor_us(args, time) / count)
+                    start = first.setdefault(engine, us)
                     mark = "~" * (time["p90_us"] > UNSTEADY * time["min_us"])
                     arrays = 2 * 4 * count * sizes[2]
                     rows.append((name, cell, ",".join(map(str, sizes)), f"{engine} {time['algorithm']}",
-                                 f"{time['median_us']:.0f}{mark}", f"{time['median_us'] / count:.3f}",
-                                 f"{used:.3f}", f"{used / start:.2f}",
+                                 f"{time['median_us']:.0f}{mark}", f"{us[0]:.3f}",
+                                 f"{us[0] / start[0]:.2f}", f"{us[1]:.3f}", f"{us[1] / start[1]:.2f}",
                                  f"{profile['workspace_bytes'] / count:.0f}",
                                  f"{profile['workspace_bytes'] / MIB:.2f}",
                                  f"{profile['memory_bytes'] / MIB:.2f}", f"{arrays / MIB:.2f}",
                                  f"{resident / MIB:.1f}", time["device"]))
-                    print(*rows[-1][1:9], file=sys.stderr, flush=True)
+                    print(*rows[-1][1:10], file=sys.stderr, flush=True)
     return heads, rows
 
 
@@ -138,8 +138,8 @@ def table(heads, rows, load):
            "Whole forward passes of one layer, I = H, by `clrnn bench`: x and y in host memory, weights "
            "resident, float32 (bench/linear.py).",
            "us a step: the median / (T N); processor us: of all threads, alike, which others on the machine "
-           "hardly change.",
-           "Ratio: of processor us to the first case of the cell and engine: 1 is linear, below 1 better.",
+           "change little.",
+           "Ratios: to the first case of the cell and engine: 1 is linear, below 1 better.",
            "Work space, and all that the plan held on the device, as `clrnn run --profile` says; "
            "resident: the most that this process had, with x and y and a driver.",
            f"~: unsteady, the 90th percentile is over {UNSTEADY} times the quickest call.", "",
@@ -151,9 +151,9 @@ def table(heads, rows, load):
            f"* date: {head['date'][:10]}"]
     for name in SERIES:
         out += ["", f"Over {name}:", "",
-                line(["cell", "T,N,H", "engine", "us", "us a step", "processor us", "ratio",
+                line(["cell", "T,N,H", "engine", "us", "us a step", "ratio", "processor us", "ratio",
                       "work space: bytes a step", "MiB", "held MiB", "x and y MiB", "resident MiB"]),
-                line(["---"] * 12)]
+                line(["---"] * 13)]
         out += [line(row[1:-1]) for row in rows if row[0] == name]
     return "\n".join(out) + "\n"
 
@@ -164,7 +164,7 @@ def main():
     parser.add_argument("--program", default=os.path.join(root, "build", "clrnn"))
     parser.add_argument("-a", "--algorithm", default="single/panel",
                         help="one for all, so that ratios are of the same (default single/panel)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="of calls a case (default 0.5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of calls a case (default 1)")
     parser.add_argument("-o", "--output", help="file for the table (default: standard output)")
     args = parser.parse_args()
     load = os.getloadavg()
