@@ -12,6 +12,7 @@ Python's standard library is all it needs.
 """
 import argparse
 import json
+import math
 import os
 import struct
 import subprocess
@@ -66,13 +67,10 @@ def processor_us(args, row):
 
 
 def npy(shape):
-    """Zeros as an .npy file: what is measured does not look at them."""
-    size = 4
-    for extent in shape:
-        size *= extent
+    """The head of an .npy file, and the bytes behind it, which are zeros: nothing looks at them."""
     text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)}, }}".encode()
     text += b" " * (63 - (len(text) + 10) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(size)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text, 4 * math.prod(shape)
 
 
 def memory(args, cell, sizes, engine, folder):
@@ -83,9 +81,12 @@ def memory(args, cell, sizes, engine, folder):
     with zipfile.ZipFile(model, "w") as file:
         for name, shape in (("weight_ih_l0", (rows, hidden)), ("weight_hh_l0", (rows, hidden)),
                             ("bias_ih_l0", (rows,)), ("bias_hh_l0", (rows,))):
-            file.writestr(f"{name}.npy", npy(shape))
-    with open(x, "wb") as file:
-        file.write(npy((steps, batch, hidden)))
+            start, size = npy(shape)
+            file.writestr(f"{name}.npy", start + bytes(size))
+    with open(x, "wb") as file:  # not by way of memory: a process begins with what its parent had
+        start, size = npy((steps, batch, hidden))
+        file.write(start)
+        file.truncate(len(start) + size)
     with open(result, "wb") as file:
         usage = finish(subprocess.Popen([args.program, "run", model, "-i", x, "-e", engine, "-a",
                                          args.algorithm, "-q", "--profile", "--json"], stdout=file))
