@@ -396,7 +396,7 @@ typedef struct clrnn_plan_desc {
     int batch_first;       /* 1: x is [N][T][I] and y [N][T][F]; 0: [T][N][I] and [T][N][F] */
     clrnn_projection projection; /* CLBLAST, on GPUs AUTO too, takes an x in a buffer only dense */
     /* Steps of a piece: each layer works through time piece by piece, a reverse direction from the
-     * end, with the same bits. 0: chosen, all at once where memory allows. */
+     * end, with the same bits. 0: chosen, all at once unless memory or a CPU's caches are too small. */
     int chunk;
     /* bytes on the device at most, all but weights and states; 0: none. The least that is taken is
      * for x and y alone; other arrays, a mask or packed steps need more, or the call fails */
