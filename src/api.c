@@ -54,8 +54,8 @@ static clrnn_status take_tuning(clrnn_context *context, const char *path) {
     if (found) {
         tuning_apply(context, &tuning);
     } else {
-        snprintf(context->tuned, sizeof context->tuned, "usual speeds, the tuning is %s",
-                 why[0] != 0 ? why : "of other devices");
+        snprintf(context->tuned, sizeof context->tuned, "usual speeds, the tuning is of %s",
+                 why[0] != 0 ? why : "other devices");
     }
 out:
     return status;
@@ -146,21 +146,6 @@ const clrnn_device_info *clrnn_context_device(const clrnn_context *context) {
     return context != NULL ? &context->info : NULL;
 }
 
-/* Fails before anything is measured, if the file will not be written. */
-static clrnn_status check_tuning(const clrnn_context *context, const char *path) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (access(path, F_OK) == 0) {
-        struct tuning_device device;
-        struct tuning tuning;
-        int found = 0;
-        char why[100];
-        tuning_device_of(&device, context);
-        TRY(tuning_file_find(&tuning, &found, why, sizeof why, path, &device));
-    }
-out:
-    return status;
-}
-
 clrnn_status clrnn_tune(clrnn_context *context, const clrnn_tune_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct tune_result results[2] = {0};
@@ -171,7 +156,7 @@ clrnn_status clrnn_tune(clrnn_context *context, const clrnn_tune_desc *desc) {
     REQUIRE(context->id != CLRNN_ENGINE_REFERENCE, UNSUPPORTED,
             "tune: the reference engine chooses nothing");
     TRY(context_check_process(context));
-    TRY(check_tuning(context, desc->path));
+    TRY(tuning_file_check(desc->path));
     TRY(tune_measure(&results[count++], context, desc));
     if (context->sibling != NULL) {
         TRY(tune_measure(&results[count++], context->sibling, desc));

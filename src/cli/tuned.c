@@ -22,6 +22,9 @@ int tuned_find(tuned_file *out, const options *opts) {
     if (named != NULL && strcmp(named, "none") == 0) {
         return REPORT_FINE;
     }
+    if (named != NULL && strcmp(named, "-") == 0) {
+        return report_fail(REPORT_USAGE, "--tuning -: must be a file with a name");
+    }
     out->is_usual = named == NULL;
     if (named != NULL) {
         length = snprintf(out->path, sizeof out->path, "%s", named);

@@ -153,7 +153,7 @@ struct clrnn_context {
     clrnn_device_info info;
     clrnn_engine id;
     struct estimate_speeds speeds; /* of the device: usual ones, or what a tuning measured */
-    char tuned[128];               /* which, in words */
+    char tuned[160];               /* which, in words */
     clrnn_trace *trace;            /* the caller's, or NULL */
     long process;                  /* that created it */
     /* The cpu engine's context beside an OpenCL one of AUTO: each plan takes the faster one. Else

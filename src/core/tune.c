@@ -280,6 +280,7 @@ static void finish(struct tune_result *result, clrnn_context *context, int lanes
 clrnn_status tune_measure(struct tune_result *out, clrnn_context *context,
                           const clrnn_tune_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
+    const int before = context->desc.vector_width;
     int lanes = 0;
     *out = (struct tune_result){.usual = estimate_speeds_of(&context->desc)};
     out->rows = calloc(TUNE_SHAPES * PLAN_CANDIDATES, sizeof *out->rows);
@@ -296,6 +297,9 @@ clrnn_status tune_measure(struct tune_result *out, clrnn_context *context,
     }
     finish(out, context, lanes);
 out:
+    if (status != CLRNN_STATUS_OK) {
+        context->desc.vector_width = before;
+    }
     return status;
 }
 

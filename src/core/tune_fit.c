@@ -11,8 +11,8 @@
  * most. */
 enum { HALVINGS = 6, ROUNDS = 60 };
 
-/* Beyond a factor of e^0.25 = 1.28 a miss counts by its size, not by its square: a neighbour on the
- * machine disturbs some rows and must not bend the rest. */
+/* Beyond a factor of e^0.25 = 1.28 a miss pulls the less the larger it is: a neighbour on the machine
+ * disturbs some rows and must not bend the rest. */
 #define TOLERATED 0.25
 
 /* A speed no row depends on stays where it is: to move one by a factor of 2 costs as much as to miss
@@ -23,8 +23,8 @@ enum { HALVINGS = 6, ROUNDS = 60 };
 #define FARTHEST 10.0
 
 static double miss(double estimated, double measured) {
-    const double off = fabs(log(estimated / measured));
-    return off < TOLERATED ? off * off : TOLERATED * (2 * off - TOLERATED);
+    const double off = log(estimated / measured) / TOLERATED;
+    return TOLERATED * TOLERATED * log1p(off * off);
 }
 
 /* usual: where the fit began. */

@@ -55,7 +55,7 @@ void tuning_reset(clrnn_context *context) {
 void tuning_apply(clrnn_context *context, const struct tuning *tuning) {
     context->speeds = tuning->speeds;
     context->speeds.cores = context->desc.compute_units;
-    if (tuning->lanes > 0) {
+    if (tuning->lanes > 0 && context->engine->takes_lanes(context->device, tuning->lanes)) {
         context->desc.vector_width = tuning->lanes;
     }
     snprintf(context->tuned, sizeof context->tuned, "speeds measured on %s", tuning->date);

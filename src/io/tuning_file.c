@@ -4,6 +4,7 @@
 #include "io/json_text.h"
 #include "io/output.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,15 +17,38 @@ enum { DEPTH = 6 };
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* All of it, or one byte more than a text may have. A tuning is read once for each engine and written in
+ * its own place: standard input is none. */
+static clrnn_status read_file(char **out, size_t *size, const char *path, const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    FILE *file = NULL;
+    char *text = NULL;
+    REQUIRE(strcmp(path, "-") != 0, IO, "%s: a tuning must be a file with a name", label);
+    file = fopen(path, "rb");
+    REQUIRE(file != NULL, IO, "%s: cannot be opened: %s", label, strerror(errno));
+    text = malloc(JSON_TEXT_MAX + 1);
+    REQUIRE(text != NULL, MEMORY, "%s: out of memory", label);
+    *size = fread(text, 1, JSON_TEXT_MAX + 1, file);
+    REQUIRE(!ferror(file), IO, "%s: cannot be read: %s", label, strerror(errno));
+    *out = text;
+    text = NULL;
+out:
+    free(text);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return status;
+}
+
 static clrnn_status read_root(json_t **out, const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
-    unsigned char *bytes = NULL;
+    char *text = NULL;
     size_t size = 0;
     char label[ARRAYS_LABEL], shown[JSON_TEXT_SHOWN];
     json_t *root = NULL;
     arrays_label(label, path, NULL);
-    TRY(arrays_read_file(&bytes, &size, path));
-    TRY(json_text_read(&root, (const char *)bytes, size, DEPTH, label));
+    TRY(read_file(&text, &size, path, label));
+    TRY(json_text_read(&root, text, size, DEPTH, label));
     const json_t *found = json_object_get(root, "schema");
     REQUIRE(found != NULL && json_is_array(json_object_get(root, "devices")), FORMAT,
             "%s: is no tuning file: it has no \"%s\"", label, found != NULL ? "devices" : "schema");
@@ -34,7 +58,7 @@ static clrnn_status read_root(json_t **out, const char *path) {
     root = NULL;
 out:
     json_decref(root);
-    free(bytes);
+    free(text);
     return status;
 }
 
@@ -130,6 +154,7 @@ clrnn_status tuning_file_find(struct tuning *out, int *found, char *why, size_t 
         }
     }
 out:
+    *found = *found && status == CLRNN_STATUS_OK;
     json_decref(root);
     return status;
 }
@@ -217,19 +242,52 @@ static json_t *entry_json(const struct tune_result *result) {
                      rows_json(result));
 }
 
-/* Takes away what the list has of a device. */
-static clrnn_status remove_device(json_t *list, const struct tuning_device *device,
-                                  const char *label) {
+/* What is there, with every device checked; else a file of none. */
+static clrnn_status read_or_begin(json_t **out, const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
+    json_t *root = NULL;
+    json_t *entry = NULL;
+    size_t i = 0;
+    char label[ARRAYS_LABEL];
+    arrays_label(label, path, NULL);
+    if (strcmp(path, "-") == 0 || access(path, F_OK) == 0) {
+        TRY(read_root(&root, path));
+    } else {
+        root = json_pack("{s:s, s:[]}", "schema", schema, "devices");
+    }
+    REQUIRE(root != NULL, MEMORY, "tune: out of memory");
+    json_array_foreach(json_object_get(root, "devices"), i, entry) {
+        struct tuning ignored;
+        TRY(read_entry(&ignored, entry, label));
+    }
+    *out = root;
+    root = NULL;
+out:
+    json_decref(root);
+    return status;
+}
+
+clrnn_status tuning_file_check(const char *path) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    json_t *root = NULL;
+    struct output output = {.fd = -1};
+    TRY(read_or_begin(&root, path));
+    TRY(output_open(&output, path));
+out:
+    output_close(&output); /* without a commit nothing is written */
+    json_decref(root);
+    return status;
+}
+
+/* Takes away what the list has of a device. */
+static void remove_device(json_t *list, const struct tuning_device *device) {
     for (size_t i = json_array_size(list); i-- > 0;) {
         struct tuning here;
-        TRY(read_entry(&here, json_array_get(list, i), label));
-        if (tuning_is_for(&here, device)) {
+        if (read_entry(&here, json_array_get(list, i), "tune") == CLRNN_STATUS_OK &&
+            tuning_is_for(&here, device)) {
             json_array_remove(list, i);
         }
     }
-out:
-    return status;
 }
 
 static clrnn_status write_root(const json_t *root, const char *path) {
@@ -251,17 +309,10 @@ clrnn_status tuning_file_update(const char *path, const struct tune_result *resu
                                 const struct tune_choice choices[TUNE_SHAPES]) {
     clrnn_status status = CLRNN_STATUS_OK;
     json_t *root = NULL;
-    char label[ARRAYS_LABEL];
-    arrays_label(label, path, NULL);
-    if (access(path, F_OK) == 0) {
-        TRY(read_root(&root, path));
-    } else {
-        root = json_pack("{s:s, s:[]}", "schema", schema, "devices");
-    }
-    REQUIRE(root != NULL, MEMORY, "tune: out of memory");
+    TRY(read_or_begin(&root, path));
     json_t *list = json_object_get(root, "devices");
     for (int i = 0; i < count; i++) {
-        TRY(remove_device(list, &results[i].tuning.device, label));
+        remove_device(list, &results[i].tuning.device);
     }
     for (int i = 0; i < count; i++) {
         json_t *entry = entry_json(&results[i]);

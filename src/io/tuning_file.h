@@ -25,6 +25,9 @@
 clrnn_status tuning_file_find(struct tuning *out, int *found, char *why, size_t size,
                               const char *path, const struct tuning_device *device);
 
+/* Fails as tuning_file_update will, as far as that is known before. */
+clrnn_status tuning_file_check(const char *path);
+
 /* Puts the results into the file, which need not be there, in the place of the same devices' older
  * ones; what it says of others stays. choices: of results[0]. Errors: IO, FORMAT (what is there is
  * no tuning file). */
