@@ -44,6 +44,7 @@
     X(strict) \
     X(auto) \
     X(trace) \
+    X(tune) \
     X(cli)
 /* clang-format on */
 
