@@ -59,6 +59,21 @@ static void redirect(const char *path, int flags, int fd) {
     free(expanded);
 }
 
+static void set_variables(const char *text) {
+    char *all = program_expand(text);
+    char *rest = NULL;
+    for (char *name = strtok_r(all, " ", &rest); name != NULL; name = strtok_r(NULL, " ", &rest)) {
+        char *value = strchr(name, '=');
+        if (value == NULL) {
+            (void)unsetenv(name);
+        } else {
+            *value++ = 0;
+            (void)setenv(name, value, 1);
+        }
+    }
+    free(all);
+}
+
 pid_t program_start(const call *from) {
     pid_t child = fork();
     if (child == 0) {
@@ -86,10 +101,7 @@ pid_t program_start(const call *from) {
         (void)unsetenv("CLRNN_DEVICE");
         (void)setenv("XDG_DATA_HOME", folder, 1); /* no tuning of the machine's own */
         if (from->variable != NULL) {
-            char *name = program_expand(from->variable);
-            char *value = strchr(name, '=');
-            *value++ = 0;
-            (void)setenv(name, value, 1);
+            set_variables(from->variable);
         }
         (void)execv(program, words);
         _exit(98);

@@ -20,7 +20,7 @@ typedef struct call {
     const char *words;    /* separated by blanks, with DATA/ and TMP/ */
     const char *input;    /* path for standard input; NULL: /dev/null */
     const char *output;   /* path for standard output; NULL: into outcome; "": closed */
-    const char *variable; /* NAME=VALUE for its environment */
+    const char *variable; /* NAME=VALUE for its environment; several with blanks, NAME: unset */
 } call;
 
 /* Makes and removes the fresh folder. */

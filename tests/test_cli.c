@@ -9,6 +9,7 @@
 #include "cli_readme.h"
 #include "cli_stacks.h"
 #include "cli_tables.h"
+#include "cli_tune.h"
 #include "clrnn.h"
 
 #include <check.h>
@@ -386,5 +387,6 @@ Suite *cli_suite(void) {
     suite_add_tcase(suite, cli_stacks());
     suite_add_tcase(suite, cli_readme());
     suite_add_tcase(suite, cli_bench());
+    suite_add_tcase(suite, cli_tune());
     return suite;
 }

@@ -52,7 +52,10 @@ clrnn_status tuned_open(clrnn_context **out, const clrnn_context_desc *desc,
     with_file.tuning = is_there ? file->path : NULL;
     clrnn_status status = clrnn_context_create(out, &with_file);
     if (status != CLRNN_STATUS_OK && file->is_usual && tuned_is_at_fault(file)) {
-        report_note("the tuning is passed over: %s", clrnn_last_error()->message);
+        static int is_said; /* bench opens many contexts */
+        if (!is_said++) {
+            report_note("the tuning is passed over: %s", clrnn_last_error()->message);
+        }
         with_file.tuning = NULL;
         status = clrnn_context_create(out, &with_file);
     }
