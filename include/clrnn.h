@@ -206,7 +206,8 @@ typedef struct clrnn_tune_desc {
  * estimate them best and the lanes of panels, writes both to the file beside what it has of other
  * devices (JSON: README, "Tuning"), and the context takes them for the plans it makes from then on.
  * What plans choose never changes a bit with `strict`, nor on CPU devices. Errors: those of a plan
- * and a forward, UNSUPPORTED (the reference engine), IO, FORMAT (what is there is no tuning). */
+ * and a forward; before it measures UNSUPPORTED (the reference engine), FORMAT (what is there is no
+ * tuning), IO. */
 CLRNN_API clrnn_status clrnn_tune(clrnn_context *context, const clrnn_tune_desc *desc);
 
 /* ---- nets ------------------------------------------------------------------------------------ */

@@ -56,9 +56,9 @@ pocl() {
         suite forward "PoCL, $threads threads" OCL_ICD_VENDORS="$work/pocl.icd" \
             POCL_MAX_PTHREAD_COUNT=$threads POCL_CACHE_DIR="$work/pocl"
     done
-    # 20,000 random nets, 10^5 single steps, T = 10^5 and N = 4,096, and an array of more than 2^31
-    # elements (12 GB of memory)
-    for what in table pool sizes; do
+    # 20,000 random nets, 10^5 single steps, T = 10^5 and N = 4,096, an array of more than 2^31
+    # elements (12 GB of memory), and both engines tuned
+    for what in table pool sizes tune; do
         suite $what PoCL OCL_ICD_VENDORS="$work/pocl.icd" POCL_CACHE_DIR="$work/pocl" CLRNN_LONG=1
     done
 }

@@ -1,7 +1,7 @@
 /*
  * cli_readme.c: what README.md shows, as a reader would try it: its C programs are compiled against
  * the public header and the shared library, with warnings as errors, and run; its OpenCL C runs as
- * snippets of the program.
+ * snippets of the program, and its tuning is read.
  *
  * It runs from the root of the repository; CLRNN_BUILD names another build folder than `build`.
  */
@@ -241,6 +241,19 @@ START_TEST(own_text_runs) {
 }
 END_TEST
 
+/* The tuning is of another machine, or of another version: but it is one. */
+START_TEST(tuning_is_read) {
+    char *tuning = find_block("json", 0);
+    ck_assert_ptr_nonnull(tuning);
+    cli_write_text("TMP/readme.json", tuning);
+    const outcome *got = program_run("run DATA/seed_numpy.npz -i DATA/seed_x.npy -e cpu -v "
+                                     "--tuning TMP/readme.json");
+    program_expect_code(got, 0, "the README's tuning");
+    program_expect_contains(got, got->err, "\ntuning: ", "the README's tuning");
+    free(tuning);
+}
+END_TEST
+
 TCase *cli_readme(void) {
     TCase *readme = tcase_create("readme");
     tcase_set_timeout(readme, 120);
@@ -249,5 +262,6 @@ TCase *cli_readme(void) {
     tcase_add_test(readme, stream_program_runs);
     tcase_add_test(readme, statements_compile);
     tcase_add_test(readme, own_text_runs);
+    tcase_add_test(readme, tuning_is_read);
     return readme;
 }

@@ -1960,6 +1960,104 @@ directions * desc->hidden}};
 @@ auto: the program names what was opened | pocl | auto | src/cli/compute.c
     name_engine(out, context, description);
 =>
+@@ tune: speeds are only raised | cpu | tune/fit | src/core/tune_fit.c
+        for (int down = 0; down < 2; down++) {
+=>
+        for (int down = 0; down < 1; down++) {
+@@ tune: a fit by large steps alone | cpu | tune/fit | src/core/tune_fit.c
+    for (int halving = 0; halving < HALVINGS; halving++) {
+=>
+    for (int halving = 0; halving < 1; halving++) {
+@@ tune: disturbed rows bend the rest | cpu | tune/fit | src/core/tune_fit.c
+    return TOLERATED * TOLERATED * log1p(off * off);
+=>
+    return TOLERATED * TOLERATED * (off * off);
+@@ tune: speeds move as far as they like | cpu | tune/fit | src/core/tune_fit.c
+            sum += fabs(moved) < log(FARTHEST) ? ANCHOR * moved * moved : INFINITY;
+=>
+            sum += ANCHOR * moved * moved;
+@@ tune: a file is cut at a block | cpu | tune/file | src/io/tuning_file.c
+    *size = fread(text, 1, JSON_TEXT_MAX + 1, file);
+=>
+    *size = fread(text, 1, 4096, file);
+@@ tune: a negative speed | cpu | tune/file | src/io/tuning_file.c
+        REQUIRE(json_is_number(value) && isfinite(number) && number >= 0 && number <= FASTEST,
+=>
+        REQUIRE(json_is_number(value) && isfinite(number) && number <= FASTEST,
+@@ tune: 0 GFLOP/s | cpu | tune/file | src/io/tuning_file.c
+    REQUIRE(out->gflops > 0 && out->near_gbps > 0 && out->far_gbps > 0, FORMAT,
+=>
+    REQUIRE(out->near_gbps > 0 && out->far_gbps > 0, FORMAT,
+@@ tune: any number of lanes | cpu | tune/file | src/io/tuning_file.c
+    REQUIRE(out->lanes == 0 || out->lanes == 4 || out->lanes == 8 || out->lanes == 16, FORMAT,
+=>
+    REQUIRE(out->lanes >= 0, FORMAT,
+@@ tune: a bad entry is found all the same | cpu | tune/file | src/io/tuning_file.c
+    *found = *found && status == CLRNN_STATUS_OK;
+=>
+@@ tune: the same device twice | cpu | tune/file | src/io/tuning_file.c
+            json_array_remove(list, i);
+=>
+@@ tune: other devices are dropped | cpu | tune/file | src/io/tuning_file.c
+        if (read_entry(&here, json_array_get(list, i), "tune") == CLRNN_STATUS_OK &&
+            tuning_is_for(&here, device)) {
+=>
+        if (read_entry(&here, json_array_get(list, i), "tune") == CLRNN_STATUS_OK) {
+@@ tune: speeds of another driver | cpu | tune/file | src/core/tuning.c
+    return is_same_device(own, device) && strcmp(own->driver, device->driver) == 0 &&
+=>
+    return is_same_device(own, device) &&
+@@ tune: speeds of other threads | cpu | tune/file | src/core/tuning.c
+           own->compute_units == device->compute_units;
+=>
+           1;
+@@ tune: speeds of the file are not taken | cpu | tune/choice | src/core/tuning.c
+    context->speeds = tuning->speeds;
+=>
+@@ tune: as many cores as the file has | cpu | tune/choice | src/core/tuning.c
+    context->speeds.cores = context->desc.compute_units;
+=>
+@@ tune: lanes of the file are not taken | cpu | tune/choice | src/core/tuning.c
+        context->desc.vector_width = tuning->lanes;
+=>
+@@ tune: lanes that the device lacks | cpu | tune/choice | src/core/tuning.c
+    if (tuning->lanes > 0 && context->engine->takes_lanes(context->device, tuning->lanes)) {
+=>
+    if (tuning->lanes > 0) {
+@@ tune: the reference engine reads a tuning | cpu | tune/choice | src/api.c
+    if (desc->tuning != NULL && id != CLRNN_ENGINE_REFERENCE) {
+=>
+    if (desc->tuning != NULL) {
+@@ tune: the sibling of auto is not tuned | pocl | tune/choice | src/api.c
+        TRY(make_context(&context->sibling, CLRNN_ENGINE_CPU, desc));
+=>
+        const clrnn_context_desc beside = {.strict = desc->strict, .threads = desc->threads};
+        TRY(make_context(&context->sibling, CLRNN_ENGINE_CPU, &beside));
+@@ tune: a file is looked at after all | cpu | tune/measure | src/api.c
+    TRY(tuning_file_check(desc->path));
+=>
+@@ tune: the context goes on untuned | long | tune/measure | src/core/tune.c
+    tuning_apply(context, tuning);
+=>
+@@ tune: a bad usual file ends the run | cpu | cli/tune | src/cli/tuned.c
+    if (status != CLRNN_STATUS_OK && file->is_usual && tuned_is_at_fault(file)) {
+=>
+    if (0) {
+@@ tune: a named file may be missing | cpu | cli/tables | src/cli/tuned.c
+    const int is_there = file->path[0] != 0 && (!file->is_usual || access(file->path, F_OK) == 0);
+=>
+    const int is_there = file->path[0] != 0 && access(file->path, F_OK) == 0;
+@@ tune: a relative data folder counts | cpu | cli/tune | src/cli/tuned.c
+    } else if (data != NULL && data[0] == '/') { /* the rule: others are to be ignored */
+=>
+    } else if (data != NULL) {
+@@ tune: bench is not tuned | cpu | cli/tune | src/cli/bench_engine.c
+        if (tuned_open(context, &desc, &setup.tuning) == CLRNN_STATUS_OK) {
+=>
+        if (clrnn_context_create(context, &desc) == CLRNN_STATUS_OK) {
+@@ tune: folders are not made | cpu | cli/tune | src/cli/cmd_tune.c
+        TRY(make_folders(setup.tuning.path));
+=>
 @@ cli: an option twice | cpu | cli | src/cli/options.c
     } else if (row->kind == KIND_TEXT && out->repeated[id] > 0 && id != OPTION_INPUT) {
 =>
