@@ -401,6 +401,27 @@ START_TEST(size_is_limited) {
 }
 END_TEST
 
+/* What could not be read again is not written. */
+START_TEST(full_files_stay_as_they_are) {
+    enum { FILL = (1 << 20) - 1000 };
+    static const char begin[] = "{\"schema\": \"clrnn-tuning-1\", \"mine\": \"";
+    char *text = calloc(1, FILL + 200);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', FILL);
+    memcpy(text, begin, strlen(begin));
+    strcpy(text + FILL, "\", \"devices\": []}");
+    write_file(text);
+    ok(tuning_file_check(in_folder("t.json")));
+    fails(tunings_put(in_folder("t.json"), &one, 1), FORMAT,
+          "tune: the file would have more than 1048576 bytes");
+    json_t *root = load();
+    ck_assert_uint_eq(json_array_size(json_object_get(root, "devices")), 0);
+    ck_assert_int_eq(count_files(), 1);
+    json_decref(root);
+    free(text);
+}
+END_TEST
+
 START_TEST(what_is_no_file_is_refused) {
     struct tuning got;
     int found = 0;
@@ -491,6 +512,7 @@ TCase *tuning_file_case(void) {
     tcase_add_loop_test(file, every_speed_is_needed, 0, ESTIMATE_FIELDS);
     tcase_add_test(file, cut_files_are_refused);
     tcase_add_test(file, size_is_limited);
+    tcase_add_test(file, full_files_stay_as_they_are);
     tcase_add_test(file, what_is_no_file_is_refused);
     tcase_add_test(file, failed_write_leaves_the_old_file);
     tcase_add_loop_test(file, memory_may_run_out, 0, 3);

@@ -295,6 +295,8 @@ static clrnn_status write_root(const json_t *root, const char *path) {
     struct output output = {.fd = -1};
     char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     REQUIRE(text != NULL, MEMORY, "tune: out of memory");
+    REQUIRE(strlen(text) < JSON_TEXT_MAX, FORMAT, "tune: the file would have more than %d bytes",
+            JSON_TEXT_MAX);
     TRY(output_open(&output, path));
     TRY(output_write(&output, text, strlen(text)));
     TRY(output_write(&output, "\n", 1));
