@@ -2036,9 +2036,6 @@ directions * desc->hidden}};
 @@ tune: a file is looked at after all | cpu | tune/measure | src/api.c
     TRY(tuning_file_check(desc->path));
 =>
-@@ tune: the context goes on untuned | long | tune/measure | src/core/tune.c
-    tuning_apply(context, tuning);
-=>
 @@ tune: a bad usual file ends the run | cpu | cli/tune | src/cli/tuned.c
     if (status != CLRNN_STATUS_OK && file->is_usual && tuned_is_at_fault(file)) {
 =>
