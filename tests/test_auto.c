@@ -51,7 +51,6 @@ static void same_as_alone(const struct test_case *test, const char *engine, cons
     struct test_outcome got, alone;
     clrnn_profile profile;
     size_t bytes = 0;
-    test_result_make(&got, test);
     test_run_plan(&got, test, plan);
     ok(clrnn_plan_profile(&profile, plan));
     ck_assert(profile.total_us > 0);
@@ -61,7 +60,6 @@ static void same_as_alone(const struct test_case *test, const char *engine, cons
     expect_text(plan, chosen);
     for (int id = CLRNN_ENGINE_OPENCL; id <= CLRNN_ENGINE_CPU; id++) {
         clrnn_context *one = open_strict((clrnn_engine)id);
-        test_result_make(&alone, test);
         test_run(&alone, test, one, NULL);
         test_same(test, &got, &alone, clrnn_engine_name((clrnn_engine)id));
         test_result_free(&alone);
