@@ -4,6 +4,7 @@
  */
 #include "cli_program.h"
 #include "core/plan.h"
+#include "core/tuning.h"
 #include "memory.h"
 #include "suites.h"
 #include "support.h"
@@ -187,6 +188,12 @@ static struct clrnn_context driver = {.desc = {.kind = DEVICE_CPU,
                                       .id = CLRNN_ENGINE_OPENCL,
                                       .sibling = &host};
 
+static void take_usual_speeds(void) {
+    tuning_reset(&host);
+    tuning_reset(&gpu);
+    tuning_reset(&driver);
+}
+
 static void expect_choice(const clrnn_context *context, const clrnn_net *net,
                           const clrnn_plan_desc *desc, int is_cpu, const char *why) {
     struct plan_choice choice;
@@ -215,6 +222,7 @@ START_TEST(choices_for_any_device) {
     expect_choice(&gpu, test->net, &large, 0, "opencl, estimated");
     lone.desc.compute_units = 1; /* the same work on as many cores, with shorter vectors */
     lone.desc.vector_width = 8;
+    tuning_reset(&lone);
     expect_choice(&lone, test->net, &large, 1, "cpu, estimated");
     tiny.desc.max_alloc = 64;
     expect_choice(&tiny, test->net, &large, 1, "cpu, opencl refuses: the work space needs");
@@ -450,6 +458,7 @@ Suite *auto_suite(void) {
     Suite *suite = suite_create("auto");
     TCase *choice = tcase_create("choice"), *program = tcase_create("program");
     tcase_set_timeout(choice, 600);
+    tcase_add_checked_fixture(choice, take_usual_speeds, NULL);
     tcase_add_loop_test(choice, small_takes_cpu, 0, TEST_CELLS);
     tcase_add_loop_test(choice, large_takes_opencl, 0, TEST_CELLS);
     tcase_add_test(choice, context_is_of_the_device);
