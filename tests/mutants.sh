@@ -253,9 +253,9 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
 #define PHASE_BIASES (a->b)
 @@ weights of the first phase | cpu | forward | kernels/phase.cl
-#define PHASE_WEIGHTS (a->w + p->w_phase[PHASE])
+#define PHASE_WEIGHTS ((GLOBAL const weight *)a->w + p->w_phase[PHASE])
 =>
-#define PHASE_WEIGHTS (a->w)
+#define PHASE_WEIGHTS ((GLOBAL const weight *)a->w)
 @@ reverse ignored | cpu | forward | kernels/rows.cl
     return p->reverse ? row->length - 1 - step : step;
 =>
@@ -313,9 +313,13 @@ count=$(split_table "${1:-}" <<'TABLE'
 @@ panel: last row of a tile skipped | cpu | forward | kernels/tile_panel.cl
     for (int i = 0; i < count; i++) {
         UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            const int at
 =>
     for (int i = 0; i < (count < 4 ? count : 3); i++) {
         UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            const int at
 @@ panel: one row for all | cpu | forward | kernels/tile_panel.cl
 (p, a, n + ((i) < count ? (i) : 0));
 =>
@@ -586,16 +590,54 @@ params.w_phase[phase] = 0;
     if (call->rows_changed) {
 =>
     if (call->rows_changed || 1) {
-@@ calls: an argument twice | pocl | calls | src/cl/cl_plan.c
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
+@@ calls: an argument twice | pocl | calls | src/cl/cl_arguments.c
+    if ((function->is_set & bit) != 0 && is_known) {
 =>
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_X, sizeof x, &x));
-@@ calls: all arguments at each launch | pocl | calls | src/cl/cl_plan.c
-            if (launch->repeat != ALGO_ONCE && !is_left_out(plan, launch)) {
+    if ((function->is_set & bit) != 0 && is_known && argument != ARG_GATES) {
+@@ calls: params at each launch | pocl | calls | src/cl/cl_arguments.c
+            memcmp(&function->params, params, sizeof *params) == 0));
 =>
-            if (launch->repeat != ALGO_ONCE && !is_left_out(plan, launch)) {
-                TRY(set_arguments(strand->launches[i], params, &bound));
+            0));
+@@ arguments: a handle is a buffer | pocl | calls | src/cl/cl_transfer.c
+        stage->lent_number = cl_known_number();
+=>
+        stage->lent_number = 1;
+@@ arguments: of a state like the last one | pocl | states | src/cl/cl_state.c
+    state->number = cl_known_number();
+=>
+    state->number = 1;
+@@ arguments: a buffer of the caller's is known | pocl | api | src/cl/cl_transfer.c
+        return (struct cl_known){array->tensor->buffer, 0};
+=>
+        return (struct cl_known){array->tensor->buffer, 1};
+@@ arguments: a copy that grew is the old one | pocl | lending | src/cl/cl_memory.c
+        stage->number = cl_known_number();
+=>
+        stage->number = 1;
+@@ arguments: numbers are not looked at | pocl | forward | src/cl/cl_arguments.c
+    TRY(set(function, argument, sizeof number, &number, number == function->numbers[argument]));
+=>
+    TRY(set(function, argument, sizeof number, &number, 1));
+@@ arguments: params once for ever | pocl | chunks | src/cl/cl_arguments.c
+            memcmp(&function->params, params, sizeof *params) == 0));
+=>
+            1));
+@@ copies: memory that is yet to be read | pocl | calls | src/cl/cl_transfer.c
+    if (copy->bytes < bytes || !is_read(copy)) {
+=>
+    if (copy->bytes < bytes || is_read(copy)) {
+@@ pieces: all steps whatever the caches | cpu | chunks | src/core/plan_memory.c
+    if (!has_caches || needs->by_library || near < SHORTEST_NEAR || near >= steps) {
+=>
+    if (has_caches || needs->by_library || near < SHORTEST_NEAR || near >= steps) {
+@@ pieces: however short | cpu | chunks | src/core/plan_memory.c
+    if (!has_caches || needs->by_library || near < SHORTEST_NEAR || near >= steps) {
+=>
+    if (!has_caches || needs->by_library || near >= steps) {
+@@ pieces: of a driver too go through all layers | pocl | chunks | src/core/plan_memory.c
+    return needs->all_forward && (is_asked || context->desc.kind != DEVICE_CPU || !can_be_whole);
+=>
+    return needs->all_forward && (is_asked || !can_be_whole || 1);
 @@ calls: two waits | pocl | calls | src/cl/cl_plan.c
         TRY(fetch_given_up(plan));
 =>
@@ -684,9 +726,9 @@ params.w_phase[phase] = 0;
 =>
     const int step = (int)(m / p->batch);
 @@ pieces: x_proj as of the whole | cpu | chunks | kernels/phase.cl
-                                    : place_of(&p->g, a->step - p->first, row);
+                                  : place_of(&p->g, a->step - p->first, row);
 =>
-                                    : place_of(&p->g, a->step, row);
+                                  : place_of(&p->g, a->step, row);
 @@ pieces: state not stored between | cpu | chunks | kernels/phase.cl
     const int piece_end = p->first + p->count;
 =>
@@ -1322,19 +1364,21 @@ state[1] = c;
 =>
         TRY(upload_weights(plan, i, &desc->net->strands[i] - desc->net->strands[i].direction));
 @@ opencl: each layer reads x | pocl | golden | src/cl/cl_plan.c
-    const cl_mem x = cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
+        cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
 =>
-    const cl_mem x = cl_array_buffer(plan, call, 0);
+        cl_array_buffer(plan, call, 0);
 @@ opencl: mask of the call before | pocl | golden | src/cl/cl_transfer.c
-        TRY(send_copy(plan, plan->mask.buffer, call->mask, mask_bytes(call), "the mask"));
+        TRY(send_copy(plan, &plan->mask_copy, plan->mask.buffer, call->mask, mask_bytes(call),
+                      "the mask"));
 =>
 @@ opencl: starts of the call before | pocl | golden | src/cl/cl_transfer.c
-        TRY(send_copy(plan, plan->starts.buffer, call->starts, starts_bytes(call), "batch_sizes"));
+        TRY(send_copy(plan, &plan->starts_copy, plan->starts.buffer, call->starts,
+                      starts_bytes(call), "batch_sizes"));
 =>
 @@ opencl: slots always in a row | pocl | states | src/cl/cl_transfer.c
-        together = call->rows[n].slot == call->rows[0].slot + n && call->rows[n].at == n;
+        together = call->rows[n].slot - call->rows[n].at == first_slot;
 =>
-        together = call->rows[n].at == n;
+        together = 1;
 @@ opencl: strided states in a row | pocl | chunks | src/cl/cl_transfer.c
     int together = stride == move->width || call->batch == 1;
 =>
@@ -1370,25 +1414,26 @@ state[1] = c;
         TRY(fetch_layer(plan, call, layer, &whole, 1));
 =>
 @@ limit: copies not counted | pocl | chunks | src/core/plan_memory.c
-        chunk = least(chunk, steps_within(limit, whole + staged_whole, piece + staged_piece));
+    return space_bytes(needs, steps, chunk) + needs->rows + needs->flags +
+           steps_between(needs, steps, chunk) * needs->staged_step;
 =>
-        chunk = least(chunk, steps_within(limit, whole, piece));
+    return space_bytes(needs, steps, chunk) + needs->rows + needs->flags;
 @@ limit: the work vectors not counted | pocl | chunks | src/core/plan_memory.c
-    const size_t whole = needs.work + slack + (needs.all_forward ? 0 : steps * between_step);
+        needs.work = config->work_bytes > needs.work ? config->work_bytes : needs.work;
 =>
-    const size_t whole = slack + (needs.all_forward ? 0 : steps * between_step);
+        needs.work = 0;
 @@ limit: x_proj not counted | cpu | chunks | src/core/plan_memory.c
-    const size_t piece = needs.x_proj_step + (needs.all_forward ? between_step : 0);
+    struct engine_space space = {.x_proj_bytes = chunk * needs->x_proj_step,
 =>
-    const size_t piece = needs.all_forward ? between_step : 0;
+    struct engine_space space = {.x_proj_bytes = needs->x_proj_step,
 @@ limit: between layers not counted | pocl | chunks/stacks | src/core/plan_memory.c
-    const size_t between_step = needs.between_step[0] + needs.between_step[1];
+        end = space.between_bytes[i] > 0 ? space.between_at[i] + space.between_bytes[i] : end;
 =>
-    const size_t between_step = needs.between_step[0];
+        end = space.between_at[i];
 @@ limit: rows and masks not counted | pocl | chunks/stacks | src/core/plan_memory.c
-    const size_t staged_whole = needs.tables + (needs.all_forward ? 0 : steps * needs.staged_step);
+    return space_bytes(needs, steps, chunk) + needs->rows + needs->flags +
 =>
-    const size_t staged_whole = needs.all_forward ? 0 : steps * needs.staged_step;
+    return space_bytes(needs, steps, chunk) + needs->flags +
 @@ limit: ignored by the planner | cpu | chunks | src/core/plan_memory.c
     if (desc->memory_limit > 0) {
         const
@@ -1461,9 +1506,9 @@ state[1] = c;
 =>
     const int64_t columns = round_up(p->columns, 128);
 @@ clblast: a limit is never told | cpu | engines/plans | src/core/plan.c
-                            .limited = desc->memory_limit > 0};
+                            .limited = desc->memory_limit > 0,
 =>
-                            .limited = 0};
+                            .limited = 0,
 @@ limit: largest allocation ignored | cpu | algo | src/core/plan_memory.c
     if (max_alloc > 0) {
 =>
@@ -1481,8 +1526,9 @@ state[1] = c;
         TRY(count(plan, space->bytes, "the work space"));
 =>
 @@ chunk asked for ignored | cpu | chunks | src/core/plan_memory.c
-        chunk = least(chunk, (size_t)desc->chunk);
+    size_t chunk = desc->chunk > 0 ? least(steps, (size_t)desc->chunk)
 =>
+    size_t chunk = desc->chunk < 0 ? least(steps, (size_t)desc->chunk)
 @@ safetensors: a hole between arrays | cpu | safetensors | src/io/safetensors.c
         REQUIRE(records[i].begin == at, FORMAT,
 =>
@@ -1873,9 +1919,9 @@ directions * desc->hidden}};
 =>
     return state->values + at + 0 * (int64_t)call->rows[row].slot * width;
 @@ reference: engine starts from old states | cpu | engines | src/cpu/reference_engine.c
-            to[(int64_t)row * width + unit] = call->from_zero ? 0.0 : (double)from[unit];
+                call->from_zero ? 0.0 : (double)from[unit];
 =>
-            to[(int64_t)row * width + unit] = (double)from[unit];
+                (double)from[unit];
 @@ reference: engine ignores a packed step | cpu | engines | src/cpu/reference_engine.c
             if (array->packed && !is_in_packed(call, t, n)) {
 =>
@@ -1893,9 +1939,9 @@ directions * desc->hidden}};
 =>
                 row[width + k] = f[at];
 @@ cli: last output under a mask is h_n | cpu | cli | src/cli/last.c
-    const clrnn_tensor *ends = load->mask.data != NULL ? &arrays->o_n : &arrays->h_n;
+        const float *f = floats_of(by_mask ? &arrays->o_n : &arrays->h_n);
 =>
-    const clrnn_tensor *ends = &arrays->h_n;
+        const float *f = floats_of(&arrays->h_n);
 @@ cli: states of layers over each other | cpu | cli | src/cli/states.c
             .offset = dense->offset + (size_t)(strand * rows * array->width) * sizeof(float),
 =>
@@ -1930,9 +1976,9 @@ directions * desc->hidden}};
     context = choice.is_sibling ? context->sibling : context;
 =>
 @@ auto: a list of one engine alone | cpu | auto | src/api.c
-        plan_explain(&infos[i], i, choice.is_sibling ? context->sibling : context, net, desc);
+        TRY(plan_explain(&infos[i], i, choice.is_sibling ? context->sibling : context, net, desc));
 =>
-        plan_explain(&infos[i], i, context, net, desc);
+        TRY(plan_explain(&infos[i], i, context, net, desc));
 @@ auto: a state stays behind | pocl | auto | src/core/state.c
     if (half != state->home) {
 =>

@@ -42,6 +42,70 @@ static int chunk_of(const clrnn_plan *plan) {
     return chunk;
 }
 
+/* ---- pieces that stay in caches --------------------------------------------------------------- */
+
+static int is_on_cpu(const clrnn_context *context) {
+    return strcmp(clrnn_context_device(context)->type, "CPU") == 0;
+}
+
+/* An lstm with H = 64 has 1 KiB of x_proj a step: 4096 steps are near, and 9000 three pieces. */
+START_TEST(long_sequences_stay_near) {
+    enum { STEPS = 9000, PIECE = 3000 };
+    struct test_problem problem = test_cell_problem(TEST_LSTM, STEPS, 1, 3, 64, 520);
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    problem.direction = _i ? CLRNN_DIRECTION_REVERSE : CLRNN_DIRECTION_FORWARD;
+    struct test_case *test = test_case_make(&problem);
+    struct test_outcome whole, near;
+    for (size_t i = 0; i < count; i++) {
+        clrnn_plan *plan = make_plan(test, places[i].context, NULL, STEPS, 0);
+        ck_assert_int_eq(chunk_of(plan), STEPS);
+        test_run_plan(&whole, test, plan);
+        clrnn_plan_free(plan);
+        plan = make_plan(test, places[i].context, NULL, 0, 0);
+        ck_assert_int_eq(chunk_of(plan), is_on_cpu(places[i].context) ? PIECE : STEPS);
+        test_run_plan(&near, test, plan);
+        test_same(test, &whole, &near, places[i].name);
+        clrnn_plan_free(plan);
+        test_result_free(&whole);
+        test_result_free(&near);
+    }
+    test_case_free(test);
+    test_places_free(places, count);
+}
+END_TEST
+
+/* On a driver in the host's memory layers go one after the other, so that x and y may be lent. */
+START_TEST(long_stacks_stay_near) {
+    const clrnn_layer_desc layers[] = {{.cell = CLRNN_CELL_LSTM, .hidden = 64},
+                                       {.cell = CLRNN_CELL_GRU, .hidden = 8}};
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    uint64_t seed = 6;
+    clrnn_net *net = NULL;
+    ok(clrnn_net_create(&net, &(clrnn_net_desc){.inputs = 3, .num_layers = 2, .layers = layers}));
+    test_fill_net(net, 0.4, &seed);
+    for (size_t i = 0; i < count; i++) {
+        clrnn_plan *plan = NULL;
+        const clrnn_context *context = places[i].context;
+        const int is_engine = clrnn_context_engine(context) == CLRNN_ENGINE_CPU;
+        ok(clrnn_plan_create(&plan, places[i].context, net,
+                             &(clrnn_plan_desc){.steps = 9000, .batch = 1}));
+        const char *line = strstr(clrnn_plan_describe(plan), "each through all layers");
+        ck_assert_int_eq(line != NULL, is_engine);
+        ck_assert_int_eq(chunk_of(plan), is_on_cpu(context) ? 3000 : 9000);
+        clrnn_plan_free(plan);
+        ok(clrnn_plan_create(&plan, places[i].context, net,
+                             &(clrnn_plan_desc){.steps = 100, .batch = 128}));
+        ck_assert_int_eq(chunk_of(plan),
+                         100); /* 64 steps are near: two pieces would be too short */
+        clrnn_plan_free(plan);
+    }
+    clrnn_net_free(net);
+    test_places_free(places, count);
+}
+END_TEST
+
 /* ---- pieces of every size -------------------------------------------------------------------- */
 
 static void in_pieces(const struct test_case *test, const struct test_outcome *whole,
@@ -683,11 +747,13 @@ Suite *chunks_suite(void) {
     tcase_add_loop_test(each, pieces_from_nothing, 0, TEST_CELLS);
     tcase_add_loop_test(each, pieces_in_buffers, 0, TEST_CELLS);
     tcase_add_loop_test(each, limits_are_kept, 0, TEST_CELLS);
+    tcase_add_loop_test(each, long_sequences_stay_near, 0, 2);
     tcase_add_test(each, limit_too_small_for_all);
     tcase_add_test(each, limit_in_buffers);
     tcase_add_loop_test(stack, stacks_in_pieces, 0, STACKS);
     tcase_add_loop_test(stack, limits_of_stacks, 0, STACKS);
     tcase_add_test(stack, limits_fit_every_call);
+    tcase_add_test(stack, long_stacks_stay_near);
     suite_add_tcase(suite, each);
     suite_add_tcase(suite, stack);
     return suite;

@@ -50,6 +50,7 @@ clrnn_status cl_stage_reserve(struct stage *stage, struct cl_plan *plan, size_t 
         stage->bytes = 0;
         TRY(cl_buffer_make(&stage->buffer, plan, CL_MEM_READ_WRITE, bytes, what));
         stage->bytes = bytes;
+        stage->number = cl_known_number();
     }
 out:
     return status;

@@ -13,28 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Arguments of every kernel: see KERNEL_ARRAYS in kernels/rows.cl. */
-enum {
-    ARG_PARAMS,
-    ARG_ROWS,
-    ARG_X,
-    ARG_W,
-    ARG_B,
-    ARG_STATE,
-    ARG_WORK,
-    ARG_Y,
-    ARG_HIDDENS,
-    ARG_CELLS,
-    ARG_GATES,
-    ARG_MASK,
-    ARG_STARTS,
-    ARG_FIRST,
-    ARG_SECOND,
-    ARG_FLAGS, /* of kernels whose groups meet */
-    ARG_EPOCH,
-    ARG_FINISH
-};
-
 /* Groups that set the biases for CLBlast, each for many rows: enough for any device. */
 enum { BIAS_GROUPS = 4096 };
 static const char BIAS_KERNEL[] = "project_bias";
@@ -49,19 +27,13 @@ enum { CALLS_ALONE = 64 };
 /* Launches between two flushes: the device starts early, the queue is not pushed at every step. */
 enum { FLUSH_EVERY = 32 };
 
-static void release_kernel(cl_kernel kernel) {
-    if (kernel != NULL) {
-        clReleaseKernel(kernel);
-    }
-}
-
 static void close_strand(struct cl_strand *strand) {
     cl_mem *const buffers[] = {&strand->w_hh, &strand->w_ih, &strand->b_ih, &strand->b_hh};
     for (int i = 0; i < ALGO_LAUNCHES; i++) {
-        release_kernel(strand->launches[i]);
+        cl_function_free(&strand->launches[i]);
     }
-    release_kernel(strand->projection);
-    release_kernel(strand->projection_bias);
+    cl_function_free(&strand->projection);
+    cl_function_free(&strand->projection_bias);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         if (*buffers[i] != NULL) {
             clReleaseMemObject(*buffers[i]);
@@ -80,6 +52,9 @@ void cl_plan_close(void *engine_plan) {
     for (size_t i = 0; plan->stages != NULL && i < plan->stage_count; i++) {
         cl_stage_free(&plan->stages[i], plan);
     }
+    cl_copy_free(&plan->rows_copy, plan);
+    cl_copy_free(&plan->mask_copy, plan);
+    cl_copy_free(&plan->starts_copy, plan);
     cl_stage_free(&plan->mask, plan);
     cl_stage_free(&plan->starts, plan);
     cl_stage_free(&plan->gemm, plan);
@@ -161,15 +136,15 @@ out:
 /* A kernel with the arguments that never change. Its group size is in its text (GROUP_SHAPE), so a
  * compiler that cannot grant it fails to build; CL_KERNEL_WORK_GROUP_SIZE is not asked, since
  * rusticl answers 32 for kernels that it runs with 256. */
-static clrnn_status make_kernel(cl_kernel *out, struct cl_plan *plan,
+static clrnn_status make_kernel(struct cl_function *out, struct cl_plan *plan,
                                 const struct algo_program *program, const char *name, cl_mem w,
                                 cl_mem b, cl_mem work) {
     clrnn_status status = CLRNN_STATUS_OK;
-    TRY(cl_program_kernel(out, plan->context, program, name));
-    TRY_CL("plan", clSetKernelArg(*out, ARG_ROWS, sizeof plan->rows, &plan->rows));
-    TRY_CL("plan", clSetKernelArg(*out, ARG_W, sizeof w, &w));
-    TRY_CL("plan", clSetKernelArg(*out, ARG_B, sizeof b, &b));
-    TRY_CL("plan", clSetKernelArg(*out, ARG_WORK, sizeof work, &work));
+    TRY(cl_program_kernel(&out->kernel, plan->context, program, name));
+    TRY(cl_set_buffer(out, ARG_ROWS, cl_known_lasting(plan->rows)));
+    TRY(cl_set_buffer(out, ARG_W, cl_known_lasting(w)));
+    TRY(cl_set_buffer(out, ARG_B, cl_known_lasting(b)));
+    TRY(cl_set_buffer(out, ARG_WORK, cl_known_lasting(work)));
 out:
     return status;
 }
@@ -181,13 +156,10 @@ static clrnn_status make_kernels(struct cl_plan *plan, int index) {
     for (int i = 0; i < config->launch_count; i++) {
         TRY(make_kernel(&strand->launches[i], plan, &config->program, config->launches[i].kernel,
                         strand->w_hh, strand->b_hh, plan->work));
-        TRY_CL("plan",
-               clSetKernelArg(strand->launches[i], ARG_X, sizeof plan->x_proj, &plan->x_proj));
+        TRY(cl_set_buffer(&strand->launches[i], ARG_X, cl_known_lasting(plan->x_proj)));
         if (config->launches[i].meets) {
-            const int finish = config->launches[i].finish;
-            TRY_CL("plan", clSetKernelArg(strand->launches[i], ARG_FLAGS, sizeof plan->flags,
-                                          &plan->flags));
-            TRY_CL("plan", clSetKernelArg(strand->launches[i], ARG_FINISH, sizeof finish, &finish));
+            TRY(cl_set_buffer(&strand->launches[i], ARG_FLAGS, cl_known_lasting(plan->flags)));
+            TRY(cl_set_number(&strand->launches[i], ARG_FINISH, config->launches[i].finish));
         }
     }
     if (strand->w_ih != NULL) {
@@ -207,7 +179,7 @@ out:
 
 /* What a launch takes but for its groups. */
 struct launch {
-    cl_kernel kernel;
+    struct cl_function *function;
     const struct params *params;
     int items;         /* of a group */
     int first, second; /* its arguments */
@@ -220,8 +192,8 @@ struct launch {
 static struct launch projection_launch(const struct cl_plan *plan, int index,
                                        const struct params *params, int is_bias) {
     const struct algo_config *config = &plan->configs[index];
-    const struct cl_strand *strand = &plan->strands[index];
-    return (struct launch){.kernel = is_bias ? strand->projection_bias : strand->projection,
+    struct cl_strand *strand = &plan->strands[index];
+    return (struct launch){.function = is_bias ? &strand->projection_bias : &strand->projection,
                            .params = params,
                            .items = config->projection_tile.items,
                            .what = "projection",
@@ -233,7 +205,7 @@ static struct launch projection_launch(const struct cl_plan *plan, int index,
 static struct launch recurrence_launch(const struct cl_plan *plan, int index,
                                        const struct params *params, int which) {
     const struct algo_config *config = &plan->configs[index];
-    return (struct launch){.kernel = plan->strands[index].launches[which],
+    return (struct launch){.function = &plan->strands[index].launches[which],
                            .params = params,
                            .items = config->tile.items,
                            .what = "recurrence",
@@ -254,8 +226,8 @@ static clrnn_status enqueue_groups(struct cl_plan *plan, const struct launch *la
                                {"first", launch->first_step, NULL}, {"steps", launch->steps, NULL}),
                     "%s", launch->what);
     cl_event *event = cl_trace_command(plan->context, span);
-    TRY_CL("forward", clEnqueueNDRangeKernel(plan->context->queue, launch->kernel, 2, NULL, global,
-                                             local, 0, NULL, event));
+    TRY_CL("forward", clEnqueueNDRangeKernel(plan->context->queue, launch->function->kernel, 2,
+                                             NULL, global, local, 0, NULL, event));
     cl_trace_enqueued(plan->context);
     plan->profile.launches++;
     if (plan->profile.launches % FLUSH_EVERY == 0) {
@@ -279,12 +251,11 @@ static clrnn_status enqueue_parts(struct cl_plan *plan, const struct launch *lau
                 part.group_first[dim] = (wide)first[dim];
                 count[dim] = rest < most[dim] ? rest : most[dim];
             }
-            TRY_CL("forward", clSetKernelArg(launch->kernel, ARG_PARAMS, sizeof part, &part));
+            TRY(cl_set_params(launch->function, &part));
             TRY(enqueue_groups(plan, launch, count));
         }
     }
-    TRY_CL("forward",
-           clSetKernelArg(launch->kernel, ARG_PARAMS, sizeof *launch->params, launch->params));
+    TRY(cl_set_params(launch->function, launch->params));
 out:
     return status;
 }
@@ -294,10 +265,8 @@ static clrnn_status enqueue(struct cl_plan *plan, const struct launch *launch,
     clrnn_status status = CLRNN_STATUS_OK;
     const size_t most[2] = {plan->context->launch_items / (size_t)launch->items,
                             plan->context->launch_groups};
-    TRY_CL("forward",
-           clSetKernelArg(launch->kernel, ARG_FIRST, sizeof launch->first, &launch->first));
-    TRY_CL("forward",
-           clSetKernelArg(launch->kernel, ARG_SECOND, sizeof launch->second, &launch->second));
+    TRY(cl_set_number(launch->function, ARG_FIRST, launch->first));
+    TRY(cl_set_number(launch->function, ARG_SECOND, launch->second));
     if (groups[0] <= most[0] && groups[1] <= most[1]) {
         TRY(enqueue_groups(plan, launch, groups));
     } else {
@@ -309,8 +278,12 @@ out:
 
 /* The arrays that a strand writes. */
 struct bound {
-    cl_mem state, y, hiddens, cells, gates, mask, starts;
+    struct cl_known state, y, hiddens, cells, gates, mask, starts;
 };
+
+static struct cl_known stage_of(const struct stage *stage) {
+    return (struct cl_known){stage->buffer, stage->number};
+}
 
 /* Those of a call. An argument that a kernel does not use still needs a buffer: any. */
 static struct bound bind_layer(const struct cl_plan *plan, const struct engine_call *call,
@@ -318,46 +291,43 @@ static struct bound bind_layer(const struct cl_plan *plan, const struct engine_c
     const struct cl_state *state = call->state;
     const size_t first = 1 + 4 * (size_t)layer;
     return (struct bound){
-        .state = state->buffer,
+        .state = {state->buffer, state->number},
         .y = cl_array_buffer(plan, call, first),
         .hiddens = cl_array_buffer(plan, call, first + 1),
         .cells = cl_array_buffer(plan, call, first + 2),
         .gates = cl_array_buffer(plan, call, first + 3),
-        .mask = call->mask != NULL ? plan->mask.buffer : plan->rows,
-        .starts = call->starts != NULL ? plan->starts.buffer : plan->rows,
+        .mask = call->mask != NULL ? stage_of(&plan->mask) : cl_known_lasting(plan->rows),
+        .starts = call->starts != NULL ? stage_of(&plan->starts) : cl_known_lasting(plan->rows),
     };
 }
 
 static struct bound bind_nothing(const struct cl_plan *plan) {
-    return (struct bound){plan->work, plan->work, plan->work, plan->work,
-                          plan->work, plan->rows, plan->rows};
+    const struct cl_known work = cl_known_lasting(plan->work), rows = cl_known_lasting(plan->rows);
+    return (struct bound){work, work, work, work, work, rows, rows};
 }
 
-static clrnn_status set_arguments(cl_kernel kernel, const struct params *params,
+static clrnn_status set_arguments(struct cl_function *function, const struct params *params,
                                   const struct bound *bound) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct {
-        cl_uint index;
-        const cl_mem *buffer;
-    } buffers[] = {{ARG_STATE, &bound->state},     {ARG_Y, &bound->y},
-                   {ARG_HIDDENS, &bound->hiddens}, {ARG_CELLS, &bound->cells},
-                   {ARG_GATES, &bound->gates},     {ARG_MASK, &bound->mask},
-                   {ARG_STARTS, &bound->starts}};
-    TRY_CL("forward", clSetKernelArg(kernel, ARG_PARAMS, sizeof *params, params));
-    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
-        TRY_CL("forward",
-               clSetKernelArg(kernel, buffers[i].index, sizeof(cl_mem), buffers[i].buffer));
-    }
+    TRY(cl_set_params(function, params));
+    TRY(cl_set_buffer(function, ARG_STATE, bound->state));
+    TRY(cl_set_buffer(function, ARG_Y, bound->y));
+    TRY(cl_set_buffer(function, ARG_HIDDENS, bound->hiddens));
+    TRY(cl_set_buffer(function, ARG_CELLS, bound->cells));
+    TRY(cl_set_buffer(function, ARG_GATES, bound->gates));
+    TRY(cl_set_buffer(function, ARG_MASK, bound->mask));
+    TRY(cl_set_buffer(function, ARG_STARTS, bound->starts));
 out:
     return status;
 }
 
 /* One of the kernels that make x_proj. */
 static clrnn_status run_projection(struct cl_plan *plan, const struct launch *launch,
-                                   const struct bound *bound, cl_mem x, const size_t groups[2]) {
+                                   const struct bound *bound, struct cl_known x,
+                                   const size_t groups[2]) {
     clrnn_status status = CLRNN_STATUS_OK;
-    TRY(set_arguments(launch->kernel, launch->params, bound));
-    TRY_CL("forward", clSetKernelArg(launch->kernel, ARG_X, sizeof x, &x));
+    TRY(set_arguments(launch->function, launch->params, bound));
+    TRY(cl_set_buffer(launch->function, ARG_X, x));
     TRY(enqueue(plan, launch, groups));
 out:
     return status;
@@ -391,7 +361,8 @@ static clrnn_status project(struct cl_plan *plan, const struct engine_call *call
     const struct algo_config *config = &plan->configs[index];
     const int layer = call->strands[index].layer;
     const struct bound bound = bind_layer(plan, call, layer);
-    const cl_mem x = cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
+    const struct cl_known x =
+        cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
     const struct launch own = projection_launch(plan, index, params, 0);
     const struct launch bias = projection_launch(plan, index, params, 1);
     size_t groups[2] = {BIAS_GROUPS, 1};
@@ -399,7 +370,7 @@ static clrnn_status project(struct cl_plan *plan, const struct engine_call *call
         const size_t m = (size_t)params->x_rows;
         groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
         TRY(run_projection(plan, &bias, &bound, x, groups));
-        TRY(multiply(plan, index, m, x, (size_t)engine_input(call, layer)->base));
+        TRY(multiply(plan, index, m, x.buffer, (size_t)engine_input(call, layer)->base));
     } else {
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
                            params->count, call->batch);
@@ -410,7 +381,7 @@ out:
 }
 
 /* The flags of launches whose groups meet, for `counts` of each part. */
-static clrnn_status next_epoch(struct cl_plan *plan, const struct cl_strand *strand,
+static clrnn_status next_epoch(struct cl_plan *plan, struct cl_strand *strand,
                                const struct algo_config *config, int counts) {
     clrnn_status status = CLRNN_STATUS_OK;
     static const int zero;
@@ -422,8 +393,7 @@ static clrnn_status next_epoch(struct cl_plan *plan, const struct cl_strand *str
     plan->epoch++;
     for (int i = 0; i < config->launch_count; i++) {
         if (config->launches[i].meets) {
-            TRY_CL("forward", clSetKernelArg(strand->launches[i], ARG_EPOCH, sizeof plan->epoch,
-                                             &plan->epoch));
+            TRY(cl_set_number(&strand->launches[i], ARG_EPOCH, plan->epoch));
         }
     }
     plan->epoch += counts;
@@ -440,13 +410,13 @@ static clrnn_status recur(struct cl_plan *plan, const struct engine_call *call,
                           const struct params *params, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[index];
-    const struct cl_strand *strand = &plan->strands[index];
+    struct cl_strand *strand = &plan->strands[index];
     const struct bound bound = bind_layer(plan, call, call->strands[index].layer);
     size_t groups[ALGO_LAUNCHES][2];
     int by_step = 0;
     for (int i = 0; i < config->launch_count; i++) {
         const struct algo_launch *launch = &config->launches[i];
-        TRY(set_arguments(strand->launches[i], params, &bound));
+        TRY(set_arguments(&strand->launches[i], params, &bound));
         algo_launch_groups(groups[i], config, launch, &config->tile, params->count, call->batch);
         by_step |= launch->repeat == ALGO_EACH_STEP;
         if (launch->repeat == ALGO_ONCE) {
@@ -496,7 +466,7 @@ out:
 static clrnn_status warm_up(struct cl_plan *plan, int index) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[index];
-    const struct cl_strand *strand = &plan->strands[index];
+    struct cl_strand *strand = &plan->strands[index];
     const size_t groups[2] = {1, 1};
     const struct bound bound = bind_nothing(plan);
     struct params params = config->params;
@@ -514,17 +484,17 @@ static clrnn_status warm_up(struct cl_plan *plan, int index) {
         TRY(next_epoch(plan, strand, config, 1));
     }
     for (int i = 0; i < config->launch_count; i++) {
-        TRY(set_arguments(strand->launches[i], &params, &bound));
+        TRY(set_arguments(&strand->launches[i], &params, &bound));
         const struct launch launch = recurrence_launch(plan, index, &params, i);
         TRY(enqueue(plan, &launch, groups));
     }
-    if (strand->projection != NULL) {
+    if (strand->projection.kernel != NULL) {
         const struct launch own = projection_launch(plan, index, &params, 0);
-        TRY(run_projection(plan, &own, &bound, plan->work, groups));
+        TRY(run_projection(plan, &own, &bound, bound.state, groups));
     }
-    if (strand->projection_bias != NULL) {
+    if (strand->projection_bias.kernel != NULL) {
         const struct launch bias = projection_launch(plan, index, &params, 1);
-        TRY(run_projection(plan, &bias, &bound, plan->work, groups));
+        TRY(run_projection(plan, &bias, &bound, bound.state, groups));
         /* its own weights stand in for x: one row of as many floats is there */
         TRY(multiply(plan, index, 1, strand->w_ih, 0));
     }

@@ -2,17 +2,20 @@
 #ifndef CLRNN_CL_PLAN_H
 #define CLRNN_CL_PLAN_H
 
+#include "cl/cl_arguments.h"
 #include "cl/cl_internal.h"
 
 struct cl_state {
     struct cl_engine_context *context;
     cl_mem buffer; /* of all strands, as core/state.c lays them out */
+    uint64_t number;
 };
 
 /* A host array's copy on the device, and host memory to gather what is not dense; or, where the
  * device works in the host's memory, the array itself, lent to it for the call. */
 struct stage {
     cl_mem buffer;
+    uint64_t number, lent_number; /* by which the two are known */
     size_t bytes;
     cl_mem lent; /* over lent_at, kept as long as the caller comes with the same array */
     void *lent_at, *mapped;
@@ -22,9 +25,16 @@ struct stage {
     size_t gathered_bytes;
 };
 
+/* Host memory from which the device reads, so that neither a call nor a later one waits for it. */
+struct cl_copy {
+    void *at;
+    size_t bytes;
+    cl_event read; /* by the last call, or NULL: it was read */
+};
+
 struct cl_strand {
-    cl_kernel launches[ALGO_LAUNCHES];
-    cl_kernel projection, projection_bias;
+    struct cl_function launches[ALGO_LAUNCHES];
+    struct cl_function projection, projection_bias;
     cl_mem w_hh, w_ih, b_ih, b_hh;
 };
 
@@ -43,6 +53,7 @@ struct cl_plan {
     int alone_next; /* so many at the next time */
     int given_up;   /* the epoch of the last launch that gave up, as read at the end of a call */
     struct stage mask, starts;
+    struct cl_copy rows_copy, mask_copy, starts_copy;
     struct stage gemm;    /* CLBlast's temporary copies */
     struct stage *stages; /* of the arrays of a call, as engine_array_at numbers them */
     size_t stage_count;
@@ -74,9 +85,11 @@ int cl_has_host_array(const struct engine_call *call);
 /* Room for the mask, the starts and all arrays that are staged. */
 clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *call);
 /* The row table, the mask and the starts to the device. */
+void cl_copy_free(struct cl_copy *copy, const struct cl_plan *plan);
 clrnn_status cl_send_tables(struct cl_plan *plan, const struct engine_call *call);
 /* The buffer that kernels use for an array; any, if it is not wanted. */
-cl_mem cl_array_buffer(const struct cl_plan *plan, const struct engine_call *call, size_t index);
+struct cl_known cl_array_buffer(const struct cl_plan *plan, const struct engine_call *call,
+                                size_t index);
 /* Steps first .. first + count - 1 of array `index` to the device, or from it, if it is staged. */
 clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call, size_t index,
                            const struct piece *piece);

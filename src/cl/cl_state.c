@@ -14,6 +14,7 @@ clrnn_status cl_state_open(void **out, void *context, size_t floats) {
     struct cl_state *state = calloc(1, sizeof *state);
     REQUIRE(state != NULL, MEMORY, "state: out of memory");
     state->context = context;
+    state->number = cl_known_number();
     state->buffer = clCreateBuffer(state->context->context, CL_MEM_READ_WRITE,
                                    floats * sizeof(float), NULL, &code);
     REQUIRE(code == CL_SUCCESS, MEMORY, "state: the device gives no %zu bytes: %s (%d)",

@@ -15,19 +15,22 @@ static const char *array_name(size_t index) {
     return index == 0 ? "x" : names[(index - 1) % 4];
 }
 
-cl_mem cl_array_buffer(const struct cl_plan *plan, const struct engine_call *call, size_t index) {
+struct cl_known cl_array_buffer(const struct cl_plan *plan, const struct engine_call *call,
+                                size_t index) {
     const struct engine_array *array = engine_array_at(call, index);
+    const struct stage *stage = &plan->stages[index];
     switch (array->home) {
     case ARRAY_CALLER:
-        return array->tensor->buffer;
+        return (struct cl_known){array->tensor->buffer, 0};
     case ARRAY_STAGED:
-        return plan->stages[index].lends ? plan->stages[index].lent : plan->stages[index].buffer;
+        return stage->lends ? (struct cl_known){stage->lent, stage->lent_number}
+                            : (struct cl_known){stage->buffer, stage->number};
     case ARRAY_BETWEEN:
-        return plan->between[array->between];
+        return cl_known_lasting(plan->between[array->between]);
     case ARRAY_NONE:
         break;
     }
-    return plan->work;
+    return cl_known_lasting(plan->work);
 }
 
 /* Copies between a strided host array of rank 2 or 3 and a dense one. */
@@ -157,6 +160,7 @@ static clrnn_status lend(struct stage *stage, const struct cl_plan *plan, void *
                             cl_code_name(code), code));
         }
         stage->lent_at = at;
+        stage->lent_number = cl_known_number();
         stage->lent_bytes = bytes;
     }
     stage->lends = 1;
@@ -365,55 +369,74 @@ out:
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 /* The device has read it. */
-static void CL_CALLBACK free_copy(cl_event event, cl_int state, void *copy) {
+static void CL_CALLBACK free_read(cl_event event, cl_int state, void *at) {
     (void)event;
     (void)state;
-    free(copy);
+    free(at);
 }
 
-/* Bytes to a buffer, from a copy that lives until it is read, so that neither this call nor a later
- * one waits for the queue. */
-static clrnn_status send_copy(struct cl_plan *plan, cl_mem buffer, const void *from, size_t bytes,
-                              const char *what) {
+static int is_read(const struct cl_copy *copy) {
+    cl_int state = CL_QUEUED;
+    return copy->read == NULL || (clGetEventInfo(copy->read, CL_EVENT_COMMAND_EXECUTION_STATUS,
+                                                 sizeof state, &state, NULL) == CL_SUCCESS &&
+                                  state == CL_COMPLETE);
+}
+
+/* Memory that the device has yet to read is left to it. Where it may read for ever, it is lost. */
+void cl_copy_free(struct cl_copy *copy, const struct cl_plan *plan) {
+    const int read = is_read(copy);
+    if (!read) {
+        clSetEventCallback(copy->read, CL_COMPLETE, free_read, copy->at);
+    } else if (!plan->context->poisoned) {
+        free(copy->at);
+    }
+    if (copy->read != NULL) {
+        clReleaseEvent(copy->read);
+    }
+    *copy = (struct cl_copy){0};
+}
+
+/* Bytes to a buffer, by way of a copy. */
+static clrnn_status send_copy(struct cl_plan *plan, struct cl_copy *copy, cl_mem buffer,
+                              const void *from, size_t bytes, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
-    cl_event event = NULL;
-    void *copy = malloc(bytes);
-    REQUIRE(copy != NULL, MEMORY, "forward: out of memory for %zu bytes of %s", bytes, what);
-    memcpy(copy, from, bytes);
+    if (copy->bytes < bytes || !is_read(copy)) {
+        cl_copy_free(copy, plan);
+        copy->at = malloc(bytes);
+        REQUIRE(copy->at != NULL, MEMORY, "forward: out of memory for %zu bytes of %s", bytes,
+                what);
+        copy->bytes = bytes;
+    }
+    if (copy->read != NULL) {
+        clReleaseEvent(copy->read);
+        copy->read = NULL;
+    }
+    memcpy(copy->at, from, bytes);
     cl_event *traced = cl_trace_copy(plan->context, "upload", what, bytes);
-    TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, buffer, CL_FALSE, 0, bytes, copy,
-                                           0, NULL, &event));
+    TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, buffer, CL_FALSE, 0, bytes,
+                                           copy->at, 0, NULL, &copy->read));
     cl_trace_enqueued(plan->context);
-    if (traced != NULL && clRetainEvent(event) == CL_SUCCESS) {
-        *traced = event;
+    if (traced != NULL && clRetainEvent(copy->read) == CL_SUCCESS) {
+        *traced = copy->read;
     }
     plan->profile.bytes_to_device += bytes;
-    if (clSetEventCallback(event, CL_COMPLETE, free_copy, copy) == CL_SUCCESS) {
-        copy = NULL; /* the callback's now */
-    } else {
-        TRY(cl_wait(plan->context, "forward"));
-    }
 out:
-    if (event != NULL) {
-        clReleaseEvent(event);
-    }
-    if (!plan->context->poisoned) { /* else the device may read it yet */
-        free(copy);
-    }
     return status;
 }
 
 clrnn_status cl_send_tables(struct cl_plan *plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     if (call->rows_changed) {
-        TRY(send_copy(plan, plan->rows, call->rows, (size_t)call->batch * sizeof(struct row),
-                      "rows"));
+        TRY(send_copy(plan, &plan->rows_copy, plan->rows, call->rows,
+                      (size_t)call->batch * sizeof(struct row), "rows"));
     }
     if (call->mask != NULL) {
-        TRY(send_copy(plan, plan->mask.buffer, call->mask, mask_bytes(call), "the mask"));
+        TRY(send_copy(plan, &plan->mask_copy, plan->mask.buffer, call->mask, mask_bytes(call),
+                      "the mask"));
     }
     if (call->starts != NULL) {
-        TRY(send_copy(plan, plan->starts.buffer, call->starts, starts_bytes(call), "batch_sizes"));
+        TRY(send_copy(plan, &plan->starts_copy, plan->starts.buffer, call->starts,
+                      starts_bytes(call), "batch_sizes"));
     }
 out:
     return status;

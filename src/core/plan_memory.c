@@ -26,6 +26,7 @@ struct needs {
     size_t rows, flags;  /* the tables by which rows run, and groups meet */
     size_t mask, starts; /* of a call that brings a mask, or packed steps */
     int all_forward;
+    int by_piece;   /* a piece goes through all layers before the next one, if there are some */
     int by_library; /* CLBlast projects: its bits may change with the piece */
 };
 
@@ -91,7 +92,7 @@ out:
 
 /* Steps that lie between layers at once, for pieces of `chunk`. */
 static size_t steps_between(const struct needs *needs, size_t steps, size_t chunk) {
-    return needs->all_forward ? chunk : steps;
+    return needs->by_piece ? chunk : steps;
 }
 
 /* The work space of pieces of `chunk` steps, and all that a limit counts: rows and the copies of x
@@ -147,17 +148,28 @@ static size_t usual_chunk(const struct needs *needs, const struct device_desc *d
     return (steps + pieces - 1) / pieces;
 }
 
+/* Layers one after the other leave x and y whole, so that a driver in the host's memory takes them
+ * where they lie; what lies between layers must then be whole too. */
+static int goes_by_piece(const struct needs *needs, const clrnn_context *context,
+                         const clrnn_plan_desc *desc, size_t chunk) {
+    const size_t steps = (size_t)desc->steps, max_alloc = context->desc.max_alloc;
+    const int is_asked = desc->chunk > 0 || desc->memory_limit > 0;
+    const int can_be_whole = max_alloc == 0 || space_of(needs, chunk, steps).bytes <= max_alloc;
+    return needs->all_forward && (is_asked || context->desc.kind != DEVICE_CPU || !can_be_whole);
+}
+
 clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *context,
                                  const clrnn_net *net, const clrnn_plan_desc *desc,
                                  const struct algo_config *configs) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const struct needs needs = needs_of(net, desc, configs);
+    struct needs needs = needs_of(net, desc, configs);
     const size_t steps = (size_t)desc->steps;
+    const size_t max_alloc = context->desc.max_alloc;
     size_t chunk = desc->chunk > 0 ? least(steps, (size_t)desc->chunk)
                                    : usual_chunk(&needs, &context->desc, steps);
     memset(out, 0, sizeof *out);
     TRY(check_overflow(desc, &needs));
-    const size_t max_alloc = context->desc.max_alloc;
+    needs.by_piece = goes_by_piece(&needs, context, desc, chunk);
     if (max_alloc > 0) {
         chunk = longest_within(max_alloc, &needs, steps, chunk, space_bytes);
         REQUIRE(chunk > 0, MEMORY,
@@ -177,7 +189,7 @@ clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *c
     }
     out->chunk = (int)chunk;
     out->all_forward = needs.all_forward;
-    out->by_piece = needs.all_forward && chunk < steps;
+    out->by_piece = needs.by_piece && chunk < steps;
     out->space = space_of(&needs, chunk, steps_between(&needs, steps, chunk));
     out->tables = needs.rows + needs.flags;
     out->flag_bytes = needs.flags;
@@ -192,6 +204,18 @@ static int is_divisible(const clrnn_plan *plan) {
         divisible &= plan->configs[i].projection != CLRNN_PROJECTION_CLBLAST;
     }
     return divisible;
+}
+
+/* Is any array that is staged more, as a whole, than the device gives in one piece? */
+static int is_too_long(const clrnn_plan *plan, const struct engine_call *call) {
+    const struct engine_array *array;
+    const size_t max_alloc = plan->context->desc.max_alloc;
+    int too_long = 0;
+    for (size_t i = 0; (array = engine_array_at(call, i)) != NULL; i++) {
+        too_long |= max_alloc > 0 && array->home == ARRAY_STAGED && !array->last &&
+                    (size_t)array->floats > max_alloc / sizeof(float);
+    }
+    return too_long;
 }
 
 /* Steps for which the copies of all arrays stay within the limit, and each within what the device
@@ -222,8 +246,7 @@ void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call) {
     if (is_divisible(plan)) {
         const size_t steps = steps_that_fit(plan, call);
         call->chunk = steps > 0 ? (int)steps : call->chunk; /* 0: the engine says what is missing */
-        call->by_piece = call->chunk < call->steps;
-    } else {
-        call->by_piece = call->by_piece && call->chunk < call->steps;
+        call->by_piece |= call->chunk < plan->memory.chunk || is_too_long(plan, call);
     }
+    call->by_piece = call->by_piece && call->chunk < call->steps;
 }
