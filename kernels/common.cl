@@ -57,8 +57,8 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #define FETCH(p) __builtin_prefetch((const void *)(size_t)(p))
 #define FETCH_FAR(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
 #else
-#define FETCH(p)
-#define FETCH_FAR(p)
+#define FETCH(p) (void)(p)
+#define FETCH_FAR(p) (void)(p)
 #endif
 
 #endif /* __OPENCL_C_VERSION__; in C the same names come from cpu_language.h */

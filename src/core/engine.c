@@ -1,7 +1,7 @@
 /* engine.c: the list of engines, and what they share: packed weights. */
 #include "core/engine.h"
 
-#include "core/memory.h"
+#include "core/aligned.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,9 +149,9 @@ clrnn_status engine_pack(struct engine_weights *out, const struct algo_config *c
     memset(out, 0, sizeof *out);
     out->b_ih_floats = (size_t)strand->gates * (size_t)p->stride;
     out->b_hh_floats = (size_t)(cell->bias_rows + cell->constants) * (size_t)p->stride;
-    out->recurrent = memory_floats(config->weight_floats);
-    out->b_ih = memory_floats(out->b_ih_floats);
-    out->b_hh = memory_floats(out->b_hh_floats);
+    out->recurrent = aligned_floats(config->weight_floats);
+    out->b_ih = aligned_floats(out->b_ih_floats);
+    out->b_hh = aligned_floats(out->b_hh_floats);
     REQUIRE(out->recurrent && out->b_ih && out->b_hh, MEMORY,
             "plan: out of memory for %zu packed weights", config->weight_floats);
     for (int phase = 0; phase < cell->phase_count; phase++) {
@@ -172,7 +172,7 @@ clrnn_status engine_pack(struct engine_weights *out, const struct algo_config *c
         }
     }
     if (config->projection_floats > 0) {
-        out->projection = memory_floats(config->projection_floats);
+        out->projection = aligned_floats(config->projection_floats);
         REQUIRE(out->projection, MEMORY, "plan: out of memory for %zu packed weights",
                 config->projection_floats);
         pack_projection(out->projection, strand->weights[WEIGHT_IH], strand->gates, p->hidden,

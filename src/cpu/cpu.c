@@ -7,7 +7,7 @@
  */
 #include "core/clock.h"
 #include "core/engine.h"
-#include "core/memory.h"
+#include "core/aligned.h"
 #include "core/tensor.h"
 #include "cpu/cpu_kernels.h"
 #include "cpu/cpu_pool.h"
@@ -206,7 +206,7 @@ static clrnn_status plan_open(void **out, void *device, const struct engine_plan
         trace_end(plan->context->trace, span);
     }
     TRY(open_threads(plan, desc));
-    plan->memory = memory_floats(desc->space.bytes / sizeof(float));
+    plan->memory = aligned_floats(desc->space.bytes / sizeof(float));
     REQUIRE(plan->memory != NULL, MEMORY, "plan: out of memory for %zu bytes of work space",
             desc->space.bytes);
     plan->x_proj = plan->memory;

@@ -1,7 +1,7 @@
 /* cpu_state.c: h and c of many streams in host memory. */
 #include "cpu/cpu_state.h"
 
-#include "core/memory.h"
+#include "core/aligned.h"
 
 #include "core/tensor.h"
 
@@ -13,7 +13,7 @@ clrnn_status cpu_state_open(void **out, void *context, size_t floats) {
     (void)context;
     struct cpu_state *state = calloc(1, sizeof *state);
     REQUIRE(state != NULL, MEMORY, "state: out of memory");
-    state->values = memory_floats(floats);
+    state->values = aligned_floats(floats);
     REQUIRE(state->values != NULL, MEMORY, "state: out of memory for %zu floats", floats);
     *out = state;
     state = NULL;

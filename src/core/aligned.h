@@ -1,11 +1,11 @@
-/* memory.h: where kernels' numbers lie on the host. */
-#ifndef CLRNN_CORE_MEMORY_H
-#define CLRNN_CORE_MEMORY_H
+/* aligned.h: where kernels' numbers lie on the host. */
+#ifndef CLRNN_CORE_ALIGNED_H
+#define CLRNN_CORE_ALIGNED_H
 
 #include <stddef.h>
 
 /* Zeros from the beginning of a cache line on, as whole lines: a vector that crosses lines is two
  * reads. Large ones in huge pages, where the system has some. For free(); NULL: out of memory. */
-float *memory_floats(size_t count);
+float *aligned_floats(size_t count);
 
 #endif

@@ -1,6 +1,6 @@
-/* memory.c: see memory.h. */
+/* aligned.c: see aligned.h. */
 #define _DEFAULT_SOURCE /* madvise */
-#include "core/memory.h"
+#include "core/aligned.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 /* Of x86 and of AArch64 with small pages. Below LARGE the rest of a huge page would be waste. */
 enum { LINE = 64, HUGE_PAGE = 2 << 20, LARGE = 8 << 20 };
 
-float *memory_floats(size_t count) {
+float *aligned_floats(size_t count) {
     if (count > (SIZE_MAX - HUGE_PAGE) / sizeof(float)) {
         return NULL;
     }
