@@ -638,6 +638,20 @@ params.w_phase[phase] = 0;
     return needs->all_forward && (is_asked || context->desc.kind != DEVICE_CPU || !can_be_whole);
 =>
     return needs->all_forward && (is_asked || !can_be_whole || 1);
+@@ threads: stay where they are | cpu | threads | src/cpu/cpu_pool.c
+    spread(pool);
+    announce(pool);
+=>
+    announce(pool);
+@@ threads: none says where it is | cpu | threads | src/cpu/cpu_pool.c
+    atomic_store(&self->core, sched_getcpu());
+=>
+    atomic_store(&self->core, -1);
+@@ threads: a group twice | cpu | threads | src/cpu/cpu_pool.c
+        const int group = atomic_fetch_add(&pool->next, 1);
+=>
+        const int group = atomic_load(&pool->next);
+        atomic_fetch_add(&pool->next, 1);
 @@ calls: two waits | pocl | calls | src/cl/cl_plan.c
         TRY(fetch_given_up(plan));
 =>

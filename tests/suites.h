@@ -45,6 +45,7 @@
     X(auto) \
     X(trace) \
     X(tune) \
+    X(threads) \
     X(cli)
 /* clang-format on */
 

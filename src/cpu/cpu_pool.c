@@ -1,14 +1,20 @@
 /*
  * cpu_pool.c: see cpu_pool.h. A worker that has no job looks for the next one for a while, since the
  * launches of a forward follow each other by microseconds, and then sleeps.
+ *
+ * Threads that share a core share its time, though another one may be idle: Linux does not look for
+ * that one where cores are few and busy (a third of the time is enough), nor does it soon move a
+ * thread that spins. So a worker says where it runs, and one that was seen on the core of another
+ * thread of the job is moved away at the next; it may go where it likes afterwards.
  */
-#define _GNU_SOURCE /* sched_getaffinity */
+#define _GNU_SOURCE /* sched_getcpu, affinity */
 #include "cpu/cpu_pool.h"
 
 #include "core/clock.h"
 #include "cpu/cpu_wait.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +25,9 @@ enum { LOOKS = 2000 };
 struct worker {
     pthread_t thread;
     struct cpu_pool *pool;
-    int index; /* from 1 on: 0 is the caller */
+    int index;           /* from 1 on: 0 is the caller */
+    atomic_int core;     /* where it began its last job; -1: not known */
+    atomic_int is_moved; /* some cores are forbidden to it */
 };
 
 struct cpu_pool {
@@ -38,7 +46,51 @@ struct cpu_pool {
     atomic_int closing;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
+    cpu_set_t cores; /* that threads of this process may run on */
 };
+
+/* ---- cores ----------------------------------------------------------------------------------- */
+
+/* Away from the cores in use, if there are others. */
+static void move(struct cpu_pool *pool, struct worker *worker, const cpu_set_t *used) {
+    cpu_set_t rest;
+    CPU_AND(&rest, &pool->cores, used);
+    CPU_XOR(&rest, &pool->cores, &rest);
+    if (CPU_COUNT(&rest) > 0 && pthread_setaffinity_np(worker->thread, sizeof rest, &rest) == 0) {
+        atomic_store(&worker->core, -1);
+        atomic_store(&worker->is_moved, 1);
+    }
+}
+
+/* No two threads of the job to come on one core, as far as it is known where they are. */
+static void spread(struct cpu_pool *pool) {
+    cpu_set_t used;
+    const int here = sched_getcpu();
+    CPU_ZERO(&used);
+    if (here < 0 || here >= CPU_SETSIZE) {
+        return;
+    }
+    CPU_SET((size_t)here, &used);
+    for (int i = 0; i < pool->workers; i++) {
+        const int core = atomic_load(&pool->threads[i].core);
+        if (core >= 0 && core < CPU_SETSIZE && CPU_ISSET((size_t)core, &used)) {
+            move(pool, &pool->threads[i], &used);
+        } else if (core >= 0 && core < CPU_SETSIZE) {
+            CPU_SET((size_t)core, &used);
+        }
+    }
+}
+
+/* A worker begins with a job. */
+static void say_where(struct worker *self) {
+    if (atomic_load(&self->is_moved)) {
+        atomic_store(&self->is_moved, 0);
+        (void)pthread_setaffinity_np(pthread_self(), sizeof self->pool->cores, &self->pool->cores);
+    }
+    atomic_store(&self->core, sched_getcpu());
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 static void run_timed(struct cpu_pool *pool, int group, struct cpu_pool_span *span) {
     if (span->groups++ == 0) {
@@ -74,7 +126,7 @@ static void sleep_until_job(struct cpu_pool *pool, unsigned seen) {
 }
 
 static void *work(void *argument) {
-    const struct worker *self = argument;
+    struct worker *self = argument;
     struct cpu_pool *pool = self->pool;
     unsigned seen = 0;
     for (;;) {
@@ -88,6 +140,7 @@ static void *work(void *argument) {
         if (atomic_load(&pool->closing)) {
             return NULL;
         }
+        say_where(self);
         /* who is late finds the job closed, or the next one open */
         atomic_fetch_add(&pool->inside, 1);
         if (atomic_load(&pool->open)) {
@@ -101,9 +154,9 @@ static void *work(void *argument) {
 static void announce(struct cpu_pool *pool) {
     atomic_fetch_add(&pool->serial, 1);
     if (atomic_load(&pool->sleepers) > 0) {
-        pthread_mutex_lock(&pool->mutex);
-        pthread_cond_broadcast(&pool->wake);
+        pthread_mutex_lock(&pool->mutex); /* who is about to sleep sleeps, or has seen the serial */
         pthread_mutex_unlock(&pool->mutex);
+        pthread_cond_broadcast(&pool->wake);
     }
 }
 
@@ -121,6 +174,7 @@ int cpu_pool_run(struct cpu_pool *pool, cpu_pool_task *task, void *job, int grou
     }
     atomic_store(&pool->next, 0);
     atomic_store(&pool->open, 1);
+    spread(pool);
     announce(pool);
     run_groups(pool, 0);
     atomic_store(&pool->open, 0);
@@ -139,11 +193,15 @@ clrnn_status cpu_pool_open(struct cpu_pool **out, int threads) {
     atomic_flag_clear(&pool->taken);
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
+    CPU_ZERO(&pool->cores);
+    (void)sched_getaffinity(0, sizeof pool->cores,
+                            &pool->cores); /* else none: no thread is moved */
     pool->threads = calloc((size_t)threads, sizeof *pool->threads);
     REQUIRE(pool->threads != NULL, MEMORY, "context: out of memory for %d threads", threads);
     for (struct worker *next = pool->threads; pool->workers + 1 < threads; next++) {
         next->pool = pool;
         next->index = pool->workers + 1;
+        atomic_init(&next->core, -1);
         if (pthread_create(&next->thread, NULL, work, next) != 0) {
             break;
         }

@@ -1,0 +1,122 @@
+/*
+ * test_threads.c: the threads of the cpu engine: every group of a job is run once, groups may wait for
+ * each other, and no two threads stay on one core where there are others.
+ */
+#define _GNU_SOURCE /* sched_getcpu, affinity */
+#include "suites.h"
+#include "support.h"
+
+#include "cpu/cpu_pool.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { GROUPS = 1000 };
+
+static void count_group(void *job, int group) {
+    atomic_int *counts = job;
+    atomic_fetch_add(&counts[group], 1);
+}
+
+START_TEST(every_group_once) {
+    atomic_int *counts = calloc(GROUPS, sizeof *counts);
+    struct cpu_pool *pool = NULL;
+    ck_assert_ptr_nonnull(counts);
+    ok(cpu_pool_open(&pool, _i));
+    for (int job = 1; job <= 100; job++) {
+        ck_assert_int_eq(cpu_pool_run(pool, count_group, counts, GROUPS, NULL), 1);
+        for (int i = 0; i < GROUPS; i++) {
+            const int count = atomic_load(&counts[i]);
+            ck_assert_int_eq(count, job);
+        }
+    }
+    cpu_pool_close(pool);
+    free(counts);
+}
+END_TEST
+
+/* Two groups that meet, and where each ran. */
+struct meeting {
+    atomic_int here;
+    int cores[2];
+};
+
+static void meet(void *job, int group) {
+    struct meeting *meeting = job;
+    atomic_fetch_add(&meeting->here, 1);
+    while (atomic_load(&meeting->here) < 2) {
+        sched_yield();
+    }
+    meeting->cores[group] = sched_getcpu();
+}
+
+static struct meeting run_meeting(struct cpu_pool *pool) {
+    struct meeting meeting = {.cores = {-1, -1}};
+    ck_assert_int_eq(cpu_pool_run(pool, meet, &meeting, 2, NULL), 1);
+    return meeting;
+}
+
+/* All threads of this process on one core: as a busy system may put them. */
+static void crowd(int core) {
+    DIR *tasks = opendir("/proc/self/task");
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)core, &one);
+    ck_assert_ptr_nonnull(tasks);
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        if (task->d_name[0] != '.') {
+            (void)sched_setaffinity(atoi(task->d_name), sizeof one, &one);
+        }
+    }
+    closedir(tasks);
+}
+
+START_TEST(threads_part) {
+    struct cpu_pool *pool = NULL;
+    cpu_set_t cores;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof cores, &cores), 0);
+    if (CPU_COUNT(&cores) < 2) {
+        (void)printf("threads: there is one core alone\n");
+        return;
+    }
+    ok(cpu_pool_open(&pool, 2));
+    run_meeting(pool);
+    crowd(sched_getcpu());
+    run_meeting(pool); /* the worker says where it is, if it had not before */
+    const struct meeting last = run_meeting(pool);
+    ck_assert_int_ne(last.cores[0], last.cores[1]);
+    cpu_pool_close(pool);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof cores, &cores), 0);
+}
+END_TEST
+
+/* More threads than cores are nowhere else to go, and run. */
+START_TEST(threads_that_cannot_part) {
+    struct cpu_pool *pool = NULL;
+    cpu_set_t cores;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof cores, &cores), 0);
+    crowd(sched_getcpu());
+    ok(cpu_pool_open(&pool, 2));
+    for (int job = 0; job < 3; job++) {
+        const struct meeting meeting = run_meeting(pool);
+        ck_assert_int_eq(meeting.cores[0], meeting.cores[1]);
+    }
+    cpu_pool_close(pool);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof cores, &cores), 0);
+}
+END_TEST
+
+Suite *threads_suite(void) {
+    Suite *suite = suite_create("threads");
+    TCase *jobs = tcase_create("jobs"), *place = tcase_create("cores");
+    tcase_set_timeout(jobs, 120);
+    tcase_add_loop_test(jobs, every_group_once, 1, 5);
+    tcase_add_test(place, threads_part);
+    tcase_add_test(place, threads_that_cannot_part);
+    suite_add_tcase(suite, jobs);
+    suite_add_tcase(suite, place);
+    return suite;
+}
