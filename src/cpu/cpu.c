@@ -245,7 +245,8 @@ struct launch {
     cpu_meeting *meeting; /* instead of the kernel */
     int *flags;
     int finish;
-    int rows, run, blocks; /* groups, and groups of rows in a run */
+    int rows, blocks;       /* groups */
+    int row_run, block_run; /* that a task takes one after the other */
 };
 
 static void run_group(const struct launch *l, int row, int block) {
@@ -260,17 +261,30 @@ static void run_group(const struct launch *l, int row, int block) {
     }
 }
 
-/* Blocks outside: the weights of one are used for all rows while they are in the cache. */
-static int runs_of(const struct launch *l) {
-    return (l->rows + l->run - 1) / l->run;
+static int divide_up(int value, int by) {
+    return (value + by - 1) / by;
 }
 
+static int tasks_of(const struct launch *l) {
+    return divide_up(l->rows, l->row_run) * divide_up(l->blocks, l->block_run);
+}
+
+static int least(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* The same rows from task to task, so that they stay in the second cache; in one the weights of a block
+ * are used for all of its rows while they are in the first. */
 static void run_task(void *job, int task) {
     const struct launch *l = job;
-    const int block = task / runs_of(l), first = task % runs_of(l) * l->run;
-    const int end = first + l->run < l->rows ? first + l->run : l->rows;
-    for (int row = first; row < end; row++) {
-        run_group(l, row, block);
+    const int runs = divide_up(l->blocks, l->block_run);
+    const int first_row = task / runs * l->row_run, first_block = task % runs * l->block_run;
+    const int row_end = least(first_row + l->row_run, l->rows);
+    const int block_end = least(first_block + l->block_run, l->blocks);
+    for (int block = first_block; block < block_end; block++) {
+        for (int row = first_row; row < row_end; row++) {
+            run_group(l, row, block);
+        }
     }
 }
 
@@ -289,7 +303,7 @@ static void trace_threads(const struct cpu_context *context, size_t span) {
 static int run_launch(const struct cpu_plan *plan, struct launch *l, double cycles, size_t span) {
     const struct cpu_context *context = plan->context;
     struct cpu_pool *pool = context->pool;
-    const int meets = l->meeting != NULL && !l->finish, tasks = runs_of(l) * l->blocks;
+    const int meets = l->meeting != NULL && !l->finish, tasks = tasks_of(l);
     const int many = pool != NULL && tasks > 1 && (meets || cycles >= WORTH_CYCLES);
     if (meets && (pool == NULL || tasks > cpu_pool_threads(pool))) {
         return 0;
@@ -304,8 +318,22 @@ static int run_launch(const struct cpu_plan *plan, struct launch *l, double cycl
     return !meets;
 }
 
-/* Row tiles of a run of the projection: enough that threads seldom meet at the counter. */
-enum { RUN_TILES = 8 };
+/* Rows of x that stay in the second cache, and at least so many, for which a panel is read once. Blocks
+ * of a task: those that follow each other are asked for ahead, but all threads need tasks. */
+enum { RUN_BYTES = 256 << 10, RUN_ROWS = 128, RUN_BLOCKS = 4, RUN_TASKS = 8 };
+
+static void cut_projection(struct launch *l, const struct algo_tile *tile, int threads) {
+    const int bytes = (int)sizeof(float) * l->params->inputs;
+    const int near = RUN_BYTES / bytes;
+    l->row_run = divide_up(near > RUN_ROWS ? near : RUN_ROWS, tile->rows);
+    l->block_run = RUN_BLOCKS;
+    while (l->block_run > 1 && tasks_of(l) < RUN_TASKS * threads) {
+        l->block_run--;
+    }
+    while (l->row_run > 1 && tasks_of(l) < RUN_TASKS * threads) {
+        l->row_run = divide_up(l->row_run, 2);
+    }
+}
 
 /* A launch of a strand's projection or recurrence. */
 static void launch(const struct cpu_plan *plan, const struct engine_call *call,
@@ -339,8 +367,12 @@ static void launch(const struct cpu_plan *plan, const struct engine_call *call,
                        .flags = plan->flags,
                        .finish = what->finish,
                        .rows = (int)groups[0],
-                       .run = projection ? RUN_TILES : 1,
-                       .blocks = (int)groups[1]};
+                       .blocks = (int)groups[1],
+                       .row_run = 1,
+                       .block_run = 1};
+    if (projection) {
+        cut_projection(&l, &config->projection_tile, plan->context->threads);
+    }
     if (what->meets && !what->finish) {
         memset(plan->flags, 0, plan->flag_bytes);
     }
