@@ -48,6 +48,7 @@ clrnn_status cl_stage_reserve(struct stage *stage, struct cl_plan *plan, size_t 
     if (stage->bytes < bytes) {
         cl_buffer_free(&stage->buffer, plan, stage->bytes);
         stage->bytes = 0;
+        stage->number = 0;
         TRY(cl_buffer_make(&stage->buffer, plan, CL_MEM_READ_WRITE, bytes, what));
         stage->bytes = bytes;
         stage->number = cl_known_number();
@@ -60,6 +61,7 @@ void cl_stage_trim(struct stage *stage, struct cl_plan *plan, size_t bytes) {
     if (stage->bytes != bytes) {
         cl_buffer_free(&stage->buffer, plan, stage->bytes);
         stage->bytes = 0;
+        stage->number = 0;
     }
 }
 

@@ -63,7 +63,9 @@ void cl_plan_close(void *engine_plan) {
     cl_buffer_free(&plan->flags, plan, 0);
     free(plan->strands);
     free(plan->stages);
-    free(plan);
+    if (!plan->context->poisoned) { /* else the device may write given_up yet */
+        free(plan);
+    }
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */

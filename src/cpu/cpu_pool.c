@@ -67,7 +67,7 @@ static void spread(struct cpu_pool *pool) {
     cpu_set_t used;
     const int here = sched_getcpu();
     CPU_ZERO(&used);
-    if (here < 0 || here >= CPU_SETSIZE) {
+    if (here < 0 || here >= CPU_SETSIZE || pool->workers >= CPU_COUNT(&pool->cores)) {
         return;
     }
     CPU_SET((size_t)here, &used);
