@@ -22,9 +22,9 @@ static struct estimate_speeds cpu_speeds(const struct device_desc *device) {
         .tile_us = 0.01,
         .cores = device->compute_units,
         .gflops = 15.0 * device->vector_width, /* 240 with 16; Zen 3 100 with 8, Xeon 220 */
-        .near_bytes = 768 * 1024, /* L2 is 512 KiB to 2 MiB, x and y want a part */
-        .near_gbps = 200,         /* N = 1, H = 256: 100 GFLOP/s at 2 bytes each */
-        .far_gbps = 95,           /* N = 1, H = 1024, from L3; Zen 3 55, Xeon 29 to 65 */
+        .near_bytes = 768 * 1024,              /* L2 is 512 KiB to 2 MiB, x and y want a part */
+        .near_gbps = 200,                      /* N = 1, H = 256: 100 GFLOP/s at 2 bytes each */
+        .far_gbps = 95, /* N = 1, H = 1024, from L3; Zen 3 55, Xeon 29 to 65 */
         .act_us = 0.013,
         .unit_us = 0.010,
     };

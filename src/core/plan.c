@@ -235,8 +235,9 @@ static void choose_faster(struct plan_choice *out, double opencl_us, double cpu_
     const char *const names[] = {"opencl", "cpu"};
     const double us[] = {opencl_us, cpu_us};
     const int one = out->is_sibling, other = !out->is_sibling;
-    snprintf(out->why, sizeof out->why, "%s, estimated %.*f us against %.*f us on %s", names[one],
-             us[one] < 100 ? 1 : 0, us[one], us[other] < 100 ? 1 : 0, us[other], names[other]);
+    snprintf(out->why, sizeof out->why, "%s, estimated %.*f us against %.*f us on %s%s", names[one],
+             us[one] < 100 ? 1 : 0, us[one], us[other] < 100 ? 1 : 0, us[other], names[other],
+             us[one] > us[other] ? ", within 10 %" : "");
 }
 
 /* By the estimates, where both engines take the plan. An algorithm that was named is asked of the
