@@ -377,14 +377,18 @@ END_TEST
 
 /* ---- the library ----------------------------------------------------------------------------- */
 
+static void open_traced(clrnn_trace **trace, clrnn_context **context) {
+    ok(clrnn_trace_create(trace));
+    ok(clrnn_context_create(context,
+                            &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU, .trace = *trace}));
+}
+
 static clrnn_trace *trace_of(const struct test_case *test, const clrnn_plan_desc *desc,
                              int forwards) {
     clrnn_trace *trace = NULL;
     clrnn_context *context = NULL;
     struct test_outcome result;
-    ok(clrnn_trace_create(&trace));
-    ok(clrnn_context_create(&context,
-                            &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU, .trace = trace}));
+    open_traced(&trace, &context);
     clrnn_plan *plan = test_plan(test, context, desc);
     for (int i = 0; i < forwards; i++) {
         test_run_plan(&result, test, plan);
@@ -403,9 +407,7 @@ START_TEST(failures_leave_no_span_open) {
     clrnn_trace *trace = NULL;
     clrnn_context *context = NULL;
     struct test_outcome result;
-    ok(clrnn_trace_create(&trace));
-    ok(clrnn_context_create(&context,
-                            &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU, .trace = trace}));
+    open_traced(&trace, &context);
     clrnn_plan *plan = test_plan(test, context, &desc);
     clrnn_forward_args wrong = {.x = test_x(test)};
     wrong.x.shape[0]++;

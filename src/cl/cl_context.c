@@ -179,6 +179,15 @@ out:
     return status;
 }
 
+cl_int cl_event_state(cl_event event) {
+    cl_int state = CL_COMPLETE;
+    if (event != NULL && clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state,
+                                        &state, NULL) != CL_SUCCESS) {
+        state = CL_QUEUED;
+    }
+    return state;
+}
+
 /* What is done within this many us is not slept for: a sleep of 20 takes 70 and more. */
 enum { WATCHED_US = 300 };
 

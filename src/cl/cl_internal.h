@@ -72,6 +72,8 @@ clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
  * hangs, and may yet touch memory that it was given; 1: it is done with all of it. */
 int cl_settle(struct cl_engine_context *context, clrnn_status *status);
 clrnn_status cl_check_alive(const struct cl_engine_context *context);
+/* Where a command is, negative: it failed; CL_COMPLETE of NULL, CL_QUEUED where the driver does not say. */
+cl_int cl_event_state(cl_event event);
 
 /* cl_trace.c */
 /* A command is about to be enqueued: where its event goes, or NULL. Behind the call: */

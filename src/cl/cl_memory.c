@@ -65,6 +65,10 @@ void cl_stage_trim(struct stage *stage, struct cl_plan *plan, size_t bytes) {
     }
 }
 
+struct cl_known cl_stage_known(const struct stage *stage) {
+    return (struct cl_known){stage->buffer, stage->number};
+}
+
 void cl_stage_free(struct stage *stage, struct cl_plan *plan) {
     cl_lent_free(stage, plan);
     cl_buffer_free(&stage->buffer, plan, stage->bytes);

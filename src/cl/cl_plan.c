@@ -283,10 +283,6 @@ struct bound {
     struct cl_known state, y, hiddens, cells, gates, mask, starts;
 };
 
-static struct cl_known stage_of(const struct stage *stage) {
-    return (struct cl_known){stage->buffer, stage->number};
-}
-
 /* Those of a call. An argument that a kernel does not use still needs a buffer: any. */
 static struct bound bind_layer(const struct cl_plan *plan, const struct engine_call *call,
                                int layer) {
@@ -298,8 +294,9 @@ static struct bound bind_layer(const struct cl_plan *plan, const struct engine_c
         .hiddens = cl_array_buffer(plan, call, first + 1),
         .cells = cl_array_buffer(plan, call, first + 2),
         .gates = cl_array_buffer(plan, call, first + 3),
-        .mask = call->mask != NULL ? stage_of(&plan->mask) : cl_known_lasting(plan->rows),
-        .starts = call->starts != NULL ? stage_of(&plan->starts) : cl_known_lasting(plan->rows),
+        .mask = call->mask != NULL ? cl_stage_known(&plan->mask) : cl_known_lasting(plan->rows),
+        .starts =
+            call->starts != NULL ? cl_stage_known(&plan->starts) : cl_known_lasting(plan->rows),
     };
 }
 

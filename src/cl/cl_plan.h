@@ -72,6 +72,7 @@ clrnn_status cl_stage_reserve(struct stage *stage, struct cl_plan *plan, size_t 
 /* Gives it back, unless it has just these bytes. */
 void cl_stage_trim(struct stage *stage, struct cl_plan *plan, size_t bytes);
 void cl_stage_free(struct stage *stage, struct cl_plan *plan);
+struct cl_known cl_stage_known(const struct stage *stage);
 /* cl_transfer.c: what was lent of an array is taken back, and forgotten. */
 void cl_lent_free(struct stage *stage, const struct cl_plan *plan);
 /* Cuts the work space: the caller's (given) or one of its own. */

@@ -55,13 +55,6 @@ void cl_trace_enqueued(struct cl_engine_context *context) {
 
 /* ---- time stamps ----------------------------------------------------------------------------- */
 
-static int is_done(cl_event event) {
-    cl_int state = CL_QUEUED;
-    return event == NULL || (clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state,
-                                            &state, NULL) == CL_SUCCESS &&
-                             state <= CL_COMPLETE);
-}
-
 /* In us of the device's clock. 0: it has none for this command. */
 static int stamp(cl_event event, cl_profiling_info which, double *out_us) {
     cl_ulong ns = 0;
@@ -112,7 +105,8 @@ static void forget(struct cl_engine_context *context, size_t count) {
 
 void cl_trace_collect(struct cl_engine_context *context) {
     size_t count = 0;
-    while (count < context->traced_count && is_done(context->traced[count].event)) {
+    while (count < context->traced_count &&
+           cl_event_state(context->traced[count].event) <= CL_COMPLETE) {
         count++;
     }
     if (count > 0 && !context->is_aligned) {

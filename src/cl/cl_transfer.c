@@ -24,7 +24,7 @@ struct cl_known cl_array_buffer(const struct cl_plan *plan, const struct engine_
         return (struct cl_known){array->tensor->buffer, 0};
     case ARRAY_STAGED:
         return stage->lends ? (struct cl_known){stage->lent, stage->lent_number}
-                            : (struct cl_known){stage->buffer, stage->number};
+                            : cl_stage_known(stage);
     case ARRAY_BETWEEN:
         return cl_known_lasting(plan->between[array->between]);
     case ARRAY_NONE:
@@ -376,10 +376,7 @@ static void CL_CALLBACK free_read(cl_event event, cl_int state, void *at) {
 }
 
 static int is_read(const struct cl_copy *copy) {
-    cl_int state = CL_QUEUED;
-    return copy->read == NULL || (clGetEventInfo(copy->read, CL_EVENT_COMMAND_EXECUTION_STATUS,
-                                                 sizeof state, &state, NULL) == CL_SUCCESS &&
-                                  state == CL_COMPLETE);
+    return cl_event_state(copy->read) == CL_COMPLETE;
 }
 
 /* Memory that the device has yet to read is left to it. Where it may read for ever, it is lost. */

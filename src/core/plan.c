@@ -337,14 +337,11 @@ static clrnn_status describe(clrnn_plan *plan) {
     if (plan->chosen[0] != 0) {
         add(&text, "chosen: %s\n", plan->chosen);
     }
-    if (plan->context->id != CLRNN_ENGINE_REFERENCE) {
-        add(&text, "tuning: %s\n", plan->context->tuned);
-    }
     if (plan->context->id == CLRNN_ENGINE_REFERENCE) {
         add(&text, "algorithm: loops in double precision, from the equations\n");
     } else {
-        add(&text, "algorithm: %s\nreason: %s\nprojection: %s\nworkspace: %zu bytes\n",
-            config->algorithm, config->reason,
+        add(&text, "tuning: %s\nalgorithm: %s\nreason: %s\nprojection: %s\nworkspace: %zu bytes\n",
+            plan->context->tuned, config->algorithm, config->reason,
             config->projection == CLRNN_PROJECTION_CLBLAST ? "clblast" : "own",
             plan->memory.space.bytes);
         add(&text, "pieces: %s%d step%s%s\n", plan->memory.chunk < plan->desc.steps ? "" : "all ",

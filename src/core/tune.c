@@ -63,11 +63,16 @@ out:
     return status;
 }
 
-static clrnn_status make_net(clrnn_net **out, const struct tune_shape *shape) {
-    clrnn_status status = CLRNN_STATUS_OK;
+/* Without weights, which no choice depends on. */
+static clrnn_status make_bare_net(clrnn_net **out, const struct tune_shape *shape) {
     const clrnn_layer_desc layer = {.cell = shape->cell, .hidden = shape->hidden};
     const clrnn_net_desc desc = {.inputs = shape->inputs, .num_layers = 1, .layers = &layer};
-    TRY(clrnn_net_create(out, &desc));
+    return clrnn_net_create(out, &desc);
+}
+
+static clrnn_status make_net(clrnn_net **out, const struct tune_shape *shape) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    TRY(make_bare_net(out, shape));
     TRY(set_weight(*out, "weight_ih_l0"));
     TRY(set_weight(*out, "weight_hh_l0"));
 out:
@@ -370,7 +375,7 @@ clrnn_status tune_choices(struct tune_choice choices[TUNE_SHAPES], clrnn_context
     for (int i = 0; i < TUNE_SHAPES; i++) {
         struct tune_choice *choice = &choices[i];
         *choice = (struct tune_choice){.shape = &shapes[i]};
-        TRY(make_net(&net, &shapes[i]));
+        TRY(make_bare_net(&net, &shapes[i]));
         TRY(choose(choice->after, context, net, &shapes[i]));
         swap_speeds(context, &own, &beside);
         status = choose(choice->before, context, net, &shapes[i]);

@@ -47,6 +47,7 @@ struct cpu_pool {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     cpu_set_t cores; /* that threads of this process may run on */
+    int core_count;
 };
 
 /* ---- cores ----------------------------------------------------------------------------------- */
@@ -67,7 +68,7 @@ static void spread(struct cpu_pool *pool) {
     cpu_set_t used;
     const int here = sched_getcpu();
     CPU_ZERO(&used);
-    if (here < 0 || here >= CPU_SETSIZE || pool->workers >= CPU_COUNT(&pool->cores)) {
+    if (here < 0 || here >= CPU_SETSIZE || pool->workers >= pool->core_count) {
         return;
     }
     CPU_SET((size_t)here, &used);
@@ -196,6 +197,7 @@ clrnn_status cpu_pool_open(struct cpu_pool **out, int threads) {
     CPU_ZERO(&pool->cores);
     (void)sched_getaffinity(0, sizeof pool->cores,
                             &pool->cores); /* else none: no thread is moved */
+    pool->core_count = CPU_COUNT(&pool->cores);
     pool->threads = calloc((size_t)threads, sizeof *pool->threads);
     REQUIRE(pool->threads != NULL, MEMORY, "context: out of memory for %d threads", threads);
     for (struct worker *next = pool->threads; pool->workers + 1 < threads; next++) {

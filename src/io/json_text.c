@@ -48,6 +48,14 @@ out:
     return status;
 }
 
+json_t *json_text_unless(int failed, json_t *value) {
+    if (failed) {
+        json_decref(value);
+        return NULL;
+    }
+    return value;
+}
+
 const char *json_text_show(char text[JSON_TEXT_SHOWN], const json_t *value) {
     enum { LONGEST = 32 };
     switch (json_typeof(value)) {

@@ -15,6 +15,9 @@ enum { JSON_TEXT_MAX = 1 << 20, JSON_TEXT_SHOWN = 48 };
 clrnn_status json_text_read(json_t **out, const char *text, size_t size, int depth,
                             const char *label);
 
+/* The value, or NULL where making it failed: it is freed then. */
+json_t *json_text_unless(int failed, json_t *value);
+
 /* What a message says of a value: "'lsmt'", "2.5", "a list". Returns text. */
 const char *json_text_show(char text[JSON_TEXT_SHOWN], const json_t *value);
 

@@ -223,3 +223,15 @@ void output_close(struct output *output) {
     free(output->temporary);
     *output = (struct output){.fd = -1};
 }
+
+clrnn_status output_text(const char *path, const char *text) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct output output = {.fd = -1};
+    TRY(output_open(&output, path));
+    TRY(output_write(&output, text, strlen(text)));
+    TRY(output_write(&output, "\n", 1));
+    TRY(output_commit(&output));
+out:
+    output_close(&output);
+    return status;
+}

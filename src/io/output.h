@@ -32,6 +32,8 @@ clrnn_status output_write(struct output *output, const void *data, size_t size);
 clrnn_status output_commit(struct output *output);
 /* Without a commit nothing remains. Safe on {.fd = -1}. */
 void output_close(struct output *output);
+/* A text and the end of its last line, as all of a file. */
+clrnn_status output_text(const char *path, const char *text);
 /* output_write as an npy_sink. */
 clrnn_status output_sink(void *output, const void *data, size_t size);
 

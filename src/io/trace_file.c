@@ -3,6 +3,7 @@
  * with times in us, and the tracks' names as metadata ("M").
  */
 #include "core/trace.h"
+#include "io/json_text.h"
 #include "io/output.h"
 
 #include <jansson.h>
@@ -24,11 +25,7 @@ static json_t *args_of(const clrnn_trace_span *span) {
         failed |= json_object_set_new(
             args, arg->key, arg->text != NULL ? json_string(arg->text) : json_integer(arg->value));
     }
-    if (failed) {
-        json_decref(args);
-        return NULL; /* which json_pack refuses */
-    }
-    return args;
+    return json_text_unless(failed, args); /* NULL is what json_pack refuses */
 }
 
 static json_t *event_of(const clrnn_trace_span *span) {
@@ -84,19 +81,14 @@ static char *text_of(const clrnn_trace *trace) {
 
 clrnn_status clrnn_trace_save(const clrnn_trace *trace, const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct output output = {.fd = -1};
     char *text = NULL;
     REQUIRE(trace != NULL && path != NULL, ARGUMENT, "trace: save needs a trace and a path");
     REQUIRE(trace_lost(trace) == 0, MEMORY, "trace: %zu spans found no memory or nest too deep",
             trace_lost(trace));
     text = text_of(trace);
     REQUIRE(text != NULL, MEMORY, "trace: out of memory for %zu spans", clrnn_trace_count(trace));
-    TRY(output_open(&output, path));
-    TRY(output_write(&output, text, strlen(text)));
-    TRY(output_write(&output, "\n", 1));
-    TRY(output_commit(&output));
+    TRY(output_text(path, text));
 out:
-    output_close(&output);
     free(text);
     return status;
 }

@@ -171,11 +171,7 @@ static json_t *speeds_json(const struct estimate_speeds *speeds) {
         bad |= json_object_set_new(object, estimate_fields[field].name,
                                    json_real(*estimate_field_at(&copy, field))) != 0;
     }
-    if (bad) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    return json_text_unless(bad, object);
 }
 
 static json_t *shape_json(const struct tune_shape *shape) {
@@ -206,11 +202,7 @@ static json_t *rows_json(const struct tune_result *result) {
                                 row->measured_us, "estimated_us", row->estimated_us, "usual_us",
                                 row->usual_us)) != 0;
     }
-    if (bad) {
-        json_decref(list);
-        return NULL;
-    }
-    return list;
+    return json_text_unless(bad, list);
 }
 
 static json_t *choices_json(const struct tune_choice choices[TUNE_SHAPES]) {
@@ -224,11 +216,7 @@ static json_t *choices_json(const struct tune_choice choices[TUNE_SHAPES]) {
                                 choice->after_us, "best", choice->best, "best_us",
                                 choice->best_us)) != 0;
     }
-    if (bad) {
-        json_decref(list);
-        return NULL;
-    }
-    return list;
+    return json_text_unless(bad, list);
 }
 
 static json_t *entry_json(const struct tune_result *result) {
@@ -292,17 +280,12 @@ static void remove_device(json_t *list, const struct tuning_device *device) {
 
 static clrnn_status write_root(const json_t *root, const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct output output = {.fd = -1};
     char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     REQUIRE(text != NULL, MEMORY, "tune: out of memory");
     REQUIRE(strlen(text) < JSON_TEXT_MAX, FORMAT, "tune: the file would have more than %d bytes",
             JSON_TEXT_MAX);
-    TRY(output_open(&output, path));
-    TRY(output_write(&output, text, strlen(text)));
-    TRY(output_write(&output, "\n", 1));
-    TRY(output_commit(&output));
+    TRY(output_text(path, text));
 out:
-    output_close(&output);
     free(text);
     return status;
 }
