@@ -1,7 +1,8 @@
 /*
  * activation.cl: the activations of a `real`, and what they are made of: exp, log, a normal
- * distribution's tail, reciprocal; by fma, rounding by addition and moves of bits alone: no
- * division, no library, so each compiler gives the same bits.
+ * distribution's tail, reciprocal; by fma, rounding by addition and moves of bits alone: no library,
+ * so each compiler gives the same bits. A device that divides quickly and rounds quotients once
+ * (HAS_DIVISION) divides; what the others do instead gives the same bits.
  *
  * An activation is act_NAME(x, alpha, beta); those without parameters have no use for the two, and
  * they are finite. NaN stays NaN, and at +-infinity stands the limit. The polynomials are minimax
@@ -53,12 +54,9 @@ static inline real exp_fraction(real r) {
     return FMA(q, r * r, r);
 }
 
-/* e^x for x in [-87.3, 0], at most 1.1 ulp off. The result is a normal number, so n may be added to
- * the exponent as an integer. */
-static inline real exp_nonpositive(real x) {
-    const real shifted = exp_shifted(x);
-    const real e = exp_fraction(exp_remainder(x, shifted)) + R(1.0f);
-    return AS_REAL(AS_WHOLE(e) + (AS_WHOLE(shifted) << 23));
+/* 2^n for n in [-126, 127], of the shifted x itself: n moves up to where the exponent stands. */
+static inline real exp_scale(real shifted) {
+    return AS_REAL((AS_WHOLE(shifted) << 23) + SPLAT_WHOLE(0x3f800000));
 }
 
 /* 2^n for n in [-126, 127], and 0 for -127 */
@@ -110,20 +108,42 @@ static inline real log_one_plus(real t) {
     return PICK(t > R(0.4142f), result + R(6.931471825e-1f), result);
 }
 
-/* 1 / d for d in [1, 2]: the best straight line, three Newton steps (0.086^8 is below 1e-8), and a
- * last correction of the rounding. */
+/* 1 / d for d in [1, 2], rounded once. Where division itself is rounded so, it is the quickest; else
+ * the best straight line, three Newton steps (0.086^8 is below 1e-8) and a last correction of the
+ * rounding, which is right for every d but one. */
 static inline real reciprocal(real d) {
+#ifdef HAS_DIVISION
+    return R(1.0f) / d;
+#else
     real y = FMA(R(-0.5f), d, R(1.45710678f));
     y = y * FMA(R(0.0f) - d, y, R(2.0f));
     y = y * FMA(R(0.0f) - d, y, R(2.0f));
     y = y * FMA(R(0.0f) - d, y, R(2.0f));
-    return FMA(y, FMA(R(0.0f) - d, y, R(1.0f)), y);
+    y = FMA(y, FMA(R(0.0f) - d, y, R(1.0f)), y);
+    return PICK(d == R(0x1.fffffep0f), R(0x1.000002p-1f), y);
+#endif
 }
 
-/* 1 / d for d in [1, 2^125]: of the fraction, and the exponents subtracted. */
+/* n / d for n in [0, 1] and d in [1, 2], rounded once: by the reciprocal, and what is left of n. Exact
+ * where d is a power of two: what is left is not representable below 2^-100. */
+static inline real ratio(real n, real d) {
+#ifdef HAS_DIVISION
+    return n / d;
+#else
+    const real y = reciprocal(d);
+    const real quotient = n * y;
+    return FMA(FMA(R(0.0f) - quotient, d, n), y, quotient);
+#endif
+}
+
+/* 1 / d for d in [1, 2^125], rounded once: of the fraction, and the exponents subtracted. */
 static inline real reciprocal_any(real d) {
+#ifdef HAS_DIVISION
+    return R(1.0f) / d;
+#else
     const whole exponent = (AS_WHOLE(d) & SPLAT_WHOLE(0x7f800000)) - SPLAT_WHOLE(0x3f800000);
     return AS_REAL(AS_WHOLE(reciprocal(AS_REAL(AS_WHOLE(d) - exponent))) - exponent);
+#endif
 }
 
 /* x / alpha for finite alpha other than 0. alpha = 2^e m with m in [1, 2); x / m by its reciprocal,
@@ -169,38 +189,30 @@ static inline real times_sigmoid(real x, real v, real rest) {
 
 /* ---- activations ----------------------------------------------------------------------------- */
 
-/* tanh(x) = x + x^3 q(x^2) below 0.625; 1 - 2 e / (1 + e) with e = exp(-2 |x|) above; 1 from 9.1
- * on, where the difference is below half an ulp. NaN stays NaN. */
+/* tanh(x) = -m / (2 + m) with m = e^(-2 |x|) - 1 = 2^n (1 + f) - 1, at most 1.94 ulp off; it never
+ * falls, and is never beyond x. From 10 on m is -1. NaN stays NaN: it is in f. */
 static inline real act_tanh(real x, float alpha, float beta) {
     (void)alpha;
     (void)beta;
-    const real a = absolute(x);
-    const real z = x * x;
-    real q = R(-5.717045628e-3f);
-    q = FMA(q, z, R(2.065058798e-2f));
-    q = FMA(q, z, R(-5.374349654e-2f));
-    q = FMA(q, z, R(1.333149076e-1f));
-    q = FMA(q, z, R(-3.333328366e-1f));
-    const real small = FMA(x * z, q, x);
-    const real capped = PICK(a < R(9.1f), a, R(9.1f));
-    const real e = exp_nonpositive(R(-2.0f) * capped);
-    const real large = FMA(R(-2.0f) * e, reciprocal(R(1.0f) + e), R(1.0f));
-    const real signed_large = with_sign_of(PICK(a < R(9.1f), large, R(1.0f)), x);
-    const real result = PICK(a < R(0.625f), small, signed_large);
-    return PICK(x != x, x, result);
+    const real a = R(-2.0f) * LESSER(R(10.0f), absolute(x));
+    const real shifted = exp_shifted(a);
+    const real f = exp_fraction(exp_remainder(a, shifted));
+    const real power = exp_scale(shifted);
+    const real m = FMA(f, power, power - R(1.0f));
+    const real quotient = ratio(absolute(m), FMA(f, power, power + R(1.0f)));
+    return with_sign_of(LESSER(absolute(x), quotient), x);
 }
 
-/* sigmoid(x) = 1 / (1 + e) for x >= 0, e / (1 + e) below, e = exp(-|x|). |x| is capped at 87, where
- * the result is 1.6e-38 and still a normal number. NaN stays NaN. */
+/* sigmoid(x) = 1 / (1 + e), e = e^-x = 2^n (1 + f), at most 2.49 ulp off. |x| is capped at 87, where the
+ * result is 1.6e-38 and still a normal number. NaN stays NaN: it is in f. */
 static inline real act_sigmoid(real x, float alpha, float beta) {
     (void)alpha;
     (void)beta;
-    const real a = absolute(x);
-    const real capped = PICK(a < R(87.0f), a, R(87.0f));
-    const real e = exp_nonpositive(R(0.0f) - capped);
-    const real r = reciprocal(R(1.0f) + e);
-    const real result = PICK(x < R(0.0f), e * r, r);
-    return PICK(x != x, x, result);
+    const real capped = LESSER(R(87.0f), GREATER(R(-87.0f), R(0.0f) - x));
+    const real shifted = exp_shifted(capped);
+    const real f = exp_fraction(exp_remainder(capped, shifted));
+    const real power = exp_scale(shifted);
+    return reciprocal_any(FMA(f, power, power) + R(1.0f));
 }
 
 /* max(x, 0), and NaN stays NaN: fmax would lose it. */

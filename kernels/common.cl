@@ -50,6 +50,9 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #define SPLAT_WHOLE(x) ((whole)(x))
 #define FMA(a, b, c) fma(a, b, c)
 #define PICK(condition, yes, no) ((condition) ? (yes) : (no))
+/* the lesser, the greater of limit and x; a NaN of x stays */
+#define LESSER(limit, x) PICK((limit) < (x), limit, x)
+#define GREATER(limit, x) PICK((limit) > (x), limit, x)
 
 /* Ask for the line of a number that is read soon, or later, towards the first or the second cache:
  * OpenCL's own prefetch() does nothing on PoCL. */

@@ -172,27 +172,42 @@ split_table() {
 
 count=$(split_table "${1:-}" <<'TABLE'
 @@ tanh is the identity | cpu | forward | kernels/activation.cl
-    return PICK(x != x, x, result);
-}
-
-/* sigmoid
+    return with_sign_of(LESSER(absolute(x), quotient), x);
 =>
-    return PICK(x != x, result, x);
-}
-
-/* sigmoid
+    (void)quotient;
+    return x;
 @@ tanh loses its sign | cpu | forward | kernels/activation.cl
-    const real signed_large = with_sign_of(PICK(a < R(9.1f), large, R(1.0f)), x);
+    return with_sign_of(LESSER(absolute(x), quotient), x);
 =>
-    const real signed_large = PICK(a < R(9.1f), large, R(1.0f));
-@@ one newton step less | cpu | forward | kernels/activation.cl
+    return LESSER(absolute(x), quotient);
+@@ tanh beyond x | cpu | special | kernels/activation.cl
+    return with_sign_of(LESSER(absolute(x), quotient), x);
+=>
+    return with_sign_of(quotient, x);
+@@ a limit swallows NaN | cpu | special | src/cpu/cpu_language.h
+    return (real)_mm512_max_ps((__m512)limit, (__m512)x);
+#elif VECTOR_WIDTH == 8
+    return (real)_mm256_max_ps((__m256)limit, (__m256)x);
+=>
+    return (real)_mm512_max_ps((__m512)x, (__m512)limit);
+#elif VECTOR_WIDTH == 8
+    return (real)_mm256_max_ps((__m256)x, (__m256)limit);
+@@ one newton step less | cpu | division | kernels/activation.cl
     y = y * FMA(R(0.0f) - d, y, R(2.0f));
     y = y * FMA(R(0.0f) - d, y, R(2.0f));
     y = y * FMA(R(0.0f) - d, y, R(2.0f));
-    return FMA(
+    y = FMA(
 =>
     y = y * FMA(R(0.0f) - d, y, R(2.0f));
-    return FMA(
+    y = FMA(
+@@ the d whose reciprocal newton misses | cpu | division | kernels/activation.cl
+    return PICK(d == R(0x1.fffffep0f), R(0x1.000002p-1f), y);
+=>
+    return y;
+@@ a quotient without what is left of n | cpu | division | kernels/activation.cl
+    return FMA(FMA(R(0.0f) - quotient, d, n), y, quotient);
+=>
+    return quotient;
 @@ every NaN its own | cpu | special | kernels/rows.cl
     return PICK(x != x, AS_REAL(SPLAT_WHOLE(0x7fc00000)), x);
 =>

@@ -15,6 +15,7 @@
     X(problem) \
     X(algo) \
     X(activation) \
+    X(division) \
     X(safetensors) \
     X(config) \
     X(backward) \

@@ -42,8 +42,8 @@ struct entry {
 
 #define INF INFINITY
 static const struct entry entries[] = {
-    {CLRNN_ACT_TANH, "tanh", act_tanh, 1.5, 1, -1, 1, {{0}}},
-    {CLRNN_ACT_SIGMOID, "sigmoid", act_sigmoid, 3, 2, 1.64581145e-38f, 1, {{0}}},
+    {CLRNN_ACT_TANH, "tanh", act_tanh, 1.94, 0, -1, 1, {{0}}},
+    {CLRNN_ACT_SIGMOID, "sigmoid", act_sigmoid, 2.49, 0, 0x1.666d1p-126f, 1, {{0}}},
     {CLRNN_ACT_RELU, "relu", act_relu, 0, 0, 0, INF, {{0}}},
     {CLRNN_ACT_LINEAR, "linear", act_linear, 0, 0, -INF, INF, {{0}}},
     {CLRNN_ACT_HARD_SIGMOID,
@@ -71,8 +71,8 @@ static const struct entry entries[] = {
     {CLRNN_ACT_SCALED_TANH,
      "scaled_tanh",
      act_scaled_tanh,
-     1.5,
-     1,
+     1.94,
+     0,
      -1,
      1,
      {{1.7159f, 0.6667f}, {-3, 1e20f}}},

@@ -25,8 +25,9 @@ struct device_desc {
     size_t max_alloc;
     int64_t loop_limit; /* rounds of all loops of a kernel together, or 0: no such limit */
     int has_clblast;
-    int has_fetch; /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
-    int has_flags; /* groups of a launch can meet: acquire and release, at device scope */
+    int has_fetch;    /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
+    int has_division; /* a / b is quick and rounded once */
+    int has_flags;    /* groups of a launch can meet: acquire and release, at device scope */
     int strict;
 };
 

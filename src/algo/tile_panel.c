@@ -180,6 +180,9 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
     if (device->has_fetch) {
         algo_define(program, "HAS_FETCH", -1, 1);
     }
+    if (device->has_division) {
+        algo_define(program, "HAS_DIVISION", -1, 1);
+    }
     for (int phase = 0; phase < cell->phase_count; phase++) {
         out->block[phase] = best.vectors[phase] * out->vector_width;
         algo_define(program, "TILE_VECTORS_", phase, best.vectors[phase]);

@@ -107,6 +107,15 @@ static const char *flag_standard(const struct cl_found *device) {
     return found == sizeof needed / sizeof needed[0] ? "CL3.0" : NULL;
 }
 
+/* GPUs that round quotients once take as many instructions for it as kernels/activation.cl does. */
+static int has_division(const struct cl_engine_context *context) {
+    cl_device_fp_config config = 0;
+    return context->in_host_memory &&
+           clGetDeviceInfo(context->device, CL_DEVICE_SINGLE_FP_CONFIG, sizeof config, &config,
+                           NULL) == CL_SUCCESS &&
+           (config & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
+}
+
 static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_engine_context *context = calloc(1, sizeof *context);
@@ -124,6 +133,7 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     }
     context->flag_standard = flag_standard(&context->found);
     context->in_host_memory = strcmp(context->found.info.type, "CPU") == 0;
+    context->has_division = has_division(context);
     *out = context;
     context = NULL;
 out:
@@ -168,6 +178,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->has_clblast = cl_gemm_is_built();
     /* Oclgrind interprets what clang makes, but not that (21.10: "undefined external function") */
     desc->has_fetch = desc->kind == DEVICE_CPU && strstr(info->name, "Oclgrind") == NULL;
+    desc->has_division = context->has_division;
     desc->has_flags = context->flag_standard != NULL;
 }
 

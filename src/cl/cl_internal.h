@@ -41,6 +41,7 @@ struct cl_engine_context {
     uint64_t timeout_ms;
     size_t launch_items, launch_groups; /* of a launch at most, in the first and second dimension */
     const char *flag_standard; /* -cl-std of programs whose groups meet, or NULL: they cannot */
+    int has_division;          /* quick and rounded once, as the driver says and strict probes */
     int in_host_memory; /* the device is the host's CPU: it may work in the caller's arrays */
     int profile;
     int strict;   /* a plan must give the same bits everywhere */

@@ -94,12 +94,14 @@ out:
 clrnn_status cl_program_kernel(cl_kernel *out, struct cl_engine_context *context,
                                const struct algo_program *program, const char *kernel) {
     clrnn_status status = CLRNN_STATUS_OK;
-    char options[sizeof program->defines + 64];
+    char options[sizeof program->defines + 96];
     char *text = NULL, *key = NULL;
     cl_int code = CL_SUCCESS;
     const struct cl_program_entry *entry = NULL;
-    snprintf(options, sizeof options, "-cl-std=%s %s",
-             program->flags ? context->flag_standard : "CL1.2", program->defines);
+    snprintf(options, sizeof options, "-cl-std=%s%s %s",
+             program->flags ? context->flag_standard : "CL1.2",
+             context->has_division ? " -cl-fp32-correctly-rounded-divide-sqrt" : "",
+             program->defines);
     TRY(cl_program_text(&text, program));
     const size_t size = strlen(options) + strlen(text) + 2;
     key = malloc(size);

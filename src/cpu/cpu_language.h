@@ -82,6 +82,28 @@ static inline real cpu_pick(whole condition, real yes, real no) {
     return (real)(((whole)yes & condition) | ((whole)no & ~condition));
 }
 
+/* limit < x ? limit : x, limit > x ? limit : x: what the instructions do for a NaN of x, too */
+static inline real cpu_lesser(real limit, real x) {
+#if VECTOR_WIDTH == 16
+    return (real)_mm512_min_ps((__m512)limit, (__m512)x);
+#elif VECTOR_WIDTH == 8
+    return (real)_mm256_min_ps((__m256)limit, (__m256)x);
+#else
+    return cpu_pick(limit < x, limit, x);
+#endif
+}
+
+static inline real cpu_greater(real limit, real x) {
+#if VECTOR_WIDTH == 16
+    return (real)_mm512_max_ps((__m512)limit, (__m512)x);
+#elif VECTOR_WIDTH == 8
+    return (real)_mm256_max_ps((__m256)limit, (__m256)x);
+#else
+    return cpu_pick(limit > x, limit, x);
+#endif
+}
+
+#define HAS_DIVISION /* IEEE's, rounded once */
 #define VLOAD(p) cpu_load(p)
 #define VSTORE(x, p) cpu_store(x, p)
 #define SPLAT(x) ((x) - (real){0}) /* x - 0 is x, -0 too; compilers see a broadcast */
@@ -90,6 +112,8 @@ static inline real cpu_pick(whole condition, real yes, real no) {
 #define AS_REAL(i) ((real)(i))
 #define FMA(a, b, c) cpu_fma(a, b, c)
 #define PICK(condition, yes, no) cpu_pick(condition, yes, no)
+#define LESSER(limit, x) cpu_lesser(limit, x)
+#define GREATER(limit, x) cpu_greater(limit, x)
 #define FETCH(p) __builtin_prefetch(p)
 #define FETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 
