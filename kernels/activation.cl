@@ -419,10 +419,8 @@ static inline real act_mish(real x, float alpha, float beta) {
 #ifdef __OPENCL_C_VERSION__
 #define ACT(slot, x) ACT_##slot(x, p->alpha[slot], p->beta[slot])
 #else
-static inline real act_pick(narrow act, real x, float alpha, float beta) {
+static SELDOM real act_pick_seldom(narrow act, real x, float alpha, float beta) {
     switch (act) {
-    case ACT_ID_SIGMOID:
-        return act_sigmoid(x, alpha, beta);
     case ACT_ID_RELU:
         return act_relu(x, alpha, beta);
     case ACT_ID_LINEAR:
@@ -464,8 +462,14 @@ static inline real act_pick(narrow act, real x, float alpha, float beta) {
     case ACT_ID_MISH:
         return act_mish(x, alpha, beta);
     default:
-        return act_tanh(x, alpha, beta);
+        return x; /* not reached: the plan takes no other numbers */
     }
+}
+
+static inline real act_pick(narrow act, real x, float alpha, float beta) {
+    return act == ACT_ID_SIGMOID ? act_sigmoid(x, alpha, beta)
+           : act == ACT_ID_TANH ? act_tanh(x, alpha, beta)
+                                : act_pick_seldom(act, x, alpha, beta);
 }
 #define ACT(slot, x) act_pick(p->act[slot], x, p->alpha[slot], p->beta[slot])
 #endif

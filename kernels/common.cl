@@ -22,6 +22,7 @@
 #define GLOBAL __global
 #define LOCAL __local
 #define KERNEL __kernel
+#define INLINED /* drivers inline everything */
 #define PARAMS_ARGUMENT const struct params params
 #define PARAMS (&params)
 #define GROUP_PARAMS /* the C build hands the group's number over as arguments */

@@ -50,12 +50,12 @@ struct params {
     narrow merge;              /* MERGE_...: how y joins what is there */
     narrow has_hiddens, has_cells, has_gates;
     narrow masked, zero_masked;
+    narrow plain; /* y of every step is all that is wanted: no mask, h, c, gates, merge, packed y */
     narrow from_zero; /* every row starts from a state of 0, whatever the state holds */
     narrow options;   /* OPTION_..., as the text's OPTIONS */
     narrow act[5];    /* the C build's activations, by slot: ACT_ID_... */
     float alpha[5], beta[5];
     float gate_clip, cell_clip, forget_bias;
-    narrow reserved; /* the last 4 bytes: no compiler adds any of its own */
 };
 
 /* One row of the batch. */

@@ -21,72 +21,61 @@
 #define PHASE_BIASES (a->b + PHASE_GATE * p->stride)
 #define PHASE_BIAS_STRIDE (p->stride)
 
-/* Is any of `count` rows from n on still in its valid steps? */
-static inline int PHASE_NAME(phase_live_)(const struct params *p, const pass *a, wide n,
-                                          int count) {
-    (void)p;
-    for (int i = 0; i < count; i++) {
-        if (a->step < a->rows[n + i].length) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* v of row n: h of the step before, or what the phase before published. */
-static inline GLOBAL const float *PHASE_NAME(phase_source_)(const struct params *p, const pass *a,
-                                                            wide n) {
-#if PHASE == 0
-    return work_row(p, a, WORK_H + (a->step & 1), n);
-#else
-    return work_row(p, a, WORK_PUBLISHED, n);
-#endif
-}
-
-/* Where row n has x_proj of the step's first gate. */
-static inline GLOBAL const float *PHASE_NAME(phase_input_)(const struct params *p, const pass *a,
-                                                           wide n, wide time) {
+/* Where row n is in this step, and where it has x_proj of the phase's first gate. */
+static inline struct place PHASE_NAME(phase_place_)(const struct params *p, const pass *a, wide n) {
     GLOBAL const struct row *row = a->rows + n;
-    const wide place = p->by_time ? place_packed(&p->g, a, p->x_packed, time, row)
-                                  : place_of(&p->g, a->step - p->first, row);
-    return a->x + place + PHASE_GATE * p->stride;
+    struct place at = {row, n, time_of(p, row, a->step), 0, a->step};
+    if (PHASE_WORDS > 0 && !is_over(&at)) { /* a packed array has nothing past a row's length */
+        at.x =
+            PHASE_GATE * p->stride + (p->by_time ? place_packed(&p->g, a, p->x_packed, at.time, row)
+                                                 : place_of(&p->g, a->step - p->first, row));
+    }
+    return at;
+}
+
+/* v of a row: h of the step before, or what the phase before published. */
+static inline GLOBAL const float *PHASE_NAME(phase_source_)(const struct params *p, const pass *a,
+                                                            const struct place *at) {
+#if PHASE == 0
+    return work_row(p, a, WORK_H + (a->step & 1), at->n);
+#else
+    return work_row(p, a, WORK_PUBLISHED, at->n);
+#endif
 }
 
 /* x_proj of units from `unit` on comes from far, and once: it is asked for before the product begins,
  * so that it is there when the product ends. */
-static inline void PHASE_NAME(phase_fetch_)(const struct params *p, const pass *a, wide n,
-                                            int unit) {
-#if PHASE_WORDS > 0
-    GLOBAL const struct row *row = a->rows + n;
-    if (a->step < row->length) {
-        GLOBAL const float *g = PHASE_NAME(phase_input_)(p, a, n, time_of(p, row, a->step)) + unit;
+INLINED static inline void PHASE_NAME(phase_fetch_)(const struct params *p, const pass *a,
+                                            const struct place *at, int unit) {
+    if (!is_over(at)) {
         UNROLL
         for (int word = 0; word < PHASE_WORDS; word++) {
-            FETCH(g + word * p->stride);
+            FETCH(a->x + at->x + word * p->stride + unit);
         }
     }
-#endif
 }
 
-/* gh[R]: the sums of VECTOR_WIDTH units from `unit` on, of row n. */
-static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass *a, wide n,
-                                             int unit, const real *gh) {
-    GLOBAL const struct row *row = a->rows + n;
-    if (a->step >= row->length) {
+/* gh[R]: the sums of VECTOR_WIDTH units from `unit` on, of the row at a place. Most calls want y of
+ * every step and no more: `plain`, a constant, says so, and the questions are answered beforehand. */
+INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass *a,
+                                                     const struct place *at, int unit,
+                                                     const real *gh, const int plain) {
+    GLOBAL const struct row *row = at->row;
+    const wide n = at->n, time = at->time;
+    if (is_over(at)) {
         return;
     }
-    const wide time = time_of(p, row, a->step);
-    const int live = is_live(p, a, row, time);
+    const int masked = !plain && p->masked;
+    const int live = !masked || is_live(p, a, row, time);
     /* the row's last step in this piece leaves its state behind */
     const int piece_end = p->first + p->count;
     const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 1;
     real state[STATES], carry[1], gates[PHASE_ROWS];
 #if PHASE_WORDS > 0
-    GLOBAL const float *g = PHASE_NAME(phase_input_)(p, a, n, time) + unit;
     real gx[PHASE_WORDS];
     UNROLL
     for (int word = 0; word < PHASE_WORDS; word++) {
-        gx[word] = VLOAD(g + word * p->stride);
+        gx[word] = VLOAD(a->x + at->x + word * p->stride + unit);
     }
 #else
     const real *gx = gh; /* nothing of x: the cell does not look */
@@ -103,7 +92,7 @@ static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass 
         PHASE_NAME(cell_phase_)(p, a->b + p->constants + unit, gx, gh, state, carry, gates);
 
 #if PHASE_GATE < GATES
-    if (p->has_gates) {
+    if (!plain && p->has_gates) {
         GLOBAL float *to = a->gates + place_of(&p->gates, time, row) + PHASE_GATE * p->hidden;
         UNROLL
         for (int r = 0; r < PHASE_ROWS; r++) {
@@ -120,7 +109,7 @@ static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass 
     } else {
         c = VLOAD(work_row(p, a, WORK_C, n) + unit);
     }
-    if (p->has_cells) {
+    if (!plain && p->has_cells) {
         store_units(c, a->cells + place_of(&p->cells, time, row), unit, p->hidden);
     }
     if (is_last) {
@@ -142,7 +131,7 @@ static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass 
     }
     real o = h;
     VSTORE(h, work_row(p, a, WORK_H + ((a->step + 1) & 1), n) + unit);
-    if (p->masked) {
+    if (masked) {
         GLOBAL float *o_work = work_row(p, a, WORK_O, n) + unit;
         if (!live) {
             o = VLOAD(o_work);
@@ -152,10 +141,12 @@ static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass 
         }
         VSTORE(o, o_work);
     }
-    if (p->has_hiddens) {
+    if (!plain && p->has_hiddens) {
         store_units(h, a->hiddens + place_of(&p->hiddens, time, row), unit, p->width);
     }
-    if (p->y_mode == Y_ALL || (p->y_mode == Y_LAST && a->step == row->length - 1)) {
+    if (plain) {
+        store_units(o, a->y + place_of(&p->y, time, row), unit, p->width);
+    } else if (p->y_mode == Y_ALL || (p->y_mode == Y_LAST && a->step == row->length - 1)) {
         put_output(p, a, o, time, row, unit);
     }
     if (is_last) {

@@ -18,39 +18,44 @@
 #define PHASE_BIASES (a->b)
 #define PHASE_BIAS_STRIDE (p->columns)
 
-static inline int phase_live_0(const struct params *p, const pass *a, wide m, int count) {
-    for (int i = 0; i < count; i++) {
-        if (p->first + (m + i) / p->batch < a->rows[(m + i) % p->batch].length) {
-            return 1;
-        }
-    }
-    return 0;
+/* m / N. 32 bits divide several times quicker, and are nearly always enough. */
+static inline wide step_of(const struct params *p, wide m) {
+    return m >> 31 == 0 ? (wide)((narrow)m / p->batch) : m / p->batch;
+}
+
+static inline struct place phase_place_0(const struct params *p, const pass *a, wide m) {
+    const wide step = step_of(p, m);
+    GLOBAL const struct row *row = a->rows + (m - step * p->batch);
+    const int of_way = p->first + (int)step;
+    const struct place at = {row, m, time_of(p, row, of_way), place_of(&p->g, step, row), of_way};
+    return at;
 }
 
 /* A row that is over reads what stands past its length, for a sum that nobody takes; a packed array
  * has nothing there, so that it reads the step's first row. */
-static inline GLOBAL const float *phase_source_0(const struct params *p, const pass *a, wide m) {
-    GLOBAL const struct row *row = a->rows + m % p->batch;
-    const int step = p->first + (int)(m / p->batch);
-    if (step >= row->length) {
-        return a->x +
-               (p->x_packed ? p->x.at + a->starts[step] * p->x.row : place_of(&p->x, step, row));
+static inline GLOBAL const float *phase_source_0(const struct params *p, const pass *a,
+                                                 const struct place *at) {
+    if (is_over(at)) {
+        return a->x + (p->x_packed ? p->x.at + a->starts[at->step] * p->x.row
+                                   : place_of(&p->x, at->step, at->row));
     }
-    return a->x + place_packed(&p->x, a, p->x_packed, time_of(p, row, step), row);
+    return a->x + place_packed(&p->x, a, p->x_packed, at->time, at->row);
 }
 
 /* Nothing is added to the sums. */
-static inline void phase_fetch_0(const struct params *p, const pass *a, wide m, int unit) {
+static inline void phase_fetch_0(const struct params *p, const pass *a, const struct place *at,
+                                 int unit) {
     (void)p;
     (void)a;
-    (void)m;
+    (void)at;
     (void)unit;
 }
 
-static inline void phase_finish_0(const struct params *p, const pass *a, wide m, int unit,
-                                  const real *gh) {
-    GLOBAL const struct row *row = a->rows + m % p->batch;
-    VSTORE(gh[0], a->work + place_of(&p->g, m / p->batch, row) + unit);
+static inline void phase_finish_0(const struct params *p, const pass *a, const struct place *at,
+                                  int unit, const real *gh, const int plain) {
+    (void)p;
+    (void)plain;
+    VSTORE(gh[0], a->work + at->x + unit);
 }
 
 #ifdef __OPENCL_C_VERSION__

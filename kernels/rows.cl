@@ -40,6 +40,18 @@ typedef struct {
     int step;                  /* of the way: 0 is the first one computed */
 } pass;
 
+/* A row of a tile in one step. */
+struct place {
+    GLOBAL const struct row *row;
+    wide n;       /* of the tile's rows: in the batch; the projection's: of all steps */
+    wide time, x; /* the step's time, and where x_proj of it lies, in floats */
+    int step;     /* of the way */
+};
+
+static inline int is_over(const struct place *at) {
+    return at->step >= at->row->length;
+}
+
 static inline wide time_of(const struct params *p, GLOBAL const struct row *row, int step) {
     return p->reverse ? row->length - 1 - step : step;
 }

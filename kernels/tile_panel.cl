@@ -20,8 +20,7 @@
 #define REPEAT_COLS(M, a) JOIN(COLS_, COLS)(M, a)
 
 #define TILE_POINT(i, unused)                                                                      \
-    GLOBAL const float *restrict v##i =                                                            \
-        PHASE_NAME(phase_source_)(p, a, n + ((i) < count ? (i) : 0));
+    GLOBAL const float *restrict v##i = PHASE_NAME(phase_source_)(p, a, &at[(i) < count ? (i) : 0]);
 #define TILE_ZERO(i, j) real a##i##_##j = SPLAT(0.0f);
 #define TILE_ZEROS(i, unused) REPEAT_COLS(TILE_ZERO, i)
 #define TILE_LOAD(unused, j) const real w##j = WLOAD(wk + (j)*VECTOR_WIDTH);
@@ -47,7 +46,14 @@ static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
 /* Rows n .. n + count - 1 (count <= ROWS) times panel `block`, from product to finish. */
 static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, int block, wide n,
                                          int count) {
-    if (!PHASE_NAME(phase_live_)(p, a, n, count)) {
+    struct place at[ROWS];
+    int over = 0;
+    UNROLL
+    for (int i = 0; i < ROWS; i++) { /* a row that is not there computes row n again */
+        at[i] = PHASE_NAME(phase_place_)(p, a, i < count ? n + i : n);
+        over += is_over(&at[i]);
+    }
+    if (over == ROWS) {
         return;
     }
     const int unit = block * BLOCK;
@@ -56,19 +62,20 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     for (int i = 0; i < count; i++) {
         UNROLL
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            PHASE_NAME(phase_fetch_)(p, a, n + i, unit + vector * VECTOR_WIDTH);
+            PHASE_NAME(phase_fetch_)(p, a, &at[i], unit + vector * VECTOR_WIDTH);
         }
     }
-    REPEAT_ROWS(TILE_POINT, 0) /* a row that is not there computes row n again */
+    REPEAT_ROWS(TILE_POINT, 0)
 
     real sums[ROWS * COLS];
     UNROLL
     for (int r = 0; r < PHASE_ROWS; r++) {
         UNROLL
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int at = unit + vector * VECTOR_WIDTH;
-            const real bias =
-                at < PHASE_UNITS ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + at) : SPLAT(0.0f);
+            const int from = unit + vector * VECTOR_WIDTH;
+            const real bias = from < PHASE_UNITS
+                                  ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + from)
+                                  : SPLAT(0.0f);
             UNROLL
             for (int i = 0; i < ROWS; i++) {
                 sums[i * COLS + r * TILE_VECTORS + vector] = bias;
@@ -91,14 +98,16 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     for (int i = 0; i < count; i++) {
         UNROLL
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int at = unit + vector * VECTOR_WIDTH;
+            const int from = unit + vector * VECTOR_WIDTH;
             real gh[PHASE_ROWS];
             UNROLL
             for (int r = 0; r < PHASE_ROWS; r++) {
                 gh[r] = sums[i * COLS + r * TILE_VECTORS + vector];
             }
-            if (at < PHASE_UNITS) {
-                PHASE_NAME(phase_finish_)(p, a, n + i, at, gh);
+            if (from < PHASE_UNITS && p->plain) {
+                PHASE_NAME(phase_finish_)(p, a, &at[i], from, gh, 1);
+            } else if (from < PHASE_UNITS) {
+                PHASE_NAME(phase_finish_)(p, a, &at[i], from, gh, 0);
             }
         }
     }

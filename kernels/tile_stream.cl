@@ -30,7 +30,12 @@ static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
  * the group come here together. */
 static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, int block, wide n,
                                          int count) {
-    if (!PHASE_NAME(phase_live_)(p, a, n, count)) {
+    int over = 0;
+    for (int i = 0; i < count; i++) {
+        const struct place at = PHASE_NAME(phase_place_)(p, a, n + i);
+        over += is_over(&at);
+    }
+    if (over == count) {
         return; /* the same for every item: no barrier is left half reached */
     }
     const int u = LOCAL_ID % BLOCK, q = LOCAL_ID / BLOCK;
@@ -59,9 +64,12 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
             for (int at = LOCAL_ID; at < SPLIT * ROWS * CHUNK; at += GROUP_ITEMS) {
                 const int column = at % CHUNK, i = at / CHUNK % ROWS, slice = at / (CHUNK * ROWS);
                 const int k = (first + slice) * PHASE_SLICE + start + column;
-                const int inside = i < count && start + column < PHASE_SLICE && k < PHASE_K;
-                scratch[(slice * CHUNK + column) * ROWS + i] =
-                    inside ? PHASE_NAME(phase_source_)(p, a, n + i)[k] : 0.0f;
+                float v = 0.0f;
+                if (i < count && start + column < PHASE_SLICE && k < PHASE_K) {
+                    const struct place at = PHASE_NAME(phase_place_)(p, a, n + i);
+                    v = PHASE_NAME(phase_source_)(p, a, &at)[k];
+                }
+                scratch[(slice * CHUNK + column) * ROWS + i] = v;
             }
             barrier(CLK_LOCAL_MEM_FENCE); /* the chunk is complete before it is read below */
             const int k_first = (first + q) * PHASE_SLICE + start;
@@ -106,7 +114,8 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     UNROLL
     for (int i = 0; i < ROWS; i++) {
         if (i % SPLIT == q && i < count && unit < PHASE_UNITS) {
-            PHASE_NAME(phase_finish_)(p, a, n + i, unit, sums + i * PHASE_ROWS);
+            const struct place at = PHASE_NAME(phase_place_)(p, a, n + i);
+            PHASE_NAME(phase_finish_)(p, a, &at, unit, sums + i * PHASE_ROWS, 0);
         }
     }
 }

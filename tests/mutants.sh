@@ -217,26 +217,26 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
     return PICK(x > R(0.0f), x, R(0.0f));
 @@ h of two steps before | cpu | forward | kernels/phase.cl
-    return work_row(p, a, WORK_H + (a->step & 1), n);
+    return work_row(p, a, WORK_H + (a->step & 1), at->n);
 =>
-    return work_row(p, a, WORK_H + ((a->step + 1) & 1), n);
+    return work_row(p, a, WORK_H + ((a->step + 1) & 1), at->n);
 @@ own h of two steps before | cpu | forward | kernels/phase.cl
     state[0] = VLOAD(work_row(p, a, WORK_H + (a->step & 1), n) + unit);
 =>
     state[0] = VLOAD(work_row(p, a, WORK_H + ((a->step + 1) & 1), n) + unit);
 @@ lengths ignored | cpu | forward | kernels/phase.cl
-    if (a->step >= row->length) {
+    if (is_over(at)) {
         return;
     }
 =>
-@@ one step too many | cpu | forward | kernels/phase.cl
-    if (a->step >= row->length) {
+@@ one step too many | cpu | forward | kernels/rows.cl
+    return at->step >= at->row->length;
 =>
-    if (a->step > row->length) {
-@@ one step too few | cpu | forward | kernels/phase.cl
-        if (a->step < a->rows[n + i].length) {
+    return at->step > at->row->length;
+@@ one step too few | cpu | forward | kernels/rows.cl
+    return at->step >= at->row->length;
 =>
-        if (a->step + 1 < a->rows[n + i].length) {
+    return at->step + 1 >= at->row->length;
 @@ commit a step early | cpu | forward | kernels/phase.cl
     const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 1;
 =>
@@ -260,9 +260,9 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
         put_output(p, a, o, a->step, row, unit);
 @@ second phase reads h | cpu | forward | kernels/phase.cl
-    return work_row(p, a, WORK_PUBLISHED, n);
+    return work_row(p, a, WORK_PUBLISHED, at->n);
 =>
-    return work_row(p, a, WORK_H + (a->step & 1), n);
+    return work_row(p, a, WORK_H + (a->step & 1), at->n);
 @@ biases of the first gate | cpu | forward | kernels/phase.cl
 #define PHASE_BIASES (a->b + PHASE_GATE * p->stride)
 =>
@@ -329,14 +329,16 @@ count=$(split_table "${1:-}" <<'TABLE'
     for (int i = 0; i < count; i++) {
         UNROLL
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int at
+            const int from = unit + vector * VECTOR_WIDTH;
+            real gh
 =>
     for (int i = 0; i < (count < 4 ? count : 3); i++) {
         UNROLL
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int at
+            const int from = unit + vector * VECTOR_WIDTH;
+            real gh
 @@ panel: one row for all | cpu | forward | kernels/tile_panel.cl
-(p, a, n + ((i) < count ? (i) : 0));
+(p, a, i < count ? n + i : n);
 =>
 (p, a, n);
 @@ panel: a panel too few | cpu | forward | kernels/tile_panel.cl
@@ -384,13 +386,13 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
     return (gx[0] + gh[0]) * FMA(R(0.0f) - gx[1], R(1.0f), R(1.0f));
 @@ projection: row of another step | cpu | forward | kernels/project.cl
-    const int step = p->first + (int)(m / p->batch);
+    const int of_way = p->first + (int)step;
 =>
-    const int step = p->first + (int)(m % p->batch);
+    const int of_way = p->first + (int)(m % p->batch);
 @@ projection: stored by rows | cpu | forward | kernels/project.cl
-    VSTORE(gh[0], a->work + place_of(&p->g, m / p->batch, row) + unit);
+time_of(p, row, of_way), place_of(&p->g, step, row), of_way};
 =>
-    VSTORE(gh[0], a->work + (row->at * p->count + m / p->batch) * p->columns + unit);
+time_of(p, row, of_way), (row->at * p->count + step) * p->columns, of_way};
 @@ projection: last column forgotten | cpu | forward | kernels/project.cl
 #define PHASE_K (p->inputs)
 =>
@@ -697,9 +699,21 @@ params.w_phase[phase] = 0;
 =>
     return !p->masked || a->mask[time];
 @@ mask: at the step not the time | cpu | golden | kernels/phase.cl
-    const int live = is_live(p, a, row, time);
+    const int live = !masked || is_live(p, a, row, time);
 =>
-    const int live = is_live(p, a, row, a->step);
+    const int live = !masked || is_live(p, a, row, a->step);
+@@ mask: not asked | cpu | golden | src/core/plan_forward.c
+!layer->y.packed && !p->masked &&
+=>
+!layer->y.packed &&
+@@ gates: not asked | cpu | forward | src/core/plan_forward.c
+               !p->has_hiddens && !p->has_cells && !p->has_gates;
+=>
+               !p->has_hiddens && !p->has_cells;
+@@ merge: not asked | cpu | forward | src/core/plan_forward.c
+p->merge == MERGE_STORE && !layer
+=>
+!layer
 @@ mask: rows as long as the plan's | cpu | engines | src/core/plan_forward.c
     p->mask_row = call->steps;
 =>
@@ -751,13 +765,13 @@ params.w_phase[phase] = 0;
 =>
             const real last = p->from_zero ? R(0.0f) : load_units(p->masked ? o : h, unit, p->width);
 @@ pieces: projection of the first again | cpu | chunks | kernels/project.cl
-    const int step = p->first + (int)(m / p->batch);
+    const int of_way = p->first + (int)step;
 =>
-    const int step = (int)(m / p->batch);
+    const int of_way = (int)step;
 @@ pieces: x_proj as of the whole | cpu | chunks | kernels/phase.cl
-                                  : place_of(&p->g, a->step - p->first, row);
+place_of(&p->g, a->step - p->first, row));
 =>
-                                  : place_of(&p->g, a->step, row);
+place_of(&p->g, a->step, row));
 @@ pieces: state not stored between | cpu | chunks | kernels/phase.cl
     const int piece_end = p->first + p->count;
 =>

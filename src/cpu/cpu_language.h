@@ -32,6 +32,8 @@ typedef uint8_t uchar;
 #define GLOBAL
 #define LOCAL
 #define KERNEL static
+#define INLINED __attribute__((always_inline))
+#define SELDOM __attribute__((noinline, cold))
 #define GROUP_SHAPE
 #define PARAMS_ARGUMENT const struct params *restrict params
 #define PARAMS params
