@@ -49,6 +49,7 @@ DEPS_BUILD := gcc make pkg-config ocl-icd-opencl-dev opencl-headers libclblast-d
 	libjansson-dev libmd-dev
 DEPS_TEST := check pocl-opencl-icd
 DEPS_LONG := oclgrind mesa-opencl-icd clang clang-format
+DEPS_GPU := clang-15 libclc-15 libclc-15-dev rocm-device-libs python3-venv
 
 KERNELS := $(sort $(wildcard kernels/*.cl))
 LIB_SOURCES := $(filter-out src/cpu/cpu_kernels.c,$(sort $(wildcard src/*.c src/core/*.c \
@@ -84,7 +85,7 @@ CLI_OBJECTS := $(call object,$(CLI_SOURCES))
 TEST_OBJECTS := $(call object,$(TEST_SOURCES))
 
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-peers check check-long demo deps lint mutants install uninstall clean dist format FORCE
+.PHONY: all bench bench-peers check check-long demo deps gpu-report lint mutants install uninstall clean dist format FORCE
 .SECONDARY:
 
 all: $(BUILD)/clrnn $(BUILD)/libclrnn.a $(BUILD)/libclrnn.so.$(SOVERSION) $(BUILD)/clrnn.pc
@@ -233,6 +234,17 @@ bench-peers: set-up-demo
 	  $(MAKE) --no-print-directory $(BUILD)/libonednn_peer.so; fi
 	$(Q)$(BUILD)/peers-venv/bin/python bench/peers.py --library $(BUILD)/libclrnn.so.$(SOVERSION) \
 	  --onednn $(BUILD)/libonednn_peer.so $(PEERS_FLAGS)
+
+# What GPU plans take, compiled for GPUs that are not here. NVIDIA's assembler is on PyPI.
+GPU_VENV := $(BUILD)/gpu-venv
+GPU_FLAGS ?= -o bench/results/gpu-report.md
+gpu-report:
+	$(call set_up,$(DEPS_BUILD) $(DEPS_GPU))
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/gpu_text
+	$(Q)test -x $(GPU_VENV)/bin/python || python3 -m venv $(GPU_VENV)
+	$(Q)$(GPU_VENV)/bin/python -m pip install -q nvidia-cuda-nvcc nvidia-cuda-nvdisasm
+	$(Q)tools=$$(dirname "$$(find $(abspath $(GPU_VENV)) -name ptxas -type f | head -1)"); chmod +x "$$tools"/*; \
+	  PATH="$$tools:$$PATH" $(GPU_VENV)/bin/python bench/gpu_report.py --tool $(BUILD)/gpu_text $(GPU_FLAGS)
 
 mutants: set-up-check
 	$(Q)tests/mutants.sh

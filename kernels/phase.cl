@@ -34,8 +34,8 @@ static inline struct place PHASE_NAME(phase_place_)(const struct params *p, cons
 }
 
 /* v of a row: h of the step before, or what the phase before published. */
-static inline GLOBAL const float *PHASE_NAME(phase_source_)(const struct params *p, const pass *a,
-                                                            const struct place *at) {
+static inline WORK const float *PHASE_NAME(phase_source_)(const struct params *p, const pass *a,
+                                                          const struct place *at) {
 #if PHASE == 0
     return work_row(p, a, WORK_H + (a->step & 1), at->n);
 #else
@@ -46,7 +46,7 @@ static inline GLOBAL const float *PHASE_NAME(phase_source_)(const struct params 
 /* x_proj of units from `unit` on comes from far, and once: it is asked for before the product begins,
  * so that it is there when the product ends. */
 INLINED static inline void PHASE_NAME(phase_fetch_)(const struct params *p, const pass *a,
-                                            const struct place *at, int unit) {
+                                                    const struct place *at, int unit) {
     if (!is_over(at)) {
         UNROLL
         for (int word = 0; word < PHASE_WORDS; word++) {
@@ -55,11 +55,21 @@ INLINED static inline void PHASE_NAME(phase_fetch_)(const struct params *p, cons
     }
 }
 
-/* gh[R]: the sums of VECTOR_WIDTH units from `unit` on, of the row at a place. Most calls want y of
+/* x_proj of VECTOR_WIDTH units from `unit` on. */
+INLINED static inline void PHASE_NAME(phase_load_)(const struct params *p, const pass *a,
+                                                   const struct place *at, int unit, real *gx) {
+    UNROLL
+    for (int word = 0; word < PHASE_WORDS; word++) {
+        gx[word] = VLOAD(a->x + at->x + word * p->stride + unit);
+    }
+}
+
+/* gx: x_proj; gh[R]: the sums of VECTOR_WIDTH units from `unit` on, of the row at a place. Most calls want y of
  * every step and no more: `plain`, a constant, says so, and the questions are answered beforehand. */
 INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, const pass *a,
                                                      const struct place *at, int unit,
-                                                     const real *gh, const int plain) {
+                                                     const real *gx, const real *gh,
+                                                     const int plain) {
     GLOBAL const struct row *row = at->row;
     const wide n = at->n, time = at->time;
     if (is_over(at)) {
@@ -71,15 +81,6 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
     const int piece_end = p->first + p->count;
     const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 1;
     real state[STATES], carry[1], gates[PHASE_ROWS];
-#if PHASE_WORDS > 0
-    real gx[PHASE_WORDS];
-    UNROLL
-    for (int word = 0; word < PHASE_WORDS; word++) {
-        gx[word] = VLOAD(a->x + at->x + word * p->stride + unit);
-    }
-#else
-    const real *gx = gh; /* nothing of x: the cell does not look */
-#endif
     state[0] = VLOAD(work_row(p, a, WORK_H + (a->step & 1), n) + unit);
 #if STATES == 2
     state[1] = VLOAD(work_row(p, a, WORK_C, n) + unit);
@@ -132,7 +133,7 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
     real o = h;
     VSTORE(h, work_row(p, a, WORK_H + ((a->step + 1) & 1), n) + unit);
     if (masked) {
-        GLOBAL float *o_work = work_row(p, a, WORK_O, n) + unit;
+        WORK float *o_work = work_row(p, a, WORK_O, n) + unit;
         if (!live) {
             o = VLOAD(o_work);
             if (p->zero_masked) {

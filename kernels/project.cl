@@ -9,6 +9,7 @@
  */
 #define PHASE_NAME(stem) CAT(stem, PHASE)
 #define PHASE_ROWS 1
+#define PHASE_WORDS 0
 #define PHASE_FAR 1 /* its weights come from far, since all of them were read since */
 #define PHASE_K (p->inputs)
 #define PHASE_SLICES 1
@@ -51,9 +52,19 @@ static inline void phase_fetch_0(const struct params *p, const pass *a, const st
     (void)unit;
 }
 
-static inline void phase_finish_0(const struct params *p, const pass *a, const struct place *at,
-                                  int unit, const real *gh, const int plain) {
+static inline void phase_load_0(const struct params *p, const pass *a, const struct place *at,
+                                int unit, real *gx) {
     (void)p;
+    (void)a;
+    (void)at;
+    (void)unit;
+    (void)gx;
+}
+
+static inline void phase_finish_0(const struct params *p, const pass *a, const struct place *at,
+                                  int unit, const real *gx, const real *gh, const int plain) {
+    (void)p;
+    (void)gx;
     (void)plain;
     VSTORE(gh[0], a->work + at->x + unit);
 }

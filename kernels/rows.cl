@@ -15,6 +15,17 @@
 #define WORK_CARRY 4
 #define WORK_O 5
 
+/* A group that takes ROWS rows through all steps may keep them in local memory, h and c beside what it
+ * multiplies (WORK_LOCAL): [6][ROWS][WORK_STRIDE], 0 behind the units. */
+#ifdef WORK_LOCAL
+#define WORK LOCAL
+#define WORK_ARRAY kept
+#else
+#define WORK GLOBAL
+#define WORK_ARRAY work
+#endif
+#define WORK_VECTORS 6
+
 /* The arguments of every kernel, in this order; the launch's own numbers follow. PARAMS points to the
  * params, which OpenCL hands over as a value. */
 #define KERNEL_ARRAYS                                                                              \
@@ -23,7 +34,7 @@
         GLOBAL float *work, GLOBAL float *y, GLOBAL float *hiddens, GLOBAL float *cells,           \
         GLOBAL float *gates, GLOBAL const uchar *mask, GLOBAL const wide *starts
 #define PASS_OF(step, scratch)                                                                     \
-    { rows, x, w, b, state, work, y, hiddens, cells, gates, mask, starts, scratch, step }
+    { rows, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch, step, 0 }
 
 /* What every part of a kernel hands on: the arrays of the launch and the step it is in. */
 typedef struct {
@@ -32,12 +43,13 @@ typedef struct {
     GLOBAL const float *w;         /* packed weights */
     GLOBAL const float *b;         /* biases [gates][stride], then constants [.][stride] */
     GLOBAL float *state;           /* h, c, o of all slots */
-    GLOBAL float *work;            /* the vectors above */
+    WORK float *work;              /* the vectors above */
     GLOBAL float *y, *hiddens, *cells, *gates;
     GLOBAL const uchar *mask;  /* [N][T], 0: masked */
     GLOBAL const wide *starts; /* [T] rows before a step's first, in packed arrays */
     LOCAL float *scratch;      /* the tile's own */
     int step;                  /* of the way: 0 is the first one computed */
+    wide first_row;            /* of the batch: where local vectors begin */
 } pass;
 
 /* A row of a tile in one step. */
@@ -73,8 +85,13 @@ static inline wide place_packed(const struct layout *array, const pass *a, int p
                   : place_of(array, time, row);
 }
 
-static inline GLOBAL float *work_row(const struct params *p, const pass *a, int vector, wide n) {
+static inline WORK float *work_row(const struct params *p, const pass *a, int vector, wide n) {
+#ifdef WORK_LOCAL
+    (void)p;
+    return a->work + (vector * ROWS + (int)(n - a->first_row)) * WORK_STRIDE;
+#else
     return a->work + vector * p->work_vector + n * p->stride;
+#endif
 }
 
 /* Every NaN as the one pattern 0x7fc00000. */
@@ -158,8 +175,9 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
     GLOBAL const struct row *row = a->rows + n;
     GLOBAL float *h = a->state + p->state_h + (wide)row->slot * p->width;
     GLOBAL float *o = a->state + p->state_o + (wide)row->slot * p->width;
-    GLOBAL float *h_work = work_row(p, a, WORK_H, n);
-    GLOBAL float *o_work = work_row(p, a, WORK_O, n);
+    WORK float *h_work = work_row(p, a, WORK_H, n);
+    WORK float *h_next = work_row(p, a, WORK_H + 1, n);
+    WORK float *o_work = work_row(p, a, WORK_O, n);
     const int clear = p->from_zero && row->length == 0; /* ends where it starts */
     for (int unit = LOCAL_ID; unit < p->stride; unit += GROUP_ITEMS) {
         const int inside = unit < p->width;
@@ -167,7 +185,7 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
         const float h_0 = read ? h[unit] : 0.0f;
         /* every vector that a product may read, so that rows which do not take part are defined */
         h_work[unit] = h_0;
-        h_work[p->work_vector + unit] = h_0;
+        h_next[unit] = h_0;
 #if PHASES > 1
         work_row(p, a, WORK_PUBLISHED, n)[unit] = 0.0f;
 #endif

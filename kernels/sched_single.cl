@@ -6,21 +6,59 @@
  * group stands between.
  */
 
+#ifdef WORK_LOCAL
+/* A tile that holds its weights, and its rows in local memory. */
+#define SINGLE_HOLD(P)                                                                             \
+    struct CAT(held_, P) CAT(held, P);                                                             \
+    CAT(tile_hold_, P)(p, &a, &CAT(held, P));
+#define SINGLE_RUN(P)                                                                              \
+    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, (int)(n_end - n_first));                     \
+    GROUP_BARRIER; /* what this phase published is complete before the next phase reads it, and the  \
+                      sums have been added before new ones are stored */
+
+/* The rows' vectors, between their place in local memory and that in `work`, where they wait from one
+ * launch of a piece to the next. */
+static inline void rows_move(const struct params *p, const pass *a, GLOBAL float *work, wide n,
+                             int stores) {
+    for (int at = LOCAL_ID; at < WORK_VECTORS * p->stride; at += GROUP_ITEMS) {
+        const int vector = at / p->stride, unit = at % p->stride;
+        WORK float *here = work_row(p, a, vector, n) + unit;
+        GLOBAL float *there = work + vector * p->work_vector + n * p->stride + unit;
+        if (stores) {
+            *there = *here;
+        } else {
+            *here = *there;
+        }
+    }
+}
+#else
+#define SINGLE_HOLD(P)
 #define SINGLE_RUN(P)                                                                              \
     {                                                                                              \
         const int blocks = CAT(tile_blocks_, P)(p);                                                \
         RANGE_RUN(P, 0, blocks)                                                                    \
     }                                                                                              \
     GROUP_BARRIER; /* what this phase published is complete before the next phase reads it */
+#endif
 
 /* Steps `step` .. `step_end` - 1 of the rows of group GROUP_ID(0). */
 KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
                                        const int step_end GROUP_PARAMS) {
     const struct params *p = PARAMS;
     LOCAL float scratch[SCRATCH_FLOATS];
+#ifdef WORK_LOCAL
+    LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
+#endif
     pass a = PASS_OF(step, scratch);
     const wide n_first = GROUP_ID(0) * p->rows_group;
     const wide n_end = range_end(p, n_first);
+    a.first_row = n_first;
+#ifdef WORK_LOCAL
+    for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
+        kept[at] = 0.0f;
+    }
+    GROUP_BARRIER; /* nothing behind the units is read before it is 0 */
+#endif
 
     int last = 0;
     for (wide n = n_first; n < n_end; n++) {
@@ -28,10 +66,21 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
         if (step == p->first) {
             rows_begin(p, &a, n);
         }
+#ifdef WORK_LOCAL
+        else {
+            rows_move(p, &a, work, n, 0);
+        }
+#endif
     }
     last = last < step_end ? last : step_end;
     GROUP_BARRIER; /* the states are loaded before the first product reads them */
+    FOR_PHASES(SINGLE_HOLD)
     for (; a.step < last; a.step++) {
         FOR_PHASES(SINGLE_RUN)
     }
+#ifdef WORK_LOCAL
+    for (wide n = n_first; n < n_end; n++) {
+        rows_move(p, &a, work, n, 1);
+    }
+#endif
 }

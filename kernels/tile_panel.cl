@@ -104,10 +104,14 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
             for (int r = 0; r < PHASE_ROWS; r++) {
                 gh[r] = sums[i * COLS + r * TILE_VECTORS + vector];
             }
-            if (from < PHASE_UNITS && p->plain) {
-                PHASE_NAME(phase_finish_)(p, a, &at[i], from, gh, 1);
-            } else if (from < PHASE_UNITS) {
-                PHASE_NAME(phase_finish_)(p, a, &at[i], from, gh, 0);
+            if (from < PHASE_UNITS) {
+                real gx[PHASE_WORDS + 1];
+                PHASE_NAME(phase_load_)(p, a, &at[i], from, gx);
+                if (p->plain) {
+                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 1);
+                } else {
+                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 0);
+                }
             }
         }
     }

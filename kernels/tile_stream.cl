@@ -115,7 +115,9 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     for (int i = 0; i < ROWS; i++) {
         if (i % SPLIT == q && i < count && unit < PHASE_UNITS) {
             const struct place at = PHASE_NAME(phase_place_)(p, a, n + i);
-            PHASE_NAME(phase_finish_)(p, a, &at, unit, sums + i * PHASE_ROWS, 0);
+            real gx[PHASE_WORDS + 1];
+            PHASE_NAME(phase_load_)(p, a, &at, unit, gx);
+            PHASE_NAME(phase_finish_)(p, a, &at, unit, gx, sums + i * PHASE_ROWS, 0);
         }
     }
 }

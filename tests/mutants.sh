@@ -345,6 +345,26 @@ count=$(split_table "${1:-}" <<'TABLE'
     return (PHASE_UNITS + BLOCK - 1) / BLOCK;
 =>
     return PHASE_UNITS / BLOCK > 0 ? PHASE_UNITS / BLOCK : 1;
+@@ register: slices not added in order | pocl | forward | kernels/tile_register.cl
+                for (int q = 0; q < SPLIT; q++) {
+=>
+                for (int q = SPLIT - 1; q >= 0; q--) {
+@@ register: a slice too few | pocl | forward | kernels/tile_register.cl
+                for (int q = 0; q < SPLIT; q++) {
+=>
+                for (int q = 0; q < (SPLIT > 1 ? SPLIT - 1 : 1); q++) {
+@@ register: x_proj of the step before | pocl | forward | kernels/tile_register.cl
+        PHASE_NAME(tile_ask_)(p, a, a->step + 1, held);
+=>
+        PHASE_NAME(tile_ask_)(p, a, a->step, held);
+@@ register: padding is +0 | cpu | algo | src/core/pack.c
+    const float padding = layout->held > 0 ? -0.0f : 0.0f;
+=>
+    const float padding = 0.0f;
+@@ register: two rows where none are left over | cpu | algo | src/algo/tile_register.c
+    share.held = (rows * units + lines - 1) / lines;
+=>
+    share.held = (rows * units) / lines + 1;
 @@ gru: r and z swapped | cpu | forward | kernels/cell_gru_after.cl
     const real r = GATE(0, gx[0] + gh[0]);
     /* z = sigmoid(gx_z + gh_z) */
@@ -1075,10 +1095,10 @@ p->hidden, row);
 =>
         out->at_step = tensor_stride(tensor, batch_first ? 0 : 1);
 @@ lstm: W_hr transposed | cpu | golden | src/algo/algo.c
-                                 .transposed = problem->transposed};
+                                 .transposed = problem->transposed,
 =>
                                  .transposed = problem->transposed ||
-                                               cell->phases[phase].role == WEIGHT_HR};
+                                               cell->phases[phase].role == WEIGHT_HR,
 @@ lstm: W_hr skipped | cpu | golden | kernels/cell_lstm.cl
     return gh[0];
 =>

@@ -9,6 +9,7 @@
 #include "core/plan.h"
 
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ static const struct {
       .vector_width = 16,
       .max_group = 4096,
       .local_memory = 262144,
+      .held_words = 196,
       .max_alloc = 1u << 30,
       .has_flags = 1}},
     {"gpu",
@@ -31,6 +33,7 @@ static const struct {
       .vector_width = 1,
       .max_group = 1024,
       .local_memory = 49152,
+      .held_words = 196,
       .max_alloc = 1u << 30,
       .has_clblast = 1}},
     {"small-gpu",
@@ -72,6 +75,15 @@ static const struct {
 };
 enum { DEVICE_COUNT = sizeof devices / sizeof devices[0] };
 
+static const struct device_desc *device_named(const char *name) {
+    for (size_t i = 0; i < DEVICE_COUNT; i++) {
+        if (strcmp(devices[i].name, name) == 0) {
+            return &devices[i].desc;
+        }
+    }
+    ck_abort_msg("no device %s", name);
+}
+
 static int is_custom(const struct cell *cell) {
     return strcmp(cell->name, "custom") == 0;
 }
@@ -107,6 +119,54 @@ static void explain(char *line, size_t size, size_t device, size_t pair,
              status == CLRNN_STATUS_OK ? "" : " ",
              status == CLRNN_STATUS_OK ? "" : reason + strlen(" is refused: "));
 }
+
+/* What GPUs that hold 196 words an item take first: weights in registers where they fit, and what
+ * streams them beyond. */
+START_TEST(registers_where_weights_fit) {
+    static const struct {
+        const char *cell;
+        int hidden, held[CELL_MAX_PHASES];
+        const char *algorithm;
+    } rows[] = {
+        {"rnn", 64, {2}, "single/register"},
+        {"rnn", 128, {4}, "single/register"},
+        {"rnn", 192, {6}, "single/register"},
+        {"rnn", 224, {7}, "single/register"},
+        {"rnn", 256, {0}, "single/stream"},
+        {"lstm", 64, {4}, "single/register"},
+        {"lstm", 96, {6}, "single/register"},
+        {"lstm", 112, {7}, "single/register"},
+        {"lstm", 128, {0}, "single/stream"},
+        {"gru_after", 64, {3}, "single/register"},
+        {"gru_after", 96, {5}, "single/register"},
+        {"gru_after", 128, {6}, "single/register"},
+        {"gru_after", 160, {0}, "single/stream"},
+        {"gru_before", 64, {2, 1}, "single/register"},
+        {"gru_before", 96, {3, 2}, "single/register"},
+        {"gru_before", 128, {4, 2}, "single/register"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct cell *cell = NULL;
+        for (size_t k = 0; (cell = cell_at(k)) != NULL && strcmp(cell->name, rows[i].cell) != 0;
+             k++) {
+        }
+        ck_assert(cell != NULL);
+        const struct problem problem = problem_of(cell, rows[i].hidden, 4);
+        struct algo_config config;
+        ck_assert_int_eq(algo_configure(&config, device_named("gpu"), &problem, NULL),
+                         CLRNN_STATUS_OK);
+        ck_assert_msg(strcmp(config.algorithm, rows[i].algorithm) == 0,
+                      "%s %d takes %s, expected %s", rows[i].cell, rows[i].hidden, config.algorithm,
+                      rows[i].algorithm);
+        for (int phase = 0; phase < cell->phase_count; phase++) {
+            ck_assert_msg(config.tile.held[phase] == rows[i].held[phase],
+                          "%s %d phase %d holds %d rows an item, expected %d", rows[i].cell,
+                          rows[i].hidden, phase, config.tile.held[phase], rows[i].held[phase]);
+        }
+        ck_assert(config.tile.held[0] == 0 || config.tile.items <= 256);
+    }
+}
+END_TEST
 
 START_TEST(refusals_are_the_committed_ones) {
     char line[512], expected[512];
@@ -310,6 +370,16 @@ START_TEST(weights_survive_packing) {
         {.gate = 2, .rows = 1, .units = 33, .columns = 33, .block = 8},
         {.gate = 0, .rows = 2, .units = 65, .columns = 65, .block = 64},
         {.gate = 0, .rows = 1, .units = 20, .columns = 20, .block = 16, .transposed = 1},
+        {.rows = 1, .units = 224, .columns = 224, .held = 7, .items = 256, .slices = 8},
+        {.rows = 4, .units = 65, .columns = 67, .held = 5, .items = 256, .slices = 4},
+        {.gate = 2, .rows = 1, .units = 3, .columns = 3, .held = 1, .items = 64, .slices = 1},
+        {.rows = 1,
+         .units = 100,
+         .columns = 100,
+         .held = 4,
+         .items = 256,
+         .slices = 8,
+         .transposed = 1},
     };
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         const struct pack_layout *layout = &layouts[i];
@@ -327,6 +397,10 @@ START_TEST(weights_survive_packing) {
         for (size_t j = skipped; j < count; j++) {
             ck_assert_msg(back[j] == from[j], "layout %zu: value %zu came back as %g", i, j,
                           back[j]);
+        }
+        /* what stands behind rows, slices and items adds -0 to a sum */
+        for (size_t j = 0; j < pack_floats(layout) && layout->held > 0; j++) {
+            ck_assert_msg(packed[j] != 0 || signbit(packed[j]), "layout %zu: +0 at %zu", i, j);
         }
         double sum = 0, packed_sum = 0;
         for (size_t j = skipped; j < count; j++) {
@@ -347,6 +421,7 @@ Suite *algo_suite(void) {
     Suite *suite = suite_create("algo");
     TCase *choice = tcase_create("choice");
     tcase_add_test(choice, refusals_are_the_committed_ones);
+    tcase_add_test(choice, registers_where_weights_fit);
     tcase_add_test(choice, nets_are_told_the_same);
     tcase_add_test(choice, configure_is_pure);
     tcase_add_test(choice, custom_parts_are_refused);

@@ -19,6 +19,7 @@ static const struct pair {
 } pairs[] = {
     {"single/panel", &sched_single, &tile_panel},
     {"persist/panel", &sched_persist, &tile_panel},
+    {"single/register", &sched_single, &tile_register},
     {"single/stream", &sched_single, &tile_stream},
     {"step/stream", &sched_step, &tile_stream},
 };
@@ -276,7 +277,8 @@ static void shape_recurrence(struct algo_config *config, const struct pair *pair
             config->tile = tile;
             config->program = program;
             config->cycles = cycles;
-            config->ranges = split.ranges;
+            config->ranges =
+                tile.is_whole ? (problem->batch + tile.rows - 1) / tile.rows : split.ranges;
             config->params.parts = split.parts;
         }
     }
@@ -335,8 +337,8 @@ static clrnn_status choose_pair(struct algo_config *config, const struct pair **
         }
     }
     REQUIRE(known, ARGUMENT,
-            "plan: unknown algorithm %s: there are single/panel, persist/panel, single/stream, "
-            "step/stream",
+            "plan: unknown algorithm %s: there are single/panel, persist/panel, "
+            "single/register, single/stream, step/stream",
             name);
     REQUIRE(*out != NULL || name == NULL, UNSUPPORTED, "plan: algorithm %s is refused: %s", name,
             reason);
@@ -354,7 +356,10 @@ static void pack_recurrence(struct algo_config *config, const struct problem *pr
                                  .units = size_of(problem, cell->phases[phase].units),
                                  .columns = config->params.k[phase],
                                  .block = config->tile.block[phase],
-                                 .transposed = problem->transposed};
+                                 .transposed = problem->transposed,
+                                 .held = config->tile.held[phase],
+                                 .items = config->tile.items,
+                                 .slices = config->params.slices[phase]};
         config->weight_offset[phase] = config->weight_floats;
         config->params.w_phase[phase] = (wide)config->weight_floats;
         config->weight_floats += pack_floats(&config->layouts[phase]);
@@ -370,6 +375,7 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
     static const struct cell projection = {
         .name = "project", .file = "project.cl", .phase_count = 1, .phases = {{.rows = 1}}};
     const struct params *params = &config->params;
+    const struct tile *tile = pair->tile->projects != NULL ? pair->tile->projects : pair->tile;
     TRY(choose_projection(config, device, problem));
     const struct algo_product product = {.units = {params->columns},
                                          .k = {params->inputs},
@@ -377,14 +383,14 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
                                          .batch = (int64_t)config->steps * problem->batch,
                                          .rows = (int64_t)config->steps * problem->batch,
                                          .parts = 1};
-    pair->tile->shape(&config->projection_tile, &config->projection_program, device, &projection,
-                      &product);
+    tile->shape(&config->projection_tile, &config->projection_program, device, &projection,
+                &product);
     const int64_t rounds = algo_tile_rounds(&config->projection_tile, params->inputs, 1);
     REQUIRE(device->loop_limit == 0 || rounds <= device->loop_limit, UNSUPPORTED,
             "plan: a tile of the projection takes up to %lld rounds of loops (I=%d), the driver "
             "stops after %lld",
             (long long)rounds, params->inputs, (long long)device->loop_limit);
-    projection_text(&config->projection_program, pair->tile);
+    projection_text(&config->projection_program, tile);
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
         config->projection_tile.block[0] = 1; /* CLBlast reads plain rows */
     }

@@ -23,6 +23,7 @@ struct device_desc {
     size_t max_group; /* work-items of a work-group */
     size_t local_memory;
     size_t max_alloc;
+    int held_words; /* floats of weights that each of 256 items may keep in registers; 0: unknown */
     int64_t loop_limit; /* rounds of all loops of a kernel together, or 0: no such limit */
     int has_clblast;
     int has_fetch;    /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
@@ -87,6 +88,8 @@ struct algo_tile {
     int split;                  /* slices side by side */
     int block[CELL_MAX_PHASES]; /* units of a block, by phase */
     int variant;                /* of the C build's tiles */
+    int held[CELL_MAX_PHASES];  /* rows of W in an item's registers, by phase, or 0 */
+    int is_whole;               /* a group takes `rows` rows of the batch and no more */
 };
 
 struct algo_config {
@@ -160,15 +163,16 @@ struct algo_split {
 /* A tile: refuses a device or a problem, and lays out a product; gives the cycles that it takes,
  * roughly, or 0. */
 struct tile {
-    const char *file;  /* in kernels/ */
-    int reads_16_bits; /* weights of an OpenCL build may lie in 16 bits */
+    const char *file;            /* in kernels/ */
+    const struct tile *projects; /* the tile of the projection beside it; NULL: it itself */
+    int reads_16_bits;           /* weights of an OpenCL build may lie in 16 bits */
     int (*refuse)(const struct device_desc *device, const struct problem *problem, char *reason,
                   size_t size);
     int64_t (*shape)(struct algo_tile *out, struct algo_program *program,
                      const struct device_desc *device, const struct cell *cell,
                      const struct algo_product *product);
 };
-extern const struct tile tile_panel, tile_stream;
+extern const struct tile tile_panel, tile_register, tile_stream;
 
 /* A schedule: says how steps may be split (the index-th way, 0: no more), refuses a config whose tile
  * is laid out, or lists its launches. */

@@ -191,4 +191,4 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
     return cycles(product, device, cell, &best);
 }
 
-const struct tile tile_panel = {"tile_panel.cl", 1, refuse, shape};
+const struct tile tile_panel = {"tile_panel.cl", NULL, 1, refuse, shape};

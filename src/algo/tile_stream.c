@@ -66,4 +66,4 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
     return 0;
 }
 
-const struct tile tile_stream = {"tile_stream.cl", 0, refuse, shape};
+const struct tile tile_stream = {"tile_stream.cl", NULL, 0, refuse, shape};

@@ -7,12 +7,37 @@ static size_t blocks_of(int units, int block) {
     return ((size_t)units + (size_t)block - 1) / (size_t)block;
 }
 
+int pack_slice(int columns, int slices) {
+    return (columns + slices - 1) / slices;
+}
+
+int pack_vec(int slice) {
+    return slice % 4 == 0 ? 4 : slice % 2 == 0 ? 2 : 1;
+}
+
 size_t pack_floats(const struct pack_layout *layout) {
+    if (layout->held > 0) {
+        return (size_t)pack_slice(layout->columns, layout->slices) * (size_t)layout->held *
+               (size_t)layout->items;
+    }
     return blocks_of(layout->units, layout->block) * (size_t)layout->block * (size_t)layout->rows *
            (size_t)layout->columns;
 }
 
+static size_t held_at(const struct pack_layout *layout, int row, int unit, int k) {
+    const int slice = pack_slice(layout->columns, layout->slices), vec = pack_vec(slice);
+    const int lines = (layout->units * layout->rows + layout->held - 1) / layout->held;
+    const int number = unit * layout->rows + row;
+    const size_t item = (size_t)(k / slice) * (size_t)lines + (size_t)(number / layout->held);
+    const size_t vector =
+        (size_t)(k % slice / vec) * (size_t)layout->held + (size_t)(number % layout->held);
+    return (vector * (size_t)layout->items + item) * (size_t)vec + (size_t)(k % slice % vec);
+}
+
 static size_t packed_at(const struct pack_layout *layout, int row, int unit, int k) {
+    if (layout->held > 0) {
+        return held_at(layout, row, unit, k);
+    }
     const size_t block = (size_t)layout->block;
     const size_t column = (size_t)(unit / layout->block) * (size_t)layout->columns + (size_t)k;
     return (column * (size_t)layout->rows + (size_t)row) * block + (size_t)(unit % layout->block);
@@ -27,7 +52,10 @@ static size_t source_at(const struct pack_layout *layout, int row, int unit, int
 }
 
 void pack_weights(float *to, const float *from, const struct pack_layout *layout) {
-    memset(to, 0, pack_floats(layout) * sizeof(float));
+    const float padding = layout->held > 0 ? -0.0f : 0.0f;
+    for (size_t i = 0; i < pack_floats(layout); i++) {
+        to[i] = padding;
+    }
     for (int row = 0; row < layout->rows; row++) {
         for (int unit = 0; unit < layout->units; unit++) {
             for (int k = 0; k < layout->columns; k++) {

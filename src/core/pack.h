@@ -5,6 +5,12 @@
  *     packed   block 0: k = 0: row 0: unit 0 .. block-1 | row 1: ... | k = 1: ... | block 1: ...
  *
  * with zeros where units pad the last block. block = 1 is plain row-major.
+ *
+ * Held in registers (held > 0), rows numbered unit R + r, item = slice x lines + row / held:
+ *
+ *     packed   [slice's k / vec][held][items][vec]
+ *
+ * with -0 where rows, slices or items end: times 0 it adds -0 to a sum, which changes none.
  */
 #ifndef CLRNN_CORE_PACK_H
 #define CLRNN_CORE_PACK_H
@@ -18,7 +24,14 @@ struct pack_layout {
     int columns;    /* k */
     int block;      /* units of a block */
     int transposed; /* 1: the source is read as [k][units] (one gate) */
+    int held;       /* rows that an item holds, or 0: by blocks */
+    int items;      /* of a group that holds them */
+    int slices;     /* of k */
 };
+
+/* k of a slice, and how many of them are read at once: 4, 2 or 1. */
+int pack_slice(int columns, int slices);
+int pack_vec(int slice);
 
 size_t pack_floats(const struct pack_layout *layout);
 void pack_weights(float *to, const float *from, const struct pack_layout *layout);

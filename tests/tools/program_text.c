@@ -18,7 +18,11 @@ static const struct device_desc devices[] = {
     {.kind = DEVICE_CPU, .vector_width = 4, .max_group = 4096, .local_memory = 1 << 19},
     {.kind = DEVICE_CPU, .vector_width = 8, .max_group = 4096, .local_memory = 1 << 19},
     {.kind = DEVICE_CPU, .vector_width = 16, .max_group = 4096, .local_memory = 1 << 19},
-    {.kind = DEVICE_GPU, .vector_width = 1, .max_group = 1024, .local_memory = 49152},
+    {.kind = DEVICE_GPU,
+     .vector_width = 1,
+     .max_group = 1024,
+     .local_memory = 49152,
+     .held_words = 196},
     {.kind = DEVICE_GPU, .vector_width = 1, .max_group = 128, .local_memory = 32768},
     {.kind = DEVICE_GPU, .vector_width = 1, .max_group = 64, .local_memory = 16384},
 };

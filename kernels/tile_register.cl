@@ -1,0 +1,185 @@
+/*
+ * tile_register.cl: the product with the weights in registers. One work-group takes ROWS rows of the
+ * batch through all steps; W is read once, before the first of them.
+ *
+ * Rows of W are numbered unit R + r, so that the sums of a unit are neighbours. An item holds HELD of
+ * them times one slice of k:
+ *
+ *     item  = slice LINES + line                  line holds rows line HELD .. line HELD + HELD - 1
+ *     packed [SLICE / VEC][HELD][GROUP_ITEMS][VEC]    -0 where a slice, a line or the items end: what
+ *                                                 it adds to a sum is -0, which changes none
+ *     partial[slice][row of the batch][LINES HELD]    the slices' sums, in local memory
+ *     bias[R units]                                   there too, from BIAS on
+ *
+ * h, c and what phases publish lie in local memory, too (WORK_LOCAL); x_proj is asked for before the
+ * product begins: of this step, or, where registers are left and the product is short, of the next. Every index of `held` is a constant once loops are unrolled:
+ * else it would be memory. A template, once for each phase.
+ */
+#ifndef ROWS /* rows of the batch in a group */
+#define ROWS 1
+#endif
+
+#ifndef AHEAD /* steps that x_proj is asked for ahead: 0 or 1 */
+#define AHEAD 0
+#endif
+
+#define HELD PHASE_NAME(HELD_)   /* rows of W in an item */
+#define LINES PHASE_NAME(LINES_) /* items that share a slice */
+#define SPLIT PHASE_NAME(SPLIT_) /* S */
+#define SLICE PHASE_NAME(SLICE_) /* k of a slice: S of them may go beyond k */
+#define VEC PHASE_NAME(VEC_)     /* words of v that are read at once: divides the slice */
+#define UNITS PHASE_NAME(UNITS_)
+#define BIAS PHASE_NAME(BIAS_) /* where biases begin in the scratch */
+/* Pairs of a row of the batch and a unit that an item finishes at most: GROUP_ITEMS apart. */
+#define OUTS ((ROWS * UNITS + GROUP_ITEMS - 1) / GROUP_ITEMS)
+#define HELD_WORDS (PHASE_WORDS > 0 ? PHASE_WORDS : 1)
+
+#if VEC == 1
+typedef float PHASE_NAME(loaded_);
+#else
+typedef CAT(float, VEC) PHASE_NAME(loaded_);
+#endif
+
+struct PHASE_NAME(held_) {
+    float w[SLICE / VEC][HELD][VEC];
+    float x[OUTS][HELD_WORDS]; /* x_proj of this step, or of the next */
+};
+
+static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
+    (void)p;
+    return 1;
+}
+
+/* x_proj of a step for the pairs of this item. */
+static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, int step,
+                                         struct PHASE_NAME(held_) * held) {
+    pass next = *a;
+    next.step = step;
+    UNROLL
+    for (int o = 0; o < OUTS; o++) {
+        const int pair = LOCAL_ID + o * GROUP_ITEMS;
+        const wide n = a->first_row + pair / UNITS;
+        UNROLL
+        for (int word = 0; word < HELD_WORDS; word++) {
+            held->x[o][word] = 0.0f;
+        }
+        if (pair < ROWS * UNITS && n < p->batch && step < p->first + p->count) {
+            const struct place at = PHASE_NAME(phase_place_)(p, &next, n);
+            if (PHASE_WORDS > 0 && !is_over(&at)) {
+                PHASE_NAME(phase_load_)(p, a, &at, pair % UNITS, held->x[o]);
+            }
+        }
+    }
+}
+
+/* Weights into registers, biases into local memory, and x_proj of the first step. */
+static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
+                                          struct PHASE_NAME(held_) * held) {
+    GLOBAL const float *w = (GLOBAL const float *)PHASE_WEIGHTS + LOCAL_ID * VEC;
+    UNROLL
+    for (int j = 0; j < SLICE / VEC; j++) {
+        UNROLL
+        for (int r = 0; r < HELD; r++) {
+            UNROLL
+            for (int e = 0; e < VEC; e++) {
+                held->w[j][r][e] = w[(j * HELD + r) * (GROUP_ITEMS * VEC) + e];
+            }
+        }
+    }
+    for (int at = LOCAL_ID; at < PHASE_ROWS * UNITS; at += GROUP_ITEMS) {
+        a->scratch[BIAS + at] = PHASE_BIASES[at % PHASE_ROWS * PHASE_BIAS_STRIDE + at / PHASE_ROWS];
+    }
+    if (AHEAD) {
+        PHASE_NAME(tile_ask_)(p, a, a->step, held);
+    }
+}
+
+/* A step of rows n .. n + count - 1. All items of the group come here together. */
+static inline void PHASE_NAME(tile_step_)(const struct params *p, const pass *a,
+                                          struct PHASE_NAME(held_) * held, wide n, int count) {
+    /* Items past the last slice compute with -0 and store where nobody reads: no item goes another way
+     * before a barrier (PoCL 3.1 gave wrong results when some did). */
+    const int slice = LOCAL_ID / LINES, line = LOCAL_ID % LINES;
+    const int from = (slice < SPLIT ? slice : SPLIT - 1) * SLICE;
+    LOCAL float *partial = a->scratch;
+    float x[OUTS][HELD_WORDS];
+    if (!AHEAD) {
+        PHASE_NAME(tile_ask_)(p, a, a->step, held);
+    }
+    UNROLL
+    for (int o = 0; o < OUTS; o++) {
+        UNROLL
+        for (int word = 0; word < HELD_WORDS; word++) {
+            x[o][word] = held->x[o][word];
+        }
+    }
+    if (AHEAD) {
+        PHASE_NAME(tile_ask_)(p, a, a->step + 1, held);
+    }
+
+    float chain[ROWS][HELD];
+    UNROLL
+    for (int i = 0; i < ROWS; i++) {
+        UNROLL
+        for (int r = 0; r < HELD; r++) {
+            chain[i][r] = 0.0f;
+        }
+    }
+    UNROLL
+    for (int j = 0; j < SLICE / VEC; j++) {
+        UNROLL
+        for (int i = 0; i < ROWS; i++) {
+            const struct place at = {a->rows, n + i, 0, 0, 0};
+            /* the items of a wave read the same words */
+            LOCAL const PHASE_NAME(loaded_) *words =
+                (LOCAL const PHASE_NAME(loaded_) *)(PHASE_NAME(phase_source_)(p, a, &at) + from);
+            float v[VEC];
+            *(PHASE_NAME(loaded_) *)v = words[j];
+            UNROLL
+            for (int r = 0; r < HELD; r++) {
+                UNROLL
+                for (int e = 0; e < VEC; e++) {
+                    chain[i][r] = fma(v[e], held->w[j][r][e], chain[i][r]);
+                }
+            }
+        }
+    }
+    UNROLL
+    for (int i = 0; i < ROWS; i++) {
+        UNROLL
+        for (int r = 0; r < HELD; r++) {
+            partial[(slice * ROWS + i) * (LINES * HELD) + line * HELD + r] = chain[i][r];
+        }
+    }
+    /* all slices' sums are there before they are added, and v has been read before a new one is stored */
+    barrier(CLK_LOCAL_MEM_FENCE);
+    UNROLL
+    for (int o = 0; o < OUTS; o++) {
+        const int pair = LOCAL_ID + o * GROUP_ITEMS;
+        const int i = pair / UNITS, unit = pair % UNITS;
+        if (i < count && pair < ROWS * UNITS) {
+            float sums[PHASE_ROWS];
+            UNROLL
+            for (int r = 0; r < PHASE_ROWS; r++) {
+                sums[r] = a->scratch[BIAS + unit * PHASE_ROWS + r];
+                UNROLL
+                for (int q = 0; q < SPLIT; q++) {
+                    sums[r] =
+                        sums[r] + partial[(q * ROWS + i) * (LINES * HELD) + unit * PHASE_ROWS + r];
+                }
+            }
+            const struct place at = PHASE_NAME(phase_place_)(p, a, n + i);
+            PHASE_NAME(phase_finish_)(p, a, &at, unit, x[o], sums, 0);
+        }
+    }
+}
+
+#undef HELD
+#undef LINES
+#undef SPLIT
+#undef SLICE
+#undef VEC
+#undef UNITS
+#undef BIAS
+#undef OUTS
+#undef HELD_WORDS
