@@ -253,7 +253,7 @@ lint: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
 	$(Q)tests/lint.sh $(BUILD)
 
-FORMATTED := $(wildcard include/*.h bench/*.c src/*.c src/*/*.c src/*/*.h kernels/*.cl tests/*.c tests/*.h tests/tools/*.c tests/samples/*.c)
+FORMATTED := $(wildcard include/*.h bench/*.c src/*.c src/*/*.c src/*/*.h kernels/*.cl tests/*.c tests/*.h tests/tools/*.c tests/tools/*.h tests/samples/*.c)
 format:
 	$(Q)clang-format -i $(FORMATTED)
 

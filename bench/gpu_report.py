@@ -23,8 +23,7 @@ import tempfile
 
 NVIDIA = ("sm_75", "sm_80", "sm_90", "sm_120")
 AMD = ("gfx906", "gfx90a", "gfx1030")
-QUICK = (("sm_80", "sm_90"), ("gfx906", "gfx1030"))
-WORDS = {"nvidia": 196, "amd": 168}  # src/cl/cl_context.c
+QUICK = ("sm_80", "sm_90", "gfx906", "gfx1030")
 # of a phase: x_proj of its gates, row table, mask and outputs of all kinds, each where branches lead
 LOOP_LOADS = 32
 PHASES = {"gru-before": 2}
@@ -37,10 +36,6 @@ def run(command):
     if done.returncode != 0:
         sys.exit(f"gpu_report: {' '.join(command[:2])} ...: {done.stderr.strip().splitlines()[-1:]}")
     return done.stdout + done.stderr
-
-
-def version(command):
-    return run(command).strip().splitlines()[-1]
 
 
 class Program:
@@ -91,12 +86,14 @@ def loop_of(lines, label, branch, barrier):
 
 
 def nvidia(program, target, nvdisasm):
-    program.clang("--target=nvptx64--nvidiacl", "-Xclang", "-target-cpu", "-Xclang", "sm_75", "-Xclang",
-                  "-mlink-builtin-bitcode", "-Xclang", NVIDIA_LIBRARY, "-o", program.path + ".ptx")
+    ptx = program.path + ".ptx"
+    if not os.path.exists(ptx):  # one text for all targets
+        program.clang("--target=nvptx64--nvidiacl", "-Xclang", "-target-cpu", "-Xclang", "sm_75", "-Xclang",
+                      "-mlink-builtin-bitcode", "-Xclang", NVIDIA_LIBRARY, "-o", ptx)
     cubin = f"{program.path}.{target}.cubin"
     # one group a multiprocessor is enough: else ptxas spills a few words by choice, so that four groups fit
     said = run(["ptxas", "-v", f"-arch={target}", "-maxntid", f"{program.items},1,1", "-minnctapersm", "1",
-                program.path + ".ptx", "-o", cubin])
+                ptx, "-o", cubin])
     # a program may hold several kernels: the worst of each counts
     most = lambda pattern: max((int(v) for v in re.findall(pattern, said)), default=0)
     loads = None
@@ -153,15 +150,15 @@ def main():
     lines = ["# GPU kernels, compiled", "",
              "What plans take on GPUs of 80 compute units, by `bench/gpu_report.py`: registers of an item, then global loads in the",
              "loop over time (x_proj, row table, masks: no weights where an item holds words of them). Nothing was run.", "",
-             f"* commit {commit}, {datetime.date.today()}", f"* {version(['clang-15', '--version']) and run(['clang-15', '--version']).splitlines()[0]}"]
+             f"* commit {commit}, {datetime.date.today()}", f"* {run(['clang-15', '--version']).splitlines()[0]}"]
     if makers[0][0] == "nvidia":
         lines.append(f"* {run(['ptxas', '--version']).splitlines()[-2].strip()}")
     faults = []
     for vendor, name, targets, compile_one in makers:
         if args.quick:
-            targets = [t for t in targets if t in QUICK[0] + QUICK[1]]
+            targets = [t for t in targets if t in QUICK]
         with tempfile.TemporaryDirectory() as directory:
-            listed = run([args.tool, directory, str(WORDS[vendor])]).splitlines()
+            listed = run([args.tool, directory, vendor]).splitlines()
             programs = [Program(directory, line) for line in listed]
             programs = [p for p in programs if not args.quick or p.batch == 1]
             lines += ["", f"## {name}", "", *table(programs, targets, compile_one, faults)]

@@ -79,7 +79,8 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
         FOR_PHASES(SINGLE_RUN)
     }
 #ifdef WORK_LOCAL
-    for (wide n = n_first; n < n_end; n++) {
+    const int goes_on = step_end < p->first + p->count; /* in another launch */
+    for (wide n = n_first; n < n_end && goes_on; n++) {
         rows_move(p, &a, work, n, 1);
     }
 #endif

@@ -12,8 +12,9 @@
  *     bias[R units]                                   there too, from BIAS on
  *
  * h, c and what phases publish lie in local memory, too (WORK_LOCAL); x_proj is asked for before the
- * product begins: of this step, or, where registers are left and the product is short, of the next. Every index of `held` is a constant once loops are unrolled:
- * else it would be memory. A template, once for each phase.
+ * product begins: of this step, or, where registers are left and the product is short, of the next.
+ * Every index of `held` is a constant once loops are unrolled: else it would be memory. A template,
+ * once for each phase.
  */
 #ifndef ROWS /* rows of the batch in a group */
 #define ROWS 1
@@ -44,11 +45,6 @@ struct PHASE_NAME(held_) {
     float w[SLICE / VEC][HELD][VEC];
     float x[OUTS][HELD_WORDS]; /* x_proj of this step, or of the next */
 };
-
-static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
-    (void)p;
-    return 1;
-}
 
 /* x_proj of a step for the pairs of this item. */
 static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, int step,

@@ -362,9 +362,9 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
     const float padding = 0.0f;
 @@ register: two rows where none are left over | cpu | algo | src/algo/tile_register.c
-    share.held = (rows * units + lines - 1) / lines;
+    share.held = (rows + lines - 1) / lines;
 =>
-    share.held = (rows * units) / lines + 1;
+    share.held = rows / lines + 1;
 @@ gru: r and z swapped | cpu | forward | kernels/cell_gru_after.cl
     const real r = GATE(0, gx[0] + gh[0]);
     /* z = sigmoid(gx_z + gh_z) */
@@ -484,7 +484,7 @@ packed_at(&layout, 0, gate * units + unit, k)
         add_zeros(call, list, in->hidden, in->c);
 =>
 @@ slices a column short | cpu | forward | src/algo/algo.c
-        params->slice[phase] = (k + params->slices[phase] - 1) / params->slices[phase];
+        params->slice[phase] = pack_slice(k, params->slices[phase]);
 =>
         params->slice[phase] = k / params->slices[phase];
 @@ second phase over the first | cpu | forward | src/algo/algo.c

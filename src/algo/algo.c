@@ -189,7 +189,7 @@ int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices) 
     return (int64_t)columns * (tile->items > 1 ? 1 + staging : 1) + slices + finish + 64;
 }
 
-static int size_of(const struct problem *problem, enum cell_size size) {
+int algo_size(const struct problem *problem, enum cell_size size) {
     return size == SIZE_WIDTH ? problem->width : problem->hidden;
 }
 
@@ -228,12 +228,12 @@ static void fill_params(struct params *params, const struct algo_tile *tile,
     params->cell_clip = cell->cell_clip;
     params->forget_bias = cell->forget_bias;
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        const int k = size_of(problem, cell->phases[phase].k);
+        const int k = algo_size(problem, cell->phases[phase].k);
         params->k[phase] = k;
         params->units[phase] =
-            round_up(size_of(problem, cell->phases[phase].units), tile->vector_width);
+            round_up(algo_size(problem, cell->phases[phase].units), tile->vector_width);
         params->slices[phase] = algo_slices(cell, k);
-        params->slice[phase] = (k + params->slices[phase] - 1) / params->slices[phase];
+        params->slice[phase] = pack_slice(k, params->slices[phase]);
     }
     for (int slot = 0; slot < cell->act_count; slot++) {
         params->act[slot] = (narrow)cell->acts[slot].kind;
@@ -248,7 +248,7 @@ static int fewest_slices(const struct problem *problem) {
     int fewest = 8;
     for (int phase = 0; phase < problem->cell.phase_count; phase++) {
         const int slices =
-            algo_slices(&problem->cell, size_of(problem, problem->cell.phases[phase].k));
+            algo_slices(&problem->cell, algo_size(problem, problem->cell.phases[phase].k));
         fewest = slices < fewest ? slices : fewest;
     }
     return fewest;
@@ -266,8 +266,8 @@ static void shape_recurrence(struct algo_config *config, const struct pair *pair
                                        .rows = (problem->batch + split.ranges - 1) / split.ranges,
                                        .parts = split.parts};
         for (int phase = 0; phase < cell->phase_count; phase++) {
-            product.units[phase] = size_of(problem, cell->phases[phase].units);
-            product.k[phase] = size_of(problem, cell->phases[phase].k);
+            product.units[phase] = algo_size(problem, cell->phases[phase].units);
+            product.k[phase] = algo_size(problem, cell->phases[phase].k);
         }
         struct algo_tile tile = {0};
         struct algo_program program = {0};
@@ -353,7 +353,7 @@ static void pack_recurrence(struct algo_config *config, const struct problem *pr
         config->layouts[phase] =
             (struct pack_layout){.gate = cell->phases[phase].weight_gate,
                                  .rows = cell->phases[phase].rows,
-                                 .units = size_of(problem, cell->phases[phase].units),
+                                 .units = algo_size(problem, cell->phases[phase].units),
                                  .columns = config->params.k[phase],
                                  .block = config->tile.block[phase],
                                  .transposed = problem->transposed,

@@ -137,6 +137,9 @@ void algo_launch_groups(size_t groups[2], const struct algo_config *config,
 /* Rows that a group of a `single` launch takes. */
 int algo_rows_group(const struct algo_config *config, int batch);
 
+/* Units or k of a phase in numbers. */
+int algo_size(const struct problem *problem, enum cell_size size);
+
 /* S of the numbers' contract: slices of the sum over k, from k and cell alone. */
 int algo_slices(const struct cell *cell, int k);
 
@@ -173,6 +176,10 @@ struct tile {
                      const struct algo_product *product);
 };
 extern const struct tile tile_panel, tile_register, tile_stream;
+
+/* device_desc.held_words of a device whose CL_DEVICE_VENDOR_ID this is. */
+enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de };
+int tile_register_words(enum device_kind kind, unsigned vendor);
 
 /* A schedule: says how steps may be split (the index-th way, 0: no more), refuses a config whose tile
  * is laid out, or lists its launches. */

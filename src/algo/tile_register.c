@@ -7,60 +7,74 @@
  * 256 items: with them NVIDIA's GPUs and AMD's gfx906 grant an item 255 registers, with 512 half as
  * many, and what does not fit is memory, silently. Beside the weights a cell takes 30 to 60.
  */
-enum { ITEMS = 256, WAVE = 64, LOCAL_BYTES = 32 << 10 };
+enum {
+    ITEMS = 256,
+    WAVE = 64,
+    LOCAL_BYTES = 32 << 10,
+    VECTORS = 6 /* WORK_VECTORS of kernels/rows.cl */
+};
 
 /* Words up to which registers are left for a second row, and for x_proj of the next step: more words
  * are a product that takes as long as a load. */
 enum { FEW_WORDS = 128 };
 
-/* An item's rows and what they take, for one phase. */
+/* With no register spilled, as offline compilers of their targets say (bench/results/gpu-report.md): ptxas
+ * (sm_75, 80, 90, 120) 196; AMD's library with clang 15 (gfx906, 90a, 1030) 192 but for a gru with its
+ * reset before, 168 for all; Intel's moves a whole array to memory beyond 72. Of others nothing is known
+ * but that 64 are few. On CPUs registers are memory, and any number is right. */
+int tile_register_words(enum device_kind kind, unsigned vendor) {
+    return kind != DEVICE_GPU || vendor == VENDOR_NVIDIA ? 196 : vendor == VENDOR_AMD ? 168 : 64;
+}
+
+/* One phase: an item holds so many rows of W times one slice, and so many items share a slice. */
 struct share {
     int slices, slice, held, lines;
 };
 
-static struct share share_of(int rows, int units, int k, int slices) {
-    struct share share = {.slices = slices, .slice = pack_slice(k, slices)};
-    const int lines = ITEMS / slices; /* that a slice may have */
-    share.held = (rows * units + lines - 1) / lines;
-    share.lines = (rows * units + share.held - 1) / share.held;
-    return share;
-}
+/* What a group needs, all phases together. */
+struct needs {
+    struct share phases[CELL_MAX_PHASES];
+    int items;
+    int64_t words; /* of weights in an item */
+    int stride;    /* floats of a vector of a row of the batch, of which there are VECTORS */
+    int sums;      /* floats of the slices' sums, for each row of the batch */
+    int biases;    /* floats */
+    int64_t bytes; /* of local memory for a row of the batch, biases among them */
+};
 
 static int larger(int a, int b) {
     return a > b ? a : b;
 }
 
-/* Slices that a group has room for sums of: items past the last slice store, too. */
-static int slices_of(const struct share *share, int items) {
-    return (items + share->lines - 1) / share->lines;
+static struct share share_of(int rows, int k, int slices) {
+    struct share share = {.slices = slices, .slice = pack_slice(k, slices)};
+    const int lines = ITEMS / slices; /* that a slice may have */
+    share.held = (rows + lines - 1) / lines;
+    share.lines = pack_lines(rows, share.held);
+    return share;
 }
 
-/* Words of weights in an item, all phases together. */
-static int words_of(const struct cell *cell, const int *units, const int *k) {
-    int words = 0;
+static struct needs needs_of(const struct cell *cell, const int *units, const int *k) {
+    struct needs needs = {.items = WAVE};
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        const struct share share =
-            share_of(cell->phases[phase].rows, units[phase], k[phase], algo_slices(cell, k[phase]));
-        words += share.held * share.slice;
+        const int rows = cell->phases[phase].rows * units[phase];
+        const struct share share = share_of(rows, k[phase], algo_slices(cell, k[phase]));
+        needs.phases[phase] = share;
+        needs.items = larger(needs.items, (share.lines * share.slices + WAVE - 1) / WAVE * WAVE);
+        needs.words += (int64_t)share.held * share.slice;
+        needs.stride = larger(needs.stride, larger(units[phase], share.slices * share.slice));
+        needs.biases += rows;
     }
-    return words;
-}
-
-/* Bytes of the rows' vectors, the slices' sums and the biases, as if each row of the batch had its own. */
-static int local_bytes(const struct cell *cell, const int *units, const int *k) {
-    int stride = 0, sums = 0, biases = 0;
+    needs.stride = (needs.stride + 3) / 4 * 4; /* vectors of 4 are read at once */
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        const struct share share =
-            share_of(cell->phases[phase].rows, units[phase], k[phase], algo_slices(cell, k[phase]));
-        stride = larger(stride, larger(units[phase], share.slices * share.slice));
-        sums = larger(sums, slices_of(&share, ITEMS) * share.lines * share.held);
-        biases += cell->phases[phase].rows * units[phase];
+        /* items past the last slice store sums, too */
+        const struct share *share = &needs.phases[phase];
+        const int slices = (needs.items + share->lines - 1) / share->lines;
+        needs.sums = larger(needs.sums, slices * share->lines * share->held);
     }
-    return (int)sizeof(float) * (6 * (stride + 3) + sums + biases);
-}
-
-static int size_of(const struct problem *problem, enum cell_size size) {
-    return size == SIZE_WIDTH ? problem->width : problem->hidden;
+    needs.bytes =
+        (int64_t)sizeof(float) * (VECTORS * (int64_t)needs.stride + needs.sums + needs.biases);
+    return needs;
 }
 
 static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
@@ -68,23 +82,23 @@ static int refuse(const struct device_desc *device, const struct problem *proble
     const struct cell *cell = &problem->cell;
     int units[CELL_MAX_PHASES] = {0}, k[CELL_MAX_PHASES] = {0};
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        units[phase] = size_of(problem, cell->phases[phase].units);
-        k[phase] = size_of(problem, cell->phases[phase].k);
+        units[phase] = algo_size(problem, cell->phases[phase].units);
+        k[phase] = algo_size(problem, cell->phases[phase].k);
     }
+    const struct needs needs = needs_of(cell, units, k);
     if (device->kind == DEVICE_HOST) {
         snprintf(reason, size, "registers need work-groups: the cpu engine has none");
     } else if (device->max_group < ITEMS) {
         snprintf(reason, size, "needs work-groups of %d items, the device takes %zu", ITEMS,
                  device->max_group);
-    } else if (problem->hidden > 1024 || words_of(cell, units, k) > device->held_words) {
-        snprintf(reason, size,
-                 "W_hh takes %d words of each item's registers (H=%d), the device has room for %d",
-                 problem->hidden > 1024 ? 1024 : words_of(cell, units, k), problem->hidden,
-                 device->held_words);
-    } else if ((size_t)local_bytes(cell, units, k) > device->local_memory ||
-               local_bytes(cell, units, k) > LOCAL_BYTES) {
-        snprintf(reason, size, "needs %d bytes of local memory, the device has %zu",
-                 local_bytes(cell, units, k), device->local_memory);
+    } else if (needs.words > device->held_words) {
+        snprintf(
+            reason, size,
+            "W_hh takes %lld words of each item's registers (H=%d), the device has room for %d",
+            (long long)needs.words, problem->hidden, device->held_words);
+    } else if ((size_t)needs.bytes > device->local_memory || needs.bytes > LOCAL_BYTES) {
+        snprintf(reason, size, "needs %lld bytes of local memory, the device has %zu",
+                 (long long)needs.bytes, device->local_memory);
     } else {
         return 0;
     }
@@ -93,56 +107,43 @@ static int refuse(const struct device_desc *device, const struct problem *proble
 
 /* A group a row while there are compute units for them; then two, as far as registers and local memory
  * go. */
-static int rows_of(const struct device_desc *device, const struct algo_product *product, int words,
-                   int bytes) {
-    const int room =
-        words <= FEW_WORDS && 2 * bytes <= LOCAL_BYTES && 2 * (size_t)bytes <= device->local_memory;
+static int rows_of(const struct device_desc *device, const struct algo_product *product,
+                   const struct needs *needs) {
+    const int room = needs->words <= FEW_WORDS && 2 * needs->bytes <= LOCAL_BYTES &&
+                     2 * (size_t)needs->bytes <= device->local_memory;
     return product->batch > device->compute_units && room ? 2 : 1;
 }
 
 static int64_t shape(struct algo_tile *out, struct algo_program *program,
                      const struct device_desc *device, const struct cell *cell,
                      const struct algo_product *product) {
-    int stride = 0, sums = 0, items = WAVE;
-    for (int phase = 0; phase < cell->phase_count; phase++) {
-        const struct share share =
-            share_of(cell->phases[phase].rows, product->units[phase], product->k[phase],
-                     algo_slices(cell, product->k[phase]));
-        items = larger(items, (share.lines * share.slices + WAVE - 1) / WAVE * WAVE);
-    }
-    out->rows = rows_of(device, product, words_of(cell, product->units, product->k),
-                        local_bytes(cell, product->units, product->k));
+    const struct needs needs = needs_of(cell, product->units, product->k);
+    out->rows = rows_of(device, product, &needs);
+    out->items = needs.items;
     out->vector_width = 1;
     out->split = 1;
     out->is_whole = 1;
-    for (int phase = 0; phase < cell->phase_count; phase++) {
-        const int units = product->units[phase], k = product->k[phase];
-        const struct share share =
-            share_of(cell->phases[phase].rows, units, k, algo_slices(cell, k));
-        out->block[phase] = units;
-        out->held[phase] = share.held;
-        stride = larger(stride, larger(units, share.slices * share.slice));
-        sums = larger(sums, slices_of(&share, items) * share.lines * share.held);
-        algo_define(program, "HELD_", phase, share.held);
-        algo_define(program, "LINES_", phase, share.lines);
-        algo_define(program, "SPLIT_", phase, share.slices);
-        algo_define(program, "SLICE_", phase, share.slice);
-        algo_define(program, "VEC_", phase, pack_vec(share.slice));
-        algo_define(program, "UNITS_", phase, units);
-    }
-    out->items = items;
-    algo_define(program, "AHEAD", -1, words_of(cell, product->units, product->k) <= FEW_WORDS);
+    algo_define(program, "AHEAD", -1, needs.words <= FEW_WORDS);
     algo_define(program, "WORK_LOCAL", -1, 1);
-    algo_define(program, "WORK_STRIDE", -1, (stride + 3) / 4 * 4);
+    algo_define(program, "WORK_STRIDE", -1, needs.stride);
     algo_define(program, "VECTOR_WIDTH", -1, 1);
     algo_define(program, "ROWS", -1, out->rows);
-    algo_define(program, "GROUP_ITEMS", -1, items);
-    int biases = out->rows * sums; /* behind the sums */
+    algo_define(program, "GROUP_ITEMS", -1, needs.items);
+    int scratch = out->rows * needs.sums; /* biases stand behind the sums */
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        algo_define(program, "BIAS_", phase, biases);
-        biases += cell->phases[phase].rows * product->units[phase];
+        const struct share *share = &needs.phases[phase];
+        out->block[phase] = product->units[phase];
+        out->held[phase] = share->held;
+        algo_define(program, "HELD_", phase, share->held);
+        algo_define(program, "LINES_", phase, share->lines);
+        algo_define(program, "SPLIT_", phase, share->slices);
+        algo_define(program, "SLICE_", phase, share->slice);
+        algo_define(program, "VEC_", phase, pack_vec(share->slice));
+        algo_define(program, "UNITS_", phase, product->units[phase]);
+        algo_define(program, "BIAS_", phase, scratch);
+        scratch += cell->phases[phase].rows * product->units[phase];
     }
-    algo_define(program, "SCRATCH_FLOATS", -1, biases);
+    algo_define(program, "SCRATCH_FLOATS", -1, scratch);
     return 0;
 }
 

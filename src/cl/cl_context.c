@@ -162,19 +162,11 @@ static int takes_lanes(void *device, int lanes) {
  * error). */
 enum { LLVMPIPE_ROUNDS = 65000 };
 
-/* Weights that an item of 256 holds with no register spilled, as offline compilers of their targets say:
- * ptxas (sm_75, 80, 90, 120) 196; AMD's library with clang 15 (gfx906, 90a, 1030) 192 but for a gru with
- * its reset before, 168 for all; Intel's moves a whole array to memory beyond 72. Of others nothing
- * is known but that 64 are few. On CPUs registers are memory, and any number is right. */
-static int held_words(cl_device_id device, enum device_kind kind) {
-    enum { NVIDIA = 0x10de, AMD = 0x1002, NVIDIA_WORDS = 196, AMD_WORDS = 168, FEW_WORDS = 64 };
+static unsigned vendor_of(cl_device_id device) {
     cl_uint vendor = 0;
-    if (clGetDeviceInfo(device, CL_DEVICE_VENDOR_ID, sizeof vendor, &vendor, NULL) != CL_SUCCESS) {
-        vendor = 0;
-    }
-    return kind != DEVICE_GPU || vendor == NVIDIA ? NVIDIA_WORDS
-           : vendor == AMD                        ? AMD_WORDS
-                                                  : FEW_WORDS;
+    return clGetDeviceInfo(device, CL_DEVICE_VENDOR_ID, sizeof vendor, &vendor, NULL) == CL_SUCCESS
+               ? vendor
+               : 0;
 }
 
 static void describe(void *device, struct device_desc *desc, clrnn_device_info *info) {
@@ -189,7 +181,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->max_group = (size_t)info->max_group_size;
     desc->local_memory = (size_t)info->local_memory;
     desc->max_alloc = (size_t)info->max_alloc;
-    desc->held_words = held_words(context->device, desc->kind);
+    desc->held_words = tile_register_words(desc->kind, vendor_of(context->device));
     desc->loop_limit = strstr(info->name, "llvmpipe") != NULL ? LLVMPIPE_ROUNDS : 0;
     desc->has_clblast = cl_gemm_is_built();
     /* Oclgrind interprets what clang makes, but not that (21.10: "undefined external function") */

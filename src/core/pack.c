@@ -15,6 +15,10 @@ int pack_vec(int slice) {
     return slice % 4 == 0 ? 4 : slice % 2 == 0 ? 2 : 1;
 }
 
+int pack_lines(int rows, int held) {
+    return (rows + held - 1) / held;
+}
+
 size_t pack_floats(const struct pack_layout *layout) {
     if (layout->held > 0) {
         return (size_t)pack_slice(layout->columns, layout->slices) * (size_t)layout->held *
@@ -26,7 +30,7 @@ size_t pack_floats(const struct pack_layout *layout) {
 
 static size_t held_at(const struct pack_layout *layout, int row, int unit, int k) {
     const int slice = pack_slice(layout->columns, layout->slices), vec = pack_vec(slice);
-    const int lines = (layout->units * layout->rows + layout->held - 1) / layout->held;
+    const int lines = pack_lines(layout->units * layout->rows, layout->held);
     const int number = unit * layout->rows + row;
     const size_t item = (size_t)(k / slice) * (size_t)lines + (size_t)(number / layout->held);
     const size_t vector =
@@ -53,7 +57,8 @@ static size_t source_at(const struct pack_layout *layout, int row, int unit, int
 
 void pack_weights(float *to, const float *from, const struct pack_layout *layout) {
     const float padding = layout->held > 0 ? -0.0f : 0.0f;
-    for (size_t i = 0; i < pack_floats(layout); i++) {
+    const size_t count = pack_floats(layout);
+    for (size_t i = 0; i < count; i++) {
         to[i] = padding;
     }
     for (int row = 0; row < layout->rows; row++) {

@@ -32,6 +32,8 @@ struct pack_layout {
 /* k of a slice, and how many of them are read at once: 4, 2 or 1. */
 int pack_slice(int columns, int slices);
 int pack_vec(int slice);
+/* Items that hold so many rows of W together. */
+int pack_lines(int rows, int held);
 
 size_t pack_floats(const struct pack_layout *layout);
 void pack_weights(float *to, const float *from, const struct pack_layout *layout);

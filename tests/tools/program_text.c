@@ -4,11 +4,9 @@
  *
  *     program_text DIR
  */
-#include "cl/cl_internal.h"
 #include "core/plan.h"
+#include "program_files.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_PROGRAMS = 1024 };
@@ -79,27 +77,9 @@ static const char *directory;
 static char *written[MAX_PROGRAMS]; /* macros and text of each */
 static int count;
 
-static void fail(const char *what) {
-    fprintf(stderr, "program_text: %s: %s\n", what, clrnn_last_error()->message);
-    exit(EXIT_FAILURE);
-}
-
-static void write_file(const char *ending, const char *text) {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%03d.%s", directory, count, ending);
-    FILE *file = fopen(path, "w");
-    if (file == NULL || fprintf(file, "%s\n", text) < 0 || fclose(file) != 0) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
-}
-
 /* Writes the program unless one with the same macros and text was. */
 static void write_program(const struct algo_program *program) {
-    char *text = NULL;
-    if (cl_program_text(&text, program) != CLRNN_STATUS_OK) {
-        fail("text");
-    }
+    char name[16], *text = program_text(program);
     const size_t size = strlen(program->defines) + strlen(text) + 2;
     char *key = malloc(size);
     if (key == NULL || count == MAX_PROGRAMS) {
@@ -113,8 +93,8 @@ static void write_program(const struct algo_program *program) {
             return;
         }
     }
-    write_file("cl", text);
-    write_file("opts", program->defines);
+    snprintf(name, sizeof name, "%03d", count);
+    write_files(directory, name, text, program->defines);
     written[count++] = key;
     free(text);
 }
