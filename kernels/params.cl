@@ -43,6 +43,7 @@ struct params {
     narrow rows_group; /* rows that one group of a `single` or `persist` launch takes */
     narrow parts;      /* of the units, in a `persist` launch */
     narrow patience;   /* rounds of waiting of a part, in 1024 */
+    narrow turns;      /* tiles of rows that take turns with a slice of the weights, 1 .. TURNS */
     narrow reverse;    /* 1: from step length - 1 down to 0 */
     narrow by_time;    /* x_proj lies as x does; 0: in the order of the way */
     narrow x_packed, y_packed; /* a step's rows begin at starts[time] */
@@ -53,10 +54,13 @@ struct params {
     narrow plain; /* y of every step is all that is wanted: no mask, h, c, gates, merge, packed y */
     narrow from_zero; /* every row starts from a state of 0, whatever the state holds */
     narrow options;   /* OPTION_..., as the text's OPTIONS */
+    narrow reserved;  /* so that the struct ends where its last member does */
     narrow act[5];    /* the C build's activations, by slot: ACT_ID_... */
     float alpha[5], beta[5];
     float gate_clip, cell_clip, forget_bias;
 };
+
+#define TURNS 4
 
 /* One row of the batch. */
 struct row {

@@ -2,6 +2,7 @@
 #undef PHASE_NAME
 #undef PHASE_ROWS
 #undef PHASE_FAR
+#undef PHASE_TURNS
 #undef PHASE_GATE
 #undef PHASE_WORDS
 #undef PHASE_K

@@ -15,7 +15,11 @@ static inline wide range_end(const struct params *p, wide n_first) {
 #define RANGE_RUN(P, first, end)                                                                   \
     for (int i = first; i < end; i++) {                                                            \
         const int block = a.step & 1 ? first + end - 1 - i : i;                                    \
-        for (wide n = n_first; n < n_end; n += ROWS) {                                             \
-            CAT(tile_run_, P)(p, &a, block, n, n_end - n < ROWS ? (int)(n_end - n) : ROWS);        \
+        const int rows_most = ROWS * p->turns;                                                     \
+        for (wide n = n_first; n < n_end; n += rows_most) {                                        \
+            const wide rest = n_end - n;                                                           \
+            const int on = rest <= rows_most && i + 1 < (end);                                     \
+            a.next = !on ? block : a.step & 1 ? block - 1 : block + 1;                             \
+            CAT(tile_run_, P)(p, &a, block, n, rest < rows_most ? (int)rest : rows_most);          \
         }                                                                                          \
     }

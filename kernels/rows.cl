@@ -34,7 +34,7 @@
         GLOBAL float *work, GLOBAL float *y, GLOBAL float *hiddens, GLOBAL float *cells,           \
         GLOBAL float *gates, GLOBAL const uchar *mask, GLOBAL const wide *starts
 #define PASS_OF(step, scratch)                                                                     \
-    { rows, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch, step, 0 }
+    { rows, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch, step, 0, 0 }
 
 /* What every part of a kernel hands on: the arrays of the launch and the step it is in. */
 typedef struct {
@@ -50,6 +50,7 @@ typedef struct {
     LOCAL float *scratch;      /* the tile's own */
     int step;                  /* of the way: 0 is the first one computed */
     wide first_row;            /* of the batch: where local vectors begin */
+    int next;                  /* the block of units that comes after this one */
 } pass;
 
 /* A row of a tile in one step. */

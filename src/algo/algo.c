@@ -222,6 +222,7 @@ static void fill_params(struct params *params, const struct algo_tile *tile,
     params->stride = round_up(problem->hidden, tile->vector_width);
     params->columns = cell->words * params->stride;
     params->constants = cell->bias_rows * params->stride;
+    params->turns = tile->turns > 1 ? tile->turns : 1;
     params->reverse = problem->reverse;
     params->options = cell->options;
     params->gate_clip = cell->gate_clip;

@@ -89,6 +89,7 @@ struct algo_tile {
     int block[CELL_MAX_PHASES]; /* units of a block, by phase */
     int variant;                /* of the C build's tiles */
     int held[CELL_MAX_PHASES];  /* rows of W in an item's registers, by phase, or 0 */
+    int turns;                  /* tiles that take turns with a slice of the weights, or 0 for 1 */
     int is_whole;               /* a group takes `rows` rows of the batch and no more */
 };
 

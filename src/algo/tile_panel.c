@@ -150,6 +150,18 @@ static void choose_free(struct shape *out, const struct algo_product *product,
     }
 }
 
+/* Do all of a part's weights lie in the second cache from step to step? Where they do not, what the
+ * rows' tiles take turns with is a slice, which does. A core that has all the weights gains nothing:
+ * others ask for the same ones. */
+static int turns_of(const struct algo_product *product, const struct cell *cell, int rows) {
+    int64_t weights = 0;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        weights += (int64_t)cell->phases[phase].rows * product->units[phase] * product->k[phase];
+    }
+    const int64_t bytes = weights * (int64_t)sizeof(float) / product->parts;
+    return product->parts > 1 && product->rows > rows && bytes > L2_BYTES ? TURNS : 1;
+}
+
 static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
                   size_t size) {
     (void)problem;
@@ -172,6 +184,7 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
     out->rows = best.rows;
     out->items = 1;
     out->split = 1;
+    out->turns = turns_of(product, cell, best.rows);
     out->vector_width = device->vector_width;
     algo_define(program, "VECTOR_WIDTH", -1, out->vector_width);
     algo_define(program, "ROWS", -1, out->rows);

@@ -97,13 +97,24 @@ static double waves(const struct estimate_speeds *speeds, const size_t groups[2]
     return ceil_of((double)groups[0] * (double)groups[1], speeds->cores);
 }
 
-/* A tile of rows times `units` units of a phase, on one core, weights lying where all of `bytes`
- * do. */
+/* More weights than so many times what is near do not stay in a processor's shared cache either, and
+ * memory has half of its speed. From N = 1, H = 1760 on two cores: rnn (12 MB) 108 GB/s a core, gru
+ * (37 MB) 65, lstm (50 MB) 44. */
+#define SHARED_CACHE 16
+
+/* `rows` rows times `units` units of a phase, on one core. A block's weights come from where all of
+ * the core's `bytes` lie for the first tile of rows, and are near for the others; arithmetic hides
+ * the way from near, and of the way from far a part: less, the more alike the two are. */
 static double product_us(const struct estimate_speeds *speeds, const struct algo_config *config,
-                         int phase, double units, double bytes) {
+                         int phase, double rows, double units, double bytes) {
     const double weights = config->cell.phases[phase].rows * units * config->params.k[phase];
-    const double gbps = bytes <= speeds->near_bytes ? speeds->near_gbps : speeds->far_gbps;
-    return fmax(2 * weights * config->tile.rows / speeds->gflops, 4 * weights / gbps) * 1e-3;
+    const double arithmetic = 2 * weights * config->tile.rows / speeds->gflops;
+    const double near = fmax(arithmetic, 4 * weights / speeds->near_gbps);
+    const double all = 4 * (double)config->weight_floats;
+    const double far_gbps = speeds->far_gbps / (all > SHARED_CACHE * speeds->near_bytes ? 2 : 1);
+    const double first =
+        bytes <= speeds->near_bytes ? near : hypot(arithmetic, 4 * weights / far_gbps);
+    return (first + (ceil_of(rows, config->tile.rows) - 1) * near) * 1e-3;
 }
 
 /* A step of a group with `rows` rows and, of each phase from first on, one in `parts` of its
@@ -115,8 +126,7 @@ static double step_us(const struct estimate_speeds *speeds, const struct algo_co
     const int acts = config->cell.act_count > 0 ? config->cell.act_count : config->cell.gates;
     double us = speeds->step_us;
     for (int phase = first; phase < first + count; phase++) {
-        us += ceil_of(rows, config->tile.rows) *
-              product_us(speeds, config, phase, config->params.units[phase] / parts, bytes);
+        us += product_us(speeds, config, phase, rows, config->params.units[phase] / parts, bytes);
     }
     return us + rows * vectors * (acts * speeds->act_us + speeds->unit_us);
 }
