@@ -3,3 +3,6 @@
 #define STATES 1
 #define GATES 0
 #define STEP_ROWS ((wide)p->count * p->batch)
+#if defined(__OPENCL_C_VERSION__) && GROUP_ITEMS == 1
+#define STEP_RUNS /* a CPU driver takes groups by their numbers: see step_place */
+#endif
