@@ -34,7 +34,10 @@
         GLOBAL float *work, GLOBAL float *y, GLOBAL float *hiddens, GLOBAL float *cells,           \
         GLOBAL float *gates, GLOBAL const uchar *mask, GLOBAL const wide *starts
 #define PASS_OF(step, scratch)                                                                     \
-    { rows, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch, step, 0, 0 }
+    {                                                                                              \
+        rows, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch, step,   \
+            0, 0                                                                                   \
+    }
 
 /* What every part of a kernel hands on: the arrays of the launch and the step it is in. */
 typedef struct {

@@ -27,13 +27,14 @@
 #endif
 
 #define TILE_POINT(i, unused)                                                                      \
-    GLOBAL const float *restrict v##i = PHASE_NAME(phase_source_)(p, a, &at[i]);
+    GLOBAL const float *restrict v##i = PHASE_NAME(phase_source_)(p, a, &at[(i) < count ? (i) : 0]);
 #define TILE_ZERO(i, j) real a##i##_##j = SPLAT(0.0f);
 #define TILE_ZEROS(i, unused) REPEAT_COLS(TILE_ZERO, i)
 #define TILE_LOAD(unused, j) const real w##j = WLOAD(wk + (j)*VECTOR_WIDTH);
-#define TILE_NEXT(unused, j)                                                                       \
-    if ((j) < fetches) {                                                                           \
-        FETCH_FAR(far + (j)*VECTOR_WIDTH);                                                         \
+/* Of each k, `fetches` vectors that lie `ahead` are asked for towards the second cache. */
+#define TILE_NEXT(fetches, j)                                                                      \
+    if ((j) < (fetches)) {                                                                         \
+        FETCH_FAR(wk + ahead + (j)*VECTOR_WIDTH);                                                  \
     }
 #define TILE_FMA(i, j) a##i##_##j = FMA(v, w##j, a##i##_##j);
 #define TILE_ROW(i, unused)                                                                        \
@@ -48,21 +49,26 @@ static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
     return (PHASE_UNITS + BLOCK - 1) / BLOCK;
 }
 
-/* Finds rows n .. n + count - 1 (count <= ROWS) and begins their sums with the bias; 1: all rows are
+#if TILE_TURNS > 1
+/* tile_run begins and finishes a tile by the same text as these: gcc keeps its sums in registers, and
+ * spilled them for functions that it then inlined (10 % of a projection). */
+#define TILE_TURN_POINT(i, unused)                                                                 \
+    GLOBAL const float *restrict v##i = PHASE_NAME(phase_source_)(p, a, &at[first + (i)]);
+
+/* Finds rows n .. n + rows - 1 (rows <= ROWS) and begins their sums with the bias; 1: all rows are
  * over. */
 INLINED static inline int PHASE_NAME(tile_begin_)(const struct params *p, const pass *a, int unit,
-                                                  wide n, int count, struct place *at,
-                                                  real *sums) {
+                                                  wide n, int rows, struct place *at, real *sums) {
     int over = 0;
     UNROLL
     for (int i = 0; i < ROWS; i++) { /* a row that is not there computes row n again */
-        at[i] = PHASE_NAME(phase_place_)(p, a, i < count ? n + i : n);
+        at[i] = PHASE_NAME(phase_place_)(p, a, i < rows ? n + i : n);
         over += is_over(&at[i]);
     }
     if (over == ROWS) {
         return 1;
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < rows; i++) {
         UNROLL
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
             PHASE_NAME(phase_fetch_)(p, a, &at[i], unit + vector * VECTOR_WIDTH);
@@ -85,25 +91,141 @@ INLINED static inline int PHASE_NAME(tile_begin_)(const struct params *p, const 
     return 0;
 }
 
-/* Adds the chain of k .. end - 1 to the sums; its weights begin at wk. For each k, `fetches` vectors
- * from `far` on are asked for towards the second cache. */
-INLINED static inline void
-PHASE_NAME(tile_slice_)(const struct params *p, const pass *a, const struct place *at,
-                        GLOBAL const weight *restrict wk, int k, int end, GLOBAL const weight *far,
-                        int far_step, const int fetches, real *sums) {
-    REPEAT_ROWS(TILE_POINT, 0)
-    REPEAT_ROWS(TILE_ZEROS, 0)
-    for (; k < end; k++, wk += COLS * VECTOR_WIDTH, far += far_step) {
-        REPEAT_COLS(TILE_LOAD, 0)
-        REPEAT_COLS(TILE_NEXT, 0)
-        REPEAT_ROWS(TILE_ROW, 0)
+INLINED static inline void PHASE_NAME(tile_finish_)(const struct params *p, const pass *a, int unit,
+                                                    int rows, const struct place *at,
+                                                    const real *sums) {
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            const int from = unit + vector * VECTOR_WIDTH;
+            real gh[PHASE_ROWS];
+            UNROLL
+            for (int r = 0; r < PHASE_ROWS; r++) {
+                gh[r] = sums[i * COLS + r * TILE_VECTORS + vector];
+            }
+            if (from < PHASE_UNITS) {
+                real gx[PHASE_WORDS + 1];
+                PHASE_NAME(phase_load_)(p, a, &at[i], from, gx);
+                if (p->plain) {
+                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 1);
+                } else {
+                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 0);
+                }
+            }
+        }
     }
-    REPEAT_ROWS(TILE_ADDS, 0)
 }
 
-INLINED static inline void PHASE_NAME(tile_finish_)(const struct params *p, const pass *a, int unit,
-                                                    int count, const struct place *at,
-                                                    const real *sums) {
+/* tile_run of more than ROWS rows: tiles that take turns with each slice of the weights. */
+static void PHASE_NAME(tile_turns_)(const struct params *p, const pass *a, int block, wide n,
+                                    int count) {
+    struct place at[TILE_TURNS * ROWS];
+    real sums_all[TILE_TURNS * ROWS * COLS];
+    int over[TILE_TURNS];
+    const int unit = block * BLOCK, turns = (count + ROWS - 1) / ROWS;
+    const wide panel = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
+    const wide chunk = (wide)PHASE_SLICE * (COLS * VECTOR_WIDTH); /* a slice */
+    GLOBAL const weight *w = PHASE_WEIGHTS + block * panel;
+    int rest = turns; /* tiles that are not over */
+    for (int turn = 0; turn < turns; turn++) {
+        const int first = turn * ROWS, left = count - first;
+        over[turn] = PHASE_NAME(tile_begin_)(p, a, unit, n + first, left < ROWS ? left : ROWS,
+                                             at + first, sums_all + first * COLS);
+        rest -= over[turn];
+    }
+    for (int slice = 0; slice < PHASE_SLICES && rest > 0; slice++, w += chunk) {
+        const int begin = slice * PHASE_SLICE;
+        const int end = begin + PHASE_SLICE < PHASE_K ? begin + PHASE_SLICE : PHASE_K;
+        const wide next = slice + 1 < PHASE_SLICES
+                              ? chunk
+                              : (a->next - block) * panel - (PHASE_SLICES - 1) * chunk;
+        for (int turn = 0; turn < turns; turn++) {
+            const int first = turn * ROWS;
+            real *const sums = sums_all + first * COLS;
+            const wide ahead = 2 * turn < COLS ? next + 2 * turn * VECTOR_WIDTH : 0;
+            GLOBAL const weight *restrict wk = w;
+            if (!over[turn]) {
+                REPEAT_ROWS(TILE_TURN_POINT, 0)
+                REPEAT_ROWS(TILE_ZEROS, 0)
+                for (int k = begin; k < end; k++, wk += COLS * VECTOR_WIDTH) {
+                    REPEAT_COLS(TILE_LOAD, 0)
+                    REPEAT_COLS(TILE_NEXT, 2)
+                    REPEAT_ROWS(TILE_ROW, 0)
+                }
+                REPEAT_ROWS(TILE_ADDS, 0)
+            }
+        }
+    }
+    for (int turn = 0; turn < turns; turn++) {
+        const int first = turn * ROWS, left = count - first;
+        if (!over[turn]) {
+            PHASE_NAME(tile_finish_)
+            (p, a, unit, left < ROWS ? left : ROWS, at + first, sums_all + first * COLS);
+        }
+    }
+}
+#undef TILE_TURN_POINT
+#endif
+
+/* Rows n .. n + count - 1 (count <= ROWS x p->turns) times panel `block`, from product to finish. */
+static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, int block, wide n,
+                                         int count) {
+#if TILE_TURNS > 1
+    if (count > ROWS) {
+        PHASE_NAME(tile_turns_)(p, a, block, n, count);
+        return;
+    }
+#endif
+    struct place at[ROWS];
+    int over = 0;
+    UNROLL
+    for (int i = 0; i < ROWS; i++) { /* a row that is not there computes row n again */
+        at[i] = PHASE_NAME(phase_place_)(p, a, i < count ? n + i : n);
+        over += is_over(&at[i]);
+    }
+    if (over == ROWS) {
+        return;
+    }
+    const int unit = block * BLOCK;
+    const wide panel = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
+    const wide ahead = panel; /* the same place in the next panel */
+    GLOBAL const weight *restrict wk = PHASE_WEIGHTS + block * panel;
+    for (int i = 0; i < count; i++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            PHASE_NAME(phase_fetch_)(p, a, &at[i], unit + vector * VECTOR_WIDTH);
+        }
+    }
+    REPEAT_ROWS(TILE_POINT, 0)
+
+    real sums[ROWS * COLS];
+    UNROLL
+    for (int r = 0; r < PHASE_ROWS; r++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            const int from = unit + vector * VECTOR_WIDTH;
+            const real bias = from < PHASE_UNITS
+                                  ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + from)
+                                  : SPLAT(0.0f);
+            UNROLL
+            for (int i = 0; i < ROWS; i++) {
+                sums[i * COLS + r * TILE_VECTORS + vector] = bias;
+            }
+        }
+    }
+    /* Each slice is a chain from +0; the slices are added to the bias in ascending order. */
+    int k = 0;
+    for (int slice = 0; slice < PHASE_SLICES; slice++) {
+        const int slice_end = (slice + 1) * PHASE_SLICE;
+        const int end = slice_end < PHASE_K ? slice_end : PHASE_K;
+        REPEAT_ROWS(TILE_ZEROS, 0)
+        for (; k < end; k++, wk += COLS * VECTOR_WIDTH) {
+            REPEAT_COLS(TILE_LOAD, 0)
+            REPEAT_COLS(TILE_NEXT, PHASE_FAR ? COLS : 0)
+            REPEAT_ROWS(TILE_ROW, 0)
+        }
+        REPEAT_ROWS(TILE_ADDS, 0)
+    }
     for (int i = 0; i < count; i++) {
         UNROLL
         for (int vector = 0; vector < TILE_VECTORS; vector++) {
@@ -126,65 +248,6 @@ INLINED static inline void PHASE_NAME(tile_finish_)(const struct params *p, cons
     }
 }
 
-/* tile_run of `turns` tiles: a constant where it is 1. */
-INLINED static inline void PHASE_NAME(tile_turns_)(const struct params *p, const pass *a, int block,
-                                                   wide n, int count, const int turns) {
-    struct place at[TILE_TURNS * ROWS];
-    real sums[TILE_TURNS * ROWS * COLS];
-    int over[TILE_TURNS];
-    const int unit = block * BLOCK;
-    const wide panel = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
-    const wide column = (wide)PHASE_SLICE * VECTOR_WIDTH; /* a slice's weights, one vector wide */
-    GLOBAL const weight *w = PHASE_WEIGHTS + block * panel;
-    int rest = turns; /* tiles that are not over */
-    for (int turn = 0; turn < turns; turn++) {
-        const int first = turn * ROWS, left = count - first;
-        over[turn] = PHASE_NAME(tile_begin_)(p, a, unit, n + first, left < ROWS ? left : ROWS,
-                                             at + first, sums + first * COLS);
-        rest -= over[turn];
-    }
-    if (rest == 0) {
-        return;
-    }
-    /* Each slice is a chain from +0; the slices are added to the bias in ascending order. */
-    for (int slice = 0; slice < PHASE_SLICES; slice++, w += column * COLS) {
-        const int k = slice * PHASE_SLICE;
-        const int end = k + PHASE_SLICE < PHASE_K ? k + PHASE_SLICE : PHASE_K;
-        GLOBAL const weight *next =
-            slice + 1 < PHASE_SLICES ? w + column * COLS : PHASE_WEIGHTS + a->next * panel;
-        for (int turn = 0; turn < turns; turn++) {
-            const int first = turn * ROWS;
-            if (turns == 1) { /* of the projection: the same place in the next panel */
-                PHASE_NAME(tile_slice_)(p, a, at, w, k, end, w + panel, COLS * VECTOR_WIDTH,
-                                        PHASE_FAR ? COLS : 0, sums);
-            } else if (!over[turn]) { /* together, two vectors each, the slice that comes next */
-                const int asks = 2 * turn < COLS;
-                PHASE_NAME(tile_slice_)(p, a, at + first, w, k, end,
-                                        asks ? next + 2 * turn * column : w,
-                                        asks ? 2 * VECTOR_WIDTH : 0, 2, sums + first * COLS);
-            }
-        }
-    }
-    for (int turn = 0; turn < turns; turn++) {
-        const int first = turn * ROWS, left = count - first;
-        if (!over[turn]) {
-            PHASE_NAME(tile_finish_)(p, a, unit, left < ROWS ? left : ROWS, at + first,
-                                     sums + first * COLS);
-        }
-    }
-}
-
-/* Rows n .. n + count - 1 (count <= ROWS x p->turns) times panel `block`, from product to finish. */
-static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, int block, wide n,
-                                         int count) {
-    if (TILE_TURNS > 1 && count > ROWS) {
-        PHASE_NAME(tile_turns_)(p, a, block, n, count, (count + ROWS - 1) / ROWS);
-    } else {
-        PHASE_NAME(tile_turns_)(p, a, block, n, count, 1);
-    }
-}
-
-#undef TILE_TURNS
 #undef TILE_POINT
 #undef TILE_ZERO
 #undef TILE_ZEROS
@@ -197,4 +260,5 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
 #undef REPEAT_COLS
 #undef COLS
 #undef BLOCK
+#undef TILE_TURNS
 #undef TILE_VECTORS

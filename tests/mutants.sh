@@ -345,6 +345,26 @@ count=$(split_table "${1:-}" <<'TABLE'
     return (PHASE_UNITS + BLOCK - 1) / BLOCK;
 =>
     return PHASE_UNITS / BLOCK > 0 ? PHASE_UNITS / BLOCK : 1;
+@@ turns: every chain begins at 0 | cpu | persist | kernels/tile_panel.cl
+        const int begin = slice * PHASE_SLICE;
+=>
+        const int begin = 0;
+@@ turns: a tile that is not full is left out | cpu | persist | kernels/tile_panel.cl
+turns = (count + ROWS - 1) / ROWS;
+=>
+turns = count / ROWS;
+@@ turns: the tile's own rows from the first tile's place | cpu | persist | kernels/tile_panel.cl
+(p, a, &at[first + (i)]);
+=>
+(p, a, &at[(i)]);
+@@ turns: the second pass of rows is left out | cpu | persist | kernels/range.cl
+n < n_end; n += rows_most
+=>
+n < n_first + rows_most && n < n_end; n += rows_most
+@@ runs: the last is as long as the others | pocl | projection | kernels/sched_step.cl
+size = rest < run ? rest : run;
+=>
+size = run;
 @@ register: slices not added in order | pocl | forward | kernels/tile_register.cl
                 for (int q = 0; q < SPLIT; q++) {
 =>

@@ -104,6 +104,39 @@ START_TEST(parts_that_never_meet) {
 }
 END_TEST
 
+/* Tiles of rows take turns with the weights, as where those come from memory, which nets of this size
+ * are not asked for: two, three and more tiles, the last one not full, and more than a pass takes. */
+START_TEST(tiles_take_turns) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    for (int batch = 12; batch <= 48; batch += 9) {
+        const struct test_problem problem = split_problem(_i, batch, 970 + (uint64_t)batch);
+        struct test_case *test = test_case_make(&problem);
+        for (size_t place = 0; place < count; place++) {
+            struct test_outcome whole, result;
+            char text[256];
+            if (!whole_of(&whole, test, places[place].context)) {
+                continue;
+            }
+            clrnn_plan_desc desc = test_plan_desc(test, persist);
+            clrnn_plan *plan = test_plan(test, places[place].context, &desc);
+            for (int i = 0; i < plan->net->strand_count; i++) {
+                ck_assert_int_gt(plan->configs[i].tile.rows, 1);
+                plan->configs[i].params.turns = TURNS;
+            }
+            snprintf(text, sizeof text, "%s, turns, N=%d", places[place].name, batch);
+            test_run_plan(&result, test, plan);
+            test_same(test, &whole, &result, text);
+            test_result_free(&result);
+            clrnn_plan_free(plan);
+            test_result_free(&whole);
+        }
+        test_case_free(test);
+    }
+    test_places_free(places, count);
+}
+END_TEST
+
 /* The flags begin anew before they leave their type, and nothing of the old ones is taken for new. */
 START_TEST(flags_begin_anew) {
     struct test_place places[16];
@@ -161,6 +194,7 @@ Suite *persist_suite(void) {
     tcase_add_loop_test(cells, parts_meet, 0, TEST_CELLS);
     tcase_add_loop_test(cells, parts_give_up, 0, TEST_CELLS);
     tcase_add_loop_test(cells, parts_that_never_meet, 0, TEST_CELLS);
+    tcase_add_loop_test(cells, tiles_take_turns, 0, TEST_CELLS);
     suite_add_tcase(suite, cells);
     TCase *flags = tcase_create("flags");
     tcase_add_test(flags, flags_begin_anew);

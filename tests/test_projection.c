@@ -42,8 +42,39 @@ START_TEST(clblast_is_within_the_bound) {
 }
 END_TEST
 
+/* More rows than stay near: groups go in runs of them, and each does its part once. The last run is
+ * shorter, the last tile not full. */
+START_TEST(rows_go_in_runs) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    const struct test_problem problem = {.cell = CLRNN_CELL_GRU,
+                                         .steps = 23,
+                                         .batch = 13,
+                                         .inputs = 401,
+                                         .hidden = 37,
+                                         .lengths = LENGTHS_RAGGED,
+                                         .gain = 1,
+                                         .seed = 5};
+    struct test_case *test = test_case_make(&problem);
+    struct test_outcome first, result;
+    test_run(&first, test, places[0].context, "single/panel");
+    test_judge(test, &first, places[0].name);
+    for (size_t place = 1; place < count; place++) {
+        test_run(&result, test, places[place].context, NULL);
+        test_same(test, &first, &result, places[place].name);
+        test_result_free(&result);
+    }
+    test_result_free(&first);
+    test_case_free(test);
+    test_places_free(places, count);
+}
+END_TEST
+
 Suite *projection_suite(void) {
     Suite *suite = suite_create("projection");
+    TCase *own = tcase_create("own");
+    tcase_add_test(own, rows_go_in_runs);
+    suite_add_tcase(suite, own);
     TCase *library = tcase_create("clblast");
     tcase_set_timeout(library, 1200);
     tcase_add_test(library, clblast_is_within_the_bound);

@@ -157,6 +157,9 @@ static int open_engines(bench_engines *engines, const bench_job *job) {
             bench_engine *engine = NULL;
             TRY(bench_engine_open(&engine, engines, names.words[k], (int)task->strict,
                                   names.count > 1));
+            if (strcmp(names.words[k], "auto") == 0) { /* may take this one, which has a peak too */
+                TRY(bench_engine_open(&engine, engines, "cpu", (int)task->strict, 1));
+            }
         }
     }
 out:

@@ -149,8 +149,8 @@ static int is_faster(double *least, struct algo_config *configs, const clrnn_con
     if (configure_named(configs, &memory, context, net, desc, only, name) != CLRNN_STATUS_OK) {
         return 0; /* too large for the memory: who remains says so */
     }
-    /* groups that meet wait for each other on a busy machine: that must be worth it; where weights
-     * are far, the groups that do not meet wait for memory */
+    /* groups that meet wait for each other on a busy machine: that must be worth it; where
+     * weights come from memory, groups that do not meet wait for that */
     const double margin = configs[0].flags == 0 ? 1.0 : configs[0].tile.turns > 1 ? 1.01 : 1.1;
     const double us = estimate(context, configs, net, desc, memory.chunk) * margin;
     const int faster = us < *least;
