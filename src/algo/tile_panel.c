@@ -28,7 +28,7 @@ enum {
     FMA_LATENCY = 4,
     L1_BYTES = 32 << 10,
     L2_BYTES = 512 << 10,
-    SHARED_BYTES = 12 << 20, /* more weights do not stay in a cache that the cores share */
+    SHARED_BYTES = 13 << 20, /* more weights do not stay in a cache that the cores share */
     L2_PER_CYCLE = 40,
     FAR_PER_CYCLE = 20,
     FINISH_CYCLES = 40, /* of a vector's cell for each of its activations, about */

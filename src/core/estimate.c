@@ -100,7 +100,7 @@ static double waves(const struct estimate_speeds *speeds, const size_t groups[2]
 /* More weights than so many times what is near do not stay in a processor's shared cache either, and
  * memory has half of its speed. From N = 1, H = 1760 on two cores: rnn (12 MB) 108 GB/s a core, gru
  * (37 MB) 65, lstm (50 MB) 44. */
-#define SHARED_CACHE 16
+#define SHARED_CACHE 17
 
 /* `rows` rows times `units` units of a phase, on one core. A block's weights come from where all of
  * the core's `bytes` lie for the first tile of rows, and are near for the others; arithmetic hides
