@@ -161,7 +161,9 @@ static int turns_of(const struct algo_product *product, const struct cell *cell,
         weights += (int64_t)cell->phases[phase].rows * product->units[phase] * product->k[phase];
     }
     const int64_t bytes = weights * (int64_t)sizeof(float);
-    return product->parts > 1 && product->rows > rows && bytes > SHARED_BYTES ? TURNS : 1;
+    /* a tile of one row has no text for turns: TILE_TURNS of tile_panel.cl */
+    return product->parts > 1 && rows > 1 && product->rows > rows && bytes > SHARED_BYTES ? TURNS
+                                                                                          : 1;
 }
 
 static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
