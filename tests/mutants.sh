@@ -361,6 +361,10 @@ turns = count / ROWS;
 n < n_end; n += rows_most
 =>
 n < n_first + rows_most && n < n_end; n += rows_most
+@@ turns: tiles of one row take them | cpu | algo | src/algo/tile_panel.c
+product->parts > 1 && rows > 1 && product->rows
+=>
+product->parts > 1 && product->rows
 @@ runs: the last is as long as the others | pocl | projection | kernels/sched_step.cl
 size = rest < run ? rest : run;
 =>

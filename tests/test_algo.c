@@ -274,6 +274,28 @@ START_TEST(configure_is_pure) {
 }
 END_TEST
 
+/* Tiles take turns with weights that no shared cache holds, but a tile of one row has no text for it. */
+START_TEST(one_row_takes_no_turns) {
+    struct device_desc device = *device_named("cpu-engine");
+    int turned = 0, alone = 0;
+    device.compute_units = 2;
+    device.has_flags = 1;
+    for (int batch = 1; batch <= 16; batch++) {
+        struct algo_config config;
+        const struct problem problem = problem_of(cell_at(3), 1760, batch);
+        ck_assert_str_eq(problem.cell.name, "gru_after");
+        ok(algo_configure(&config, &device, &problem, "persist/panel"));
+        if (config.tile.rows == 1) {
+            ck_assert_int_eq(config.params.turns, 1);
+            alone += batch > 1;
+        }
+        turned += config.params.turns > 1;
+    }
+    ck_assert_int_gt(alone, 0);
+    ck_assert_int_gt(turned, 0);
+}
+END_TEST
+
 /* Nobody can vouch for the bits of a user's text, and only OpenCL devices run it. */
 START_TEST(custom_parts_are_refused) {
     struct algo_config config;
@@ -424,6 +446,7 @@ Suite *algo_suite(void) {
     tcase_add_test(choice, registers_where_weights_fit);
     tcase_add_test(choice, nets_are_told_the_same);
     tcase_add_test(choice, configure_is_pure);
+    tcase_add_test(choice, one_row_takes_no_turns);
     tcase_add_test(choice, custom_parts_are_refused);
     tcase_add_test(choice, projection_is_chosen);
     tcase_add_test(choice, memory_is_counted);
