@@ -3,6 +3,8 @@
 #   make              the program build/clrnn and the libraries
 #   make demo         sets up what is missing, builds, runs a trained network on real data
 #   make check        sets up what is missing, builds, runs the tests
+#   make check-frameworks  Keras, ONNX Runtime and PyTorch read what is written
+#   make fuzz         broken files for every parser, under sanitizers: FUZZ_SECONDS each
 #   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers
 #   make bench        times of whole forward passes, as a table: BENCH, clrnn bench --help
 #   make bench-peers  the same beside PyTorch, ONNX Runtime and others: PEERS_FLAGS, bench/peers.py --help
@@ -43,19 +45,32 @@ ifneq ($(WITH_CLBLAST),0)
 CLRNN_CFLAGS += -DWITH_CLBLAST
 CLRNN_LIBS += -lclblast
 endif
+# Libraries of single formats: what is not here costs its formats alone. WITH_HDF5=0, WITH_PROTOBUF=0
+# build without them.
+WITH_HDF5 ?= $(shell $(PKG_CONFIG) --exists hdf5 && echo 1 || echo 0)
+WITH_PROTOBUF ?= $(shell $(PKG_CONFIG) --exists libprotobuf-c && command -v protoc-c >/dev/null && echo 1 || echo 0)
+ifneq ($(WITH_HDF5),0)
+CLRNN_CFLAGS += -DWITH_HDF5 $(shell $(PKG_CONFIG) --cflags hdf5)
+CLRNN_LIBS += $(shell $(PKG_CONFIG) --libs hdf5)
+endif
+ifneq ($(WITH_PROTOBUF),0)
+CLRNN_CFLAGS += -DWITH_PROTOBUF $(shell $(PKG_CONFIG) --cflags libprotobuf-c)
+CLRNN_LIBS += $(shell $(PKG_CONFIG) --libs libprotobuf-c)
+endif
 
 # Debian packages: to build, to test, and a driver to run on.
 DEPS_BUILD := gcc make pkg-config ocl-icd-opencl-dev opencl-headers libclblast-dev libzip-dev \
-	libjansson-dev libmd-dev
-DEPS_TEST := check pocl-opencl-icd
+	libjansson-dev libmd-dev libhdf5-dev libprotobuf-c-dev protobuf-c-compiler
+DEPS_TEST := check pocl-opencl-icd libonnx-testdata
 DEPS_LONG := oclgrind mesa-opencl-icd clang clang-format
+DEPS_FUZZ := clang libclang-rt-14-dev
 DEPS_GPU := clang-15 libclc-15 libclc-15-dev rocm-device-libs python3-venv
 
 KERNELS := $(sort $(wildcard kernels/*.cl))
 LIB_SOURCES := $(filter-out src/cpu/cpu_kernels.c,$(sort $(wildcard src/*.c src/core/*.c \
-	src/algo/*.c src/cl/*.c src/cpu/*.c src/io/*.c)))
+	src/algo/*.c src/cl/*.c src/cpu/*.c src/graph/*.c src/io/*.c)))
 CLI_SOURCES := $(sort $(wildcard src/cli/*.c))
-TEST_SOURCES := $(sort $(wildcard tests/*.c))
+TEST_SOURCES := $(sort $(wildcard tests/*.c tests/fuzz/fuzz_*.c))
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 # ---- kernels as C: cell x instruction set x panel variant ----
@@ -81,11 +96,14 @@ CPU_NAMES := $(foreach c,$(CELLS),$(foreach i,$(ISAS),$(foreach v,$(VARIANTS_$(i
 CPU_OBJECTS := $(CPU_NAMES:%=$(BUILD)/obj/kernels/%.o)
 
 LIB_OBJECTS := $(call object,$(LIB_SOURCES)) $(CPU_OBJECTS) $(BUILD)/obj/kernel_text.o
+ifneq ($(WITH_PROTOBUF),0)
+LIB_OBJECTS += $(BUILD)/obj/onnx.pb-c.o
+endif
 CLI_OBJECTS := $(call object,$(CLI_SOURCES))
 TEST_OBJECTS := $(call object,$(TEST_SOURCES))
 
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-peers check check-long demo deps gpu-report lint mutants install uninstall clean dist format FORCE
+.PHONY: all bench bench-peers check check-frameworks check-long fuzz demo deps gpu-report lint mutants install uninstall clean dist format FORCE
 .SECONDARY:
 
 all: $(BUILD)/clrnn $(BUILD)/libclrnn.a $(BUILD)/libclrnn.so.$(SOVERSION) $(BUILD)/clrnn.pc
@@ -110,7 +128,21 @@ $(BUILD)/gen/commit: FORCE
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
 
+# The part of ONNX's schema that is read and written, as C.
+$(BUILD)/gen/onnx.pb-c.h: src/io/onnx.proto
+	$(call say,PROTO,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=src/io --c_out=$(BUILD)/gen onnx.proto
+$(BUILD)/gen/onnx.pb-c.c: $(BUILD)/gen/onnx.pb-c.h ;
+
 # ---- compiling ----
+$(BUILD)/obj/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CLRNN_CFLAGS) -Wno-conversion $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+ifneq ($(WITH_PROTOBUF),0)
+$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard src/io/onnx*.c tests/*.c)): | $(BUILD)/gen/onnx.pb-c.h
+endif
+
 $(BUILD)/obj/kernel_text.o: $(BUILD)/gen/kernel_text.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CLRNN_CFLAGS) -Wno-overlength-strings $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -151,10 +183,33 @@ $(BUILD)/clrnn: $(CLI_OBJECTS) $(BUILD)/libclrnn.a
 # What tests/faults.c can make fail: calls of OpenCL and of the allocator.
 FAULTS := malloc calloc realloc aligned_alloc free \
 	$(shell grep -ohE '\<cl[A-Z][A-Za-z]+\>' src/cl/*.c tests/faults.c | sort -u)
+$(call object,$(TEST_SOURCES)): EXTRA = -Itests
 $(BUILD)/check_clrnn: WRAP = $(FAULTS:%=-Wl,--wrap=%)
 $(BUILD)/check_clrnn: $(TEST_OBJECTS) $(patsubst %,$(BUILD)/obj/src/cli/%.o,problem problem_acts problem_values generate suggest) $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
+
+# Parsers under libFuzzer with sanitizers: FUZZ_SECONDS each. What it finds belongs into tests/data/fuzz.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_CFLAGS = $(filter-out -Werror -Wno-unknown-warning-option -Wno-format-truncation,$(CLRNN_CFLAGS)) -w -Itests -O1 \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_OBJECTS := $(patsubst %.c,$(BUILD)/fuzz/%.o,$(wildcard src/core/*.c src/graph/*.c src/io/*.c src/algo/*.c))
+ifneq ($(WITH_PROTOBUF),0)
+FUZZ_OBJECTS += $(BUILD)/fuzz/onnx.pb-c.o
+$(FUZZ_OBJECTS): | $(BUILD)/gen/onnx.pb-c.h
+endif
+$(BUILD)/fuzz/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(FUZZ_CFLAGS) -c $< -o $@
+$(BUILD)/fuzz/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/fuzz/library.a: $(FUZZ_OBJECTS)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(FUZZERS:%=$(BUILD)/fuzz/fuzz_%): $(BUILD)/fuzz/fuzz_%: tests/fuzz/entry.c $(BUILD)/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/library.a
+	$(call say,FUZZ,$*)
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -DFUZZ=fuzz_$* $^ $(CLRNN_LIBS) -o $@
 
 # Tools of `make lint` and `make check-long`.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
@@ -171,7 +226,7 @@ $(BUILD)/libonednn_peer.so: bench/onednn_peer.cpp
 	$(Q)$(CXX) -std=c++17 -O2 -Wall -Wextra -fPIC -shared $< $(ONEDNN_FLAGS) -ldnnl -o $@
 
 # Samples see what users see: the public header and the library.
-$(BUILD)/numpy_lesson: tests/samples/numpy_lesson.c $(BUILD)/libclrnn.a
+$(BUILD)/numpy_lesson $(BUILD)/speaker: $(BUILD)/%: tests/samples/%.c $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=c11 -O2 $(WARNINGS) -Iinclude $(CFLAGS) $(LDFLAGS) $^ $(CLRNN_LIBS) -o $@
 
@@ -196,18 +251,20 @@ define set_up
 	  else echo "please run: sudo apt-get install$$missing"; exit 1; fi; fi
 endef
 
-.PHONY: set-up-demo set-up-check set-up-long
+.PHONY: set-up-demo set-up-check set-up-fuzz set-up-long
 set-up-demo:
 	$(call set_up,$(DEPS_BUILD) pocl-opencl-icd)
 set-up-check:
 	$(call set_up,$(DEPS_BUILD) $(DEPS_TEST))
+set-up-fuzz:
+	$(call set_up,$(DEPS_BUILD) $(DEPS_FUZZ))
 set-up-long:
 	$(call set_up,$(DEPS_BUILD) $(DEPS_TEST) $(DEPS_LONG))
 
 # ---- running ----
 # The second make sees what the first installed.
 demo: set-up-demo
-	$(Q)$(MAKE) --no-print-directory all $(BUILD)/numpy_lesson
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/numpy_lesson $(BUILD)/speaker
 	$(Q)tests/demo.sh $(BUILD)/clrnn
 
 check: set-up-check
@@ -217,6 +274,21 @@ check: set-up-check
 check-long: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
 	$(Q)tests/check_long.sh $(BUILD)
+
+# Keras, ONNX Runtime and PyTorch read what is written, in a venv of their own.
+FRAMEWORKS ?= numpy onnx onnxruntime keras tensorflow-cpu safetensors torch
+check-frameworks: set-up-demo
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/clrnn $(BUILD)/write_models
+	$(Q)test -x $(BUILD)/frameworks-venv/bin/python || python3 -m venv $(BUILD)/frameworks-venv
+	$(Q)$(BUILD)/frameworks-venv/bin/python -m pip install -q $(FRAMEWORKS)
+	$(Q)rm -rf $(BUILD)/frameworks && mkdir -p $(BUILD)/frameworks
+	$(Q)$(BUILD)/write_models $(BUILD)/frameworks
+	$(Q)$(BUILD)/frameworks-venv/bin/python tests/tools/check_frameworks.py $(BUILD)/frameworks
+	$(Q)$(BUILD)/frameworks-venv/bin/python tests/tools/check_torch.py $(BUILD)/clrnn $(BUILD)/frameworks
+
+fuzz: set-up-fuzz
+	$(Q)$(MAKE) --no-print-directory $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
+	$(Q)tests/fuzz.sh $(BUILD) $(FUZZ_SECONDS) $(FUZZERS)
 
 BENCH ?= --cell rnn,lstm,gru --steps 50 --batch 1,32 --hidden 64-256*2 --engine opencl,cpu
 bench: set-up-demo

@@ -7,8 +7,9 @@
  *     state     h and c of many streams, kept on the device   clrnn_state_create
  *     forward   x (and a state) in, y (and the state) out     clrnn_forward
  *
- * Around them: arrays (.npy and .npz files), models (files that hold a net), devices, and a judge
- * that holds any result, ours or foreign, against the equations in double precision.
+ * Around them: arrays (.npy and .npz files), models (files that hold a net, or a whole model: layers
+ * round the recurrence, or a graph) and sessions, which run them, devices, and a judge that holds any
+ * result, ours or foreign, against the equations in double precision.
  *
  * Rules that hold everywhere:
  *   - A zeroed field of a struct means its default; `clrnn_net_desc desc = {0};` is always valid.
@@ -24,7 +25,7 @@
  *   - The library never prints, never exits, reads no environment variable, installs no signal
  *     handler and never finishes a queue that you gave it.
  *
- * What it does not do: training and whole models (embedding, dense) are not here.
+ * What it does not do: training is not here.
  */
 #ifndef CLRNN_H
 #define CLRNN_H
@@ -216,7 +217,8 @@ typedef enum clrnn_cell {
     CLRNN_CELL_RNN = 0, /* h = act(W_ih x + b_ih + W_hh h + b_hh) */
     CLRNN_CELL_LSTM,    /* gates i, f, g, o */
     CLRNN_CELL_GRU,     /* gates r, z, n */
-    CLRNN_CELL_CUSTOM   /* your own, in OpenCL C: see clrnn_layer_desc.source */
+    CLRNN_CELL_CUSTOM,  /* your own, in OpenCL C: see clrnn_layer_desc.source */
+    CLRNN_CELL_DENSE    /* y = act(W_ih x + b_ih), step by step: no recurrence and no state */
 } clrnn_cell;
 
 typedef enum clrnn_reset {
@@ -603,7 +605,8 @@ CLRNN_API clrnn_status clrnn_arrays_create(clrnn_arrays **out);
 /* Reads .npy (one array, name "") or .npz, told apart by content; "-" is standard input.
  * Errors: IO (cannot be read), FORMAT (what is wrong with it), MEMORY. */
 CLRNN_API clrnn_status clrnn_arrays_load(clrnn_arrays **out, const char *path);
-/* Writes whole or not at all. A path ending in .npz: every array; otherwise .npy of the first one.
+/* Writes whole or not at all. A path ending in .npz or .safetensors: every array; otherwise .npy of the
+ * first one.
  * "-" is standard output. */
 CLRNN_API clrnn_status clrnn_arrays_save(const clrnn_arrays *arrays, const char *path);
 CLRNN_API void clrnn_arrays_free(clrnn_arrays *arrays);
@@ -622,10 +625,22 @@ CLRNN_API clrnn_status clrnn_arrays_convert(clrnn_tensor *out, clrnn_arrays *arr
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* A file that holds a net: .npz with `Wx Wh b` (the NumPy lesson: one tanh layer); .npz or
- * .safetensors with PyTorch's names under any one prefix, layers and directions from the names; or
- * either with a config (README, "The config"), which says everything. */
+/* What a file holds, told apart by content:
+ *     .npz with `Wx Wh b`: the NumPy lesson, one tanh layer
+ *     .npz or .safetensors with PyTorch's names under any one prefix: layers and directions from the
+ *     names, and linear layers behind them
+ *     either with a config (README, "The config"), which says everything
+ *     .keras, and .h5 as Keras 2 and 3 write it: a chain of layers
+ *     .onnx: a graph
+ * The first three may be a net and no more (clrnn_model_net); a session runs all of them. */
 typedef struct clrnn_model clrnn_model;
+
+/* How x and y lie. */
+typedef enum clrnn_layout {
+    CLRNN_LAYOUT_DEFAULT = 0, /* as the file says; [T][N][.] where it says nothing */
+    CLRNN_LAYOUT_TIME_FIRST,  /* [T][N][.] */
+    CLRNN_LAYOUT_BATCH_FIRST  /* [N][T][.] */
+} clrnn_layout;
 
 /* Text of OpenCL C that a config's custom cell or activation asks for by name: a file never brings
  * code of its own. */
@@ -638,6 +653,7 @@ typedef struct clrnn_model_options {
         nonlinearity; /* TANH or RELU, of rnn layers to which the file gives none; else DEFAULT */
     size_t num_snippets;
     const clrnn_snippet *snippets;
+    clrnn_layout layout; /* of files with PyTorch's names, with Wx Wh b, and with a config */
 } clrnn_model_options;
 
 /* options may be NULL. Errors: IO, FORMAT, MEMORY, ARGUMENT (options that the file has no use for). */
@@ -645,14 +661,24 @@ CLRNN_API clrnn_status clrnn_model_load(clrnn_model **out, const char *path,
                                         const clrnn_model_options *options);
 /* A model of a net's weights, to be saved: a config and PyTorch's names. */
 CLRNN_API clrnn_status clrnn_model_create(clrnn_model **out, const clrnn_net *net, int batch_first);
-/* Writes what was read, in the format of the path's suffix: .npz or .safetensors. Files with a config
- * keep it. */
-CLRNN_API clrnn_status clrnn_model_save(const clrnn_model *model, const char *path);
+typedef struct clrnn_save_options {
+    int merge_bias; /* 1: two biases may become one where the format has one: a rounding */
+} clrnn_save_options;
+
+/* Writes the model in the format of the path's suffix: .npz, .safetensors, .keras or .onnx. Files with
+ * a config keep it. options may be NULL. Errors: FORMAT (what that format cannot say, by name), IO,
+ * UNSUPPORTED (a format that this build is without). */
+CLRNN_API clrnn_status clrnn_model_save(const clrnn_model *model, const char *path,
+                                        const clrnn_save_options *options);
+/* Do both hold the same layers with the same weights, bit for bit? FORMAT says what differs. merged: two
+ * biases and their sum are the same. */
+CLRNN_API clrnn_status clrnn_model_compare(const clrnn_model *a, const clrnn_model *b, int merged);
 CLRNN_API void clrnn_model_free(clrnn_model *model);
+/* The net of a model that is a net and no more; NULL of any other. */
 CLRNN_API const clrnn_net *clrnn_model_net(const clrnn_model *model);
 /* What the file says of x and y. */
 typedef struct clrnn_model_info {
-    char format[32]; /* "lesson", "torch", "config" */
+    char format[32]; /* "lesson", "torch", "config", "keras", "onnx" */
     int has_layout;  /* the file says batch_first; else it is the caller's to choose */
     int batch_first;
     int last_only; /* y is the last output, [N][F] */
@@ -662,13 +688,77 @@ CLRNN_API clrnn_model_info clrnn_model_get_info(const clrnn_model *model);
 typedef struct clrnn_layer_info {
     char name
         [128]; /* "rnn", from the names' prefix, from the config, or the type in small letters */
-    char type[32];  /* "RNN", "LSTM", "GRU", "Custom"; "Bidirectional LSTM" */
-    int outputs;    /* features of its output */
+    char type[32];  /* "RNN", "LSTM", "GRU", "Custom"; "Bidirectional LSTM"; a file's own word */
+    int outputs;    /* features of its output; 0: unknown */
     int64_t params; /* parameters stored in the file */
+    int64_t trainable;
+    int rank;                      /* of its output; -1: unknown */
+    int64_t shape[CLRNN_MAX_RANK]; /* -1: any */
 } clrnn_layer_info;
 CLRNN_API size_t clrnn_model_layer_count(const clrnn_model *model);
 CLRNN_API clrnn_status clrnn_model_layer(clrnn_layer_info *out, const clrnn_model *model,
                                          size_t layer);
+
+/* What goes in and what comes out, by name. */
+typedef struct clrnn_port_info {
+    char name[128];
+    clrnn_dtype dtype;
+    int rank;                      /* -1: unknown */
+    int64_t shape[CLRNN_MAX_RANK]; /* -1: any */
+    int optional;                  /* input: may be left out */
+    int is_state;                  /* a state to start from, or one to go on with */
+} clrnn_port_info;
+CLRNN_API size_t clrnn_model_input_count(const clrnn_model *model);
+CLRNN_API size_t clrnn_model_output_count(const clrnn_model *model);
+CLRNN_API clrnn_status clrnn_model_input(clrnn_port_info *out, const clrnn_model *model, size_t i);
+CLRNN_API clrnn_status clrnn_model_output(clrnn_port_info *out, const clrnn_model *model, size_t i);
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+/* A model on a context. Its recurrent and dense layers run there, each by a plan that is made when
+ * sizes are first seen, or are larger than before; what stands between them runs on the host. A run
+ * with the sizes of the one before it builds nothing and allocates nothing. */
+typedef struct clrnn_session clrnn_session;
+
+typedef struct clrnn_session_desc {
+    const char *algorithm;       /* as in clrnn_plan_desc, of recurrent layers */
+    clrnn_projection projection; /* of all plans */
+    int chunk;
+    uint64_t memory_limit; /* of each plan */
+    clrnn_weights weights;
+    int states; /* 1: states to go on with are outputs, too; 0: they are not brought from the device */
+    int judge; /* 1: each layer that runs on the context is judged (clrnn_session_judgement) */
+} clrnn_session_desc;
+
+/* Context and model must outlive the session. desc may be NULL. Errors: MEMORY. */
+CLRNN_API clrnn_status clrnn_session_create(clrnn_session **out, clrnn_context *context,
+                                            const clrnn_model *model,
+                                            const clrnn_session_desc *desc);
+CLRNN_API void clrnn_session_free(clrnn_session *session);
+
+typedef struct clrnn_binding {
+    const char *name;   /* of an input; NULL: the one that must be there */
+    clrnn_tensor value; /* dense host memory, of the input's dtype */
+} clrnn_binding;
+
+/* Runs the model. Where its first input is a batch of sequences, one sequence without the batch's axis
+ * is taken, too, and the outputs are without it. Errors: ARGUMENT (an input that is missing, unknown or
+ * given twice), SHAPE, those of plans and forwards. */
+CLRNN_API clrnn_status clrnn_session_run(clrnn_session *session, size_t num_inputs,
+                                         const clrnn_binding *inputs);
+/* Of the last run, valid until the next one; by the index of clrnn_model_output. NULL: before the
+ * first run, or there is none (a state that was not asked for). */
+CLRNN_API const clrnn_tensor *clrnn_session_output(const clrnn_session *session, size_t i);
+
+/* The layers that ran on the context: their names, what their plans chose (clrnn_plan_describe), times
+ * and judgements of the last run. NULL or ARGUMENT past the last one. */
+CLRNN_API size_t clrnn_session_layer_count(const clrnn_session *session);
+CLRNN_API const char *clrnn_session_layer_name(const clrnn_session *session, size_t i);
+CLRNN_API const char *clrnn_session_describe(const clrnn_session *session, size_t i);
+CLRNN_API clrnn_status clrnn_session_profile(clrnn_profile *out, const clrnn_session *session,
+                                             size_t i);
+CLRNN_API clrnn_status clrnn_session_judgement(clrnn_judgement *out, const clrnn_session *session,
+                                               size_t i);
 
 #ifdef __cplusplus
 }

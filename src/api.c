@@ -30,7 +30,21 @@ const char *clrnn_build_info(void) {
 #else
            "clblast: no (WITH_CLBLAST=0)\n"
 #endif
-           "formats: npy npz safetensors\n";
+           "formats: npy npz safetensors"
+#ifdef WITH_HDF5
+           " keras h5"
+#endif
+#ifdef WITH_PROTOBUF
+           " onnx"
+#endif
+           "\n"
+#ifndef WITH_HDF5
+           "hdf5: no, so that Keras's files are not read or written (WITH_HDF5=0)\n"
+#endif
+#ifndef WITH_PROTOBUF
+           "protobuf-c: no, so that ONNX files are not read or written (WITH_PROTOBUF=0)\n"
+#endif
+        ;
 }
 
 clrnn_status context_check_process(const clrnn_context *context) {

@@ -146,7 +146,7 @@ static void save_net(const char *path, const clrnn_net *net, int batch_first) {
     char *expanded = program_expand(path);
     clrnn_model *model = NULL;
     ck_assert_msg(clrnn_model_create(&model, net, batch_first) == CLRNN_STATUS_OK &&
-                      clrnn_model_save(model, expanded) == CLRNN_STATUS_OK,
+                      clrnn_model_save(model, expanded, NULL) == CLRNN_STATUS_OK,
                   "%s: %s", path, clrnn_last_error()->message);
     clrnn_model_free(model);
     free(expanded);

@@ -54,13 +54,14 @@ layers() {
             grep -v _Static_assert | finding 'library prints or exits'
         includes 'CLBlast outside src/cl/cl_gemm.c' 'clblast' \
             $(find src include bench tests -name '*.[ch]' ! -name cl_gemm.c)
-        includes 'layer: the command sees only clrnn.h' '(core|algo|cl|cpu|io)/' \
+        includes 'layer: the command sees only clrnn.h' '(core|algo|cl|cpu|graph|io)/' \
             $(find src/cli tests/samples -name '*.[ch]' 2>/dev/null)
-        includes 'layer: core includes an engine or a format' '(cl|cpu|io|cli)/' src/core/*.[ch]
-        includes 'layer: algo includes more than core and algo' '(cl|cpu|io|cli)/' src/algo/*.[ch]
-        includes 'layer: an engine includes a format, the command or the other engine' '(cpu|io|cli)/' src/cl/*.[ch]
-        includes 'layer: an engine includes a format, the command or the other engine' '(cl|io|cli)/' src/cpu/*.[ch]
-        includes 'layer: io includes more than core and io' '(cl|cpu|algo|cli)/' src/io/*.[ch]
+        includes 'layer: core includes an engine, a graph or a format' '(cl|cpu|graph|io|cli)/' src/core/*.[ch]
+        includes 'layer: graph includes an engine or a format' '(cl|cpu|algo|io|cli)/' src/graph/*.[ch]
+        includes 'layer: algo includes more than core and algo' '(cl|cpu|graph|io|cli)/' src/algo/*.[ch]
+        includes 'layer: an engine includes a format, the command or the other engine' '(cpu|graph|io|cli)/' src/cl/*.[ch]
+        includes 'layer: an engine includes a format, the command or the other engine' '(cl|graph|io|cli)/' src/cpu/*.[ch]
+        includes 'layer: io includes more than core, graph and io' '(cl|cpu|algo|cli)/' src/io/*.[ch]
         includes 'layer: include/clrnn.h includes more than CL/cl.h, stddef, stdint' \
             '.*' include/clrnn.h
     }

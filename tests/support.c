@@ -38,6 +38,8 @@ static const char *cell_text(const struct test_problem *p) {
         return "lstm";
     case CLRNN_CELL_GRU:
         return p->reset == CLRNN_RESET_BEFORE ? "gru-before" : "gru";
+    case CLRNN_CELL_DENSE:
+        return "dense";
     default:
         return p->act == CLRNN_ACT_RELU ? "rnn-relu" : "rnn";
     }
@@ -106,9 +108,15 @@ struct test_case *test_case_make(const struct test_problem *problem) {
     const double limit = p->gain / sqrt((double)p->hidden);
     ok(clrnn_net_create(&test->net, &desc));
     set_weight(test->net, "weight_ih", 2, gates * p->hidden, p->inputs, &state, 1.0, p->integers);
-    set_weight(test->net, "weight_hh", 2, gates * p->hidden, p->hidden, &state, limit, p->integers);
+    const int is_dense = p->cell == CLRNN_CELL_DENSE;
+    if (!is_dense) {
+        set_weight(test->net, "weight_hh", 2, gates * p->hidden, p->hidden, &state, limit,
+                   p->integers);
+    }
     set_weight(test->net, "bias_ih", 1, gates * p->hidden, 1, &state, 0.5, p->integers);
-    set_weight(test->net, "bias_hh", 1, gates * p->hidden, 1, &state, 0.5, p->integers);
+    if (!is_dense) {
+        set_weight(test->net, "bias_hh", 1, gates * p->hidden, 1, &state, 0.5, p->integers);
+    }
     test->x = random_floats((size_t)p->steps * rows * (size_t)p->inputs, &state, 1.0, p->integers);
     test->h_0 = random_floats(rows * (size_t)p->hidden, &state, 0.9, p->integers);
     test->c_0 = random_floats(rows * (size_t)p->hidden, &state, 1.5, p->integers);

@@ -189,11 +189,13 @@ START_TEST(saves_what_it_loaded) {
     for (int i = 0; i < COUNT(files); i++) {
         clrnn_model *model;
         EXPECT_OK(clrnn_model_load(&model, files[i][0], NULL));
-        EXPECT_OK(clrnn_model_save(model, in_folder(files[i][1])));
+        EXPECT_OK(clrnn_model_save(model, in_folder(files[i][1]), NULL));
         expect_same_file(files[i][0], in_folder(files[i][1]));
-        expect_failure(clrnn_model_save(model, "m.onnx"), CLRNN_STATUS_ARGUMENT,
-                       "m.onnx: models are written as .npz or .safetensors, got .onnx");
-        expect_failure(clrnn_model_save(model, "/dev/full"), CLRNN_STATUS_IO, "No space left");
+        expect_failure(
+            clrnn_model_save(model, "m.txt", NULL), CLRNN_STATUS_ARGUMENT,
+            "m.txt: models are written as .npz, .safetensors, .keras or .onnx, got .txt");
+        expect_failure(clrnn_model_save(model, "/dev/full", NULL), CLRNN_STATUS_IO,
+                       "No space left");
         clrnn_model_free(model);
     }
     close_folder();
@@ -206,7 +208,7 @@ START_TEST(says_no_more_than_it_loaded) {
     clrnn_model *model;
     make_folder();
     EXPECT_OK(clrnn_model_load(&model, "tests/data/simple_rnn.npz", &options));
-    EXPECT_OK(clrnn_model_save(model, in_folder("m.npz")));
+    EXPECT_OK(clrnn_model_save(model, in_folder("m.npz"), NULL));
     expect_same_file("tests/data/simple_rnn.npz", in_folder("m.npz"));
     clrnn_model_free(model);
     close_folder();
@@ -225,9 +227,9 @@ START_TEST(converts_files) {
     for (int i = 0; i < COUNT(files); i++) {
         clrnn_model *models[3];
         EXPECT_OK(clrnn_model_load(&models[0], files[i].path, NULL));
-        EXPECT_OK(clrnn_model_save(models[0], in_folder(files[i].other)));
+        EXPECT_OK(clrnn_model_save(models[0], in_folder(files[i].other), NULL));
         EXPECT_OK(clrnn_model_load(&models[1], in_folder(files[i].other), NULL));
-        EXPECT_OK(clrnn_model_save(models[1], in_folder(files[i].back)));
+        EXPECT_OK(clrnn_model_save(models[1], in_folder(files[i].back), NULL));
         EXPECT_OK(clrnn_model_load(&models[2], in_folder(files[i].back), NULL));
         expect_same_net(clrnn_model_net(models[0]), clrnn_model_net(models[1]));
         expect_same_net(clrnn_model_net(models[0]), clrnn_model_net(models[2]));
@@ -268,14 +270,14 @@ START_TEST(refuses_files) {
     expect_failure(clrnn_model_load(&model, "/nonexistent.npz", NULL), CLRNN_STATUS_IO,
                    "No such file");
     expect_failure(clrnn_model_load(&model, "tests/data/seed_x.npy", NULL), CLRNN_STATUS_FORMAT,
-                   "is one .npy array; this version reads .npz and .safetensors");
+                   "is one .npy array; models are .npz, .safetensors, .keras, .h5 and .onnx files");
     expect_failure(clrnn_model_load(&model, "/dev/null", NULL), CLRNN_STATUS_FORMAT,
-                   "is an empty file; this version reads .npz and .safetensors");
+                   "is an empty file; models are .npz, .safetensors, .keras, .h5 and .onnx files");
     expect_failure(clrnn_model_load(&model, "tests/data/expected_simple_rnn.npz", NULL),
                    CLRNN_STATUS_FORMAT, "output: is no weight this version knows");
     expect_failure(clrnn_model_load(&model, NULL, NULL), CLRNN_STATUS_ARGUMENT, "NULL");
     expect_failure(clrnn_model_load(NULL, "x", NULL), CLRNN_STATUS_ARGUMENT, "NULL");
-    expect_failure(clrnn_model_save(NULL, "x"), CLRNN_STATUS_ARGUMENT, "a model and a path");
+    expect_failure(clrnn_model_save(NULL, "x", NULL), CLRNN_STATUS_ARGUMENT, "a model and a path");
     expect_failure(clrnn_model_create(&model, NULL, 0), CLRNN_STATUS_ARGUMENT, "NULL");
     clrnn_model_free(NULL);
     ck_assert_ptr_null(clrnn_model_net(NULL));
@@ -290,17 +292,18 @@ static const struct {
     size_t size;
     const char *error;
 } foreign[] = {
-    {"m.pt", "PK\3\4m/data.pkl", 14, "m.pt: is a PyTorch checkpoint; this version reads .npz"},
-    {"m.keras", "PK\3\4model.weights.h5", 20, "is a Keras model; this version reads .npz"},
-    {"m.keras", "PK\3\4metadata.json config.json", 29, "is a Keras model"},
+    {"m.pt", "PK\3\4m/data.pkl", 14, "m.pt: is a PyTorch checkpoint; models are .npz"},
+    {"m.keras", "PK\3\4model.weights.h5", 20, "is a Keras model; models are .npz"},
+    {"m.keras", "PK\3\4metadata.json config.json", 29, "is a damaged zip file"},
     {"m.keras", "PK\3\4config.json", 15, "is not a whole zip file"},
-    {"m.h5", "\x89HDF\r\n\x1a\n", 8, "is an HDF5 file"},
-    {"m.onnx", "\x08\x07\x12\x07pytorch", 11, "is an ONNX model"},
-    {"m.bin", "\x08\x07\x12\x07pytorch", 11, "is no model file, starts with byte 0x08"},
+    {"m.h5", "\x89HDF\r\n\x1a\n", 8, "is a damaged HDF5 file"},
+    {"m.onnx", "\x08\x07\x12\x07pytorch", 11, "holds no graph"},
+    {"m.bin", "\x08\x07\x12\x07pytorch", 11, "holds no graph"},
     {"m.safetensors", "\x02\0\0\0\0\0\0\0{}", 10, "m.safetensors: holds no arrays"},
     {"m.safetensors", "\x09\0\0\0\0\0\0\0{}", 10, "header: needs 9 bytes, the file has 2"},
     {"m.pkl", "\x80\x04\x95\0\0\0\0\0", 8, "is a Python pickle"},
-    {"m.txt", "{\"a\": 1}\n", 9, "is a text; this version reads .npz and .safetensors"},
+    {"m.txt", "{\"a\": 1}\n", 9,
+     "is a text; models are .npz, .safetensors, .keras, .h5 and .onnx files"},
 };
 
 START_TEST(names_foreign_files) {
@@ -376,7 +379,7 @@ static const struct {
 #define RNN_WEIGHTS {"weight_ih_l0", 3, 2, F32}, {"weight_hh_l0", 3, 3, F32}
 #define GRU_WEIGHTS {"weight_ih_l0", 9, 2, F32}, {"weight_hh_l0", 9, 3, F32}
 #define LSTM_WEIGHTS {"weight_ih_l0", 12, 2, F32}, {"weight_hh_l0", 12, 2, F32}
-#define FURTHER "is a further layer; this version runs recurrent layers alone"
+#define FURTHER "is a further layer, whose place a config must say"
 
 static const struct {
     struct made arrays[MAX_ARRAYS];
@@ -385,12 +388,13 @@ static const struct {
     const char *error;
 } bad[] = {
     {{{NULL, 0, 0, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: holds no arrays"},
-    {{{"rnn/kernel", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: rnn/kernel: is no weight"},
+    {{{"rnn/kernel", 3, 2, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: rnn/kernel is one of Keras's weights"},
     {{{"config", 0, 0, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: config: must be a 0-d text, got float32"},
     {{RNN_WEIGHTS, {"config", 0, 0, F32}}, TANH, CLRNN_STATUS_FORMAT,
       "m: config: must be a 0-d text"},
-    {{RNN_WEIGHTS, {"fc.weight", 9, 3, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: fc.weight: " FURTHER},
+    {{RNN_WEIGHTS, {"fc.weight", 9, 4, F32}}, TANH, CLRNN_STATUS_FORMAT,
+      "m: linear layers follow 3 features in no order that fits: fc [9][4]"},
     {{RNN_WEIGHTS, {"bias", 9, 0, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: bias: " FURTHER},
     {{RNN_WEIGHTS, {"x", 9, 3, F32}}, TANH, CLRNN_STATUS_FORMAT, "m: x: is not a name"},
     {{RNN_WEIGHTS, {"weight_ih_l0_rev", 9, 3, F32}}, TANH, CLRNN_STATUS_FORMAT,
@@ -544,7 +548,7 @@ START_TEST(reads_models) {
     check_good(model, _i);
     for (int i = 0; i < COUNT(saved); i++) {
         clrnn_model *again;
-        EXPECT_OK(clrnn_model_save(model, in_folder(saved[i])));
+        EXPECT_OK(clrnn_model_save(model, in_folder(saved[i]), NULL));
         EXPECT_OK(clrnn_model_load(&again, in_folder(saved[i]), NULL));
         check_good(again, _i);
         clrnn_model_free(again);
@@ -682,7 +686,7 @@ START_TEST(keeps_what_the_config_says) {
     for (int i = 0; i < COUNT(saved); i++) {
         clrnn_model *again;
         clrnn_layer_info layer;
-        EXPECT_OK(clrnn_model_save(model, in_folder(saved[i])));
+        EXPECT_OK(clrnn_model_save(model, in_folder(saved[i]), NULL));
         EXPECT_OK(clrnn_model_load(&again, in_folder(saved[i]), NULL));
         const clrnn_model_info info = clrnn_model_get_info(again);
         ck_assert_str_eq(info.format, "config");
@@ -787,14 +791,14 @@ START_TEST(saves_nets) {
     make_folder();
     for (int i = 0; i < COUNT(saved); i++) {
         clrnn_model *again;
-        EXPECT_OK(clrnn_model_save(model, in_folder(saved[i])));
+        EXPECT_OK(clrnn_model_save(model, in_folder(saved[i]), NULL));
         EXPECT_OK(clrnn_model_load(&again, in_folder(saved[i]), &options));
         expect_same_net(net, clrnn_model_net(again));
         const clrnn_model_info info = clrnn_model_get_info(again);
         ck_assert(info.has_layout && info.batch_first == _i % 2 && !info.last_only);
         /* The same file once more, from what was read. */
-        EXPECT_OK(clrnn_model_save(again, in_folder("again.npz")));
-        EXPECT_OK(clrnn_model_save(model, in_folder("m.npz")));
+        EXPECT_OK(clrnn_model_save(again, in_folder("again.npz"), NULL));
+        EXPECT_OK(clrnn_model_save(model, in_folder("m.npz"), NULL));
         expect_same_file(in_folder("m.npz"), in_folder("again.npz"));
         unlink(in_folder("again.npz"));
         clrnn_model_free(again);
@@ -812,7 +816,7 @@ START_TEST(keeps_code_out_of_files) {
     size_t size;
     EXPECT_OK(clrnn_model_create(&model, net, 0));
     make_folder();
-    EXPECT_OK(clrnn_model_save(model, in_folder("m.safetensors")));
+    EXPECT_OK(clrnn_model_save(model, in_folder("m.safetensors"), NULL));
     clrnn_model_free(model);
     unsigned char *bytes = read_whole(in_folder("m.safetensors"), &size);
     ck_assert_ptr_null(memmem(bytes, size, "gx[0]", 5));
@@ -865,7 +869,7 @@ START_TEST(names_layers) {
     ck_assert_uint_eq(strlen(layer.name), 99);
     ck_assert_int_eq(strncmp(layer.name, prefix, 99), 0);
     make_folder();
-    EXPECT_OK(clrnn_model_save(model, in_folder("m.safetensors")));
+    EXPECT_OK(clrnn_model_save(model, in_folder("m.safetensors"), NULL));
     clrnn_model_free(model);
     EXPECT_OK(clrnn_model_load(&model, in_folder("m.safetensors"), NULL));
     clrnn_model_free(model);
@@ -915,8 +919,8 @@ START_TEST(survives_hostile_models) {
     survive("tests/data/seed_numpy.npz");
     EXPECT_OK(clrnn_model_create(&model, net, 1));
     make_folder();
-    EXPECT_OK(clrnn_model_save(model, in_folder("m.npz")));
-    EXPECT_OK(clrnn_model_save(model, in_folder("m.safetensors")));
+    EXPECT_OK(clrnn_model_save(model, in_folder("m.npz"), NULL));
+    EXPECT_OK(clrnn_model_save(model, in_folder("m.safetensors"), NULL));
     survive(in_folder("m.npz"));
     survive(in_folder("m.safetensors"));
     clrnn_model_free(model);

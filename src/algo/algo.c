@@ -190,7 +190,7 @@ int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices) 
 }
 
 int algo_size(const struct problem *problem, enum cell_size size) {
-    return size == SIZE_WIDTH ? problem->width : problem->hidden;
+    return size == SIZE_WIDTH ? problem->width : size == SIZE_HIDDEN ? problem->hidden : 0;
 }
 
 /* A user's own text runs where it was written for, and nobody can vouch for its bits. */
@@ -365,6 +365,7 @@ static void pack_recurrence(struct algo_config *config, const struct problem *pr
         config->params.w_phase[phase] = (wide)config->weight_floats;
         config->weight_floats += pack_floats(&config->layouts[phase]);
     }
+    config->weight_floats += config->weight_floats == 0; /* no buffer is empty */
 }
 
 /* The projection is one product of its own: a cell with one phase of one sum, the gates' units

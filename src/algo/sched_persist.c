@@ -39,6 +39,8 @@ static int refuse(const struct algo_config *config, const struct device_desc *de
     } else if (device->compute_units < 2) {
         snprintf(reason, size, "parts need two %s, there is 1",
                  device->kind == DEVICE_HOST ? "threads" : "compute units");
+    } else if (config->params.k[0] == 0) {
+        snprintf(reason, size, "a dense layer has no steps that wait for each other");
     } else if (blocks_of(config) < 2) {
         snprintf(reason, size, "H=%d is one block of units (%d): there is nothing to split",
                  problem->hidden, config->tile.block[0]);

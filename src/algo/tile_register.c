@@ -85,6 +85,10 @@ static int refuse(const struct device_desc *device, const struct problem *proble
         units[phase] = algo_size(problem, cell->phases[phase].units);
         k[phase] = algo_size(problem, cell->phases[phase].k);
     }
+    if (k[0] == 0) {
+        snprintf(reason, size, "a dense layer has no recurrent weights to keep in registers");
+        return 1;
+    }
     const struct needs needs = needs_of(cell, units, k);
     if (device->kind == DEVICE_HOST) {
         snprintf(reason, size, "registers need work-groups: the cpu engine has none");

@@ -64,6 +64,9 @@ static void context_close(void *device) {
         return;
     }
     cl_trace_close(context);
+    if (context->gather != NULL) {
+        clReleaseKernel(context->gather);
+    }
     cl_program_free_all(context);
     if (context->queue != NULL) {
         clReleaseCommandQueue(context->queue);
@@ -302,6 +305,8 @@ const struct engine engine_opencl = {
     .state_close = cl_state_close,
     .state_write = cl_state_write,
     .state_read = cl_state_read,
+    .state_buffer = cl_state_buffer,
+    .gather = cl_gather,
     .takes_lanes = takes_lanes,
     .stages_host = 1,
 };

@@ -113,5 +113,7 @@ clrnn_status cl_state_open(void **out, void *context, size_t floats);
 void cl_state_close(void *state);
 clrnn_status cl_state_write(void *state, size_t at, size_t count, const float *values);
 clrnn_status cl_state_read(void *state, size_t at, size_t count, float *values);
+cl_mem cl_state_buffer(void *state);
+clrnn_status cl_gather(void *out, void *table, void *ids, int features, size_t count);
 
 #endif

@@ -34,6 +34,10 @@ void cl_state_close(void *engine_state) {
     }
 }
 
+cl_mem cl_state_buffer(void *engine_state) {
+    return ((struct cl_state *)engine_state)->buffer;
+}
+
 clrnn_status cl_state_write(void *engine_state, size_t at, size_t count, const float *values) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct cl_state *state = engine_state;

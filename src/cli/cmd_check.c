@@ -2,10 +2,12 @@
  * cmd_check.c: `clrnn check`: the opencl and the cpu engine, and results from elsewhere, held
  * against the equations. The data is the user's (MODEL and -i) or a problem's.
  */
+#include "cli/check_whole.h"
 #include "cli/commands.h"
 #include "cli/compute.h"
 #include "cli/expect.h"
 #include "cli/last.h"
+#include "cli/modelfile.h"
 #include "cli/problem.h"
 #include "cli/report.h"
 #include "cli/verdict.h"
@@ -20,6 +22,7 @@
 typedef struct check_job {
     options opts; /* with the engine and the algorithm of the problem */
     workload load;
+    clrnn_model *model;           /* of more than a net; else NULL */
     problem task;                 /* where title is not "" */
     char title[PROBLEM_MAX_TEXT]; /* the problem, or "" */
     compute_setup setup;          /* what both engines share */
@@ -203,7 +206,16 @@ static int make_workload(check_job *job) {
                                options_name(key_options[i].id), job->opts.arguments[0]);
         }
     }
-    return workload_load(&job->load, job->opts.arguments[0], &job->opts);
+    code = workload_check_options(argument, &job->opts);
+    if (code == REPORT_FINE) {
+        code = modelfile_open(&job->model, argument, &job->opts);
+    }
+    if (code == REPORT_FINE && clrnn_model_net(job->model) != NULL) {
+        clrnn_model *model = job->model;
+        job->model = NULL; /* the workload's */
+        code = workload_load(&job->load, model, argument, &job->opts);
+    }
+    return code;
 }
 
 /* Code of the user's own has no equations here; -a list judges nothing. */
@@ -496,13 +508,8 @@ static void print_text(const check_job *job) {
     for (int i = 0; i < job->num_verdicts; i++) {
         verdict_print(&job->verdicts[i]);
     }
-    if (job->num_results == MAX_ENGINES && job->between.differ == 0) {
-        (void)printf("opencl and cpu agree bit for bit: %lld values\n",
-                     (long long)job->between.values);
-    } else if (job->num_results == MAX_ENGINES) {
-        (void)printf("opencl and cpu differ in %lld of %lld values, at most by %.3e\n",
-                     (long long)job->between.differ, (long long)job->between.values,
-                     job->between.max_abs);
+    if (job->num_results == MAX_ENGINES) {
+        verdict_print_difference("opencl", "cpu", &job->between);
     }
     if (job->rounding.values > 0) {
         (void)printf("weights in %s change %lld of %lld values, at most by %.3e\n",
@@ -514,12 +521,6 @@ static void print_text(const check_job *job) {
                      (long long)job->to_expected.differ, (long long)job->to_expected.values,
                      job->to_expected.max_abs);
     }
-}
-
-static json_t *difference_json(const verdict_difference *difference) {
-    return json_pack("{s:I,s:I,s:o}", "values", (json_int_t)difference->values, "differ",
-                     (json_int_t)difference->differ, "max_abs",
-                     report_json_number(difference->max_abs));
 }
 
 static int print_json(const check_job *job, int is_fine) {
@@ -535,15 +536,17 @@ static int print_json(const check_job *job, int is_fine) {
     }
     (void)json_object_set_new(object, "results", results);
     if (job->num_results == MAX_ENGINES) {
-        (void)json_object_set_new(object, "opencl_to_cpu", difference_json(&job->between));
+        (void)json_object_set_new(object, "opencl_to_cpu", verdict_difference_json(&job->between));
     }
     if (expect_is_given(&job->expected)) {
-        (void)json_object_set_new(object, "to_expected", difference_json(&job->to_expected));
+        (void)json_object_set_new(object, "to_expected",
+                                  verdict_difference_json(&job->to_expected));
     }
     if (job->rounding.values > 0) {
         (void)json_object_set_new(object, "weights",
                                   json_string(clrnn_weights_name(job->setup.weights)));
-        (void)json_object_set_new(object, "to_fp32_weights", difference_json(&job->rounding));
+        (void)json_object_set_new(object, "to_fp32_weights",
+                                  verdict_difference_json(&job->rounding));
     }
     (void)json_object_set_new(object, "ok", json_boolean(is_fine));
     return report_json(object);
@@ -571,10 +574,7 @@ static int conclude(const check_job *job) {
         code = one != REPORT_FINE ? one : code;
     }
     if (bits_differ) {
-        code = report_fail(REPORT_MISMATCH,
-                           "mismatch: opencl and cpu differ in %lld of %lld values; on CPU devices "
-                           "and with --strict they must not",
-                           (long long)job->between.differ, (long long)job->between.values);
+        code = verdict_report_bits(&job->between);
     }
 out:
     return code;
@@ -589,6 +589,10 @@ int cmd_check(const options *opts) {
     job->opts = *opts;
     TRY(make_workload(job));
     TRY(configure(job));
+    if (job->model != NULL) {
+        code = check_whole(job->model, &job->opts, &job->setup);
+        goto out;
+    }
     TRY(refuse_custom(job));
     note_no_steps(&job->load);
     TRY(expect_load(&job->expected, &job->load, &job->opts));
@@ -612,6 +616,7 @@ out:
     compute_free(&job->in_fp32);
     expect_free(&job->expected);
     workload_free(&job->load);
+    clrnn_model_free(job->model);
     free(job);
     return code;
 }

@@ -7,7 +7,9 @@
 #include "cli/commands.h"
 #include "cli/compute.h"
 #include "cli/deliver.h"
+#include "cli/modelfile.h"
 #include "cli/report.h"
+#include "cli/whole.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,8 +121,88 @@ static int print_text(const compute_result *result, const options *opts) {
     return REPORT_FINE;
 }
 
+/* ---- whole models ---------------------------------------------------------------------------- */
+
+/* The sum over layers. */
+static int add_profiles(clrnn_profile *sum, const clrnn_session *session) {
+    memset(sum, 0, sizeof *sum);
+    for (size_t i = 0; i < clrnn_session_layer_count(session); i++) {
+        clrnn_profile one;
+        if (clrnn_session_profile(&one, session, i) != CLRNN_STATUS_OK) {
+            continue; /* a layer that had nothing to do */
+        }
+        sum->projection_us += one.projection_us;
+        sum->recurrence_us += one.recurrence_us;
+        sum->transfer_us += one.transfer_us;
+        sum->total_us += one.total_us;
+        sum->launches += one.launches;
+        sum->bytes_to_device += one.bytes_to_device;
+        sum->bytes_from_device += one.bytes_from_device;
+        sum->workspace_bytes += one.workspace_bytes;
+        sum->memory_bytes += one.memory_bytes;
+        sum->weight_bytes += one.weight_bytes;
+    }
+    return 1;
+}
+
+/* What the printers of a run take: the first layer stands for the algorithm. */
+static void as_result(compute_result *out, const whole_result *ran, const clrnn_context *context,
+                      int with_profile) {
+    memset(out, 0, sizeof *out);
+    out->outputs = ran->outputs;
+    out->seconds = ran->seconds;
+    compute_name(out, context, clrnn_session_describe(ran->session, 0));
+    out->has_profile = with_profile && add_profiles(&out->profile, ran->session);
+}
+
+static int run_whole(const clrnn_model *model, const options *opts, const compute_setup *setup,
+                     deliver_file *files) {
+    whole load = {0};
+    whole_result ran = {0};
+    compute_result shown = {0};
+    clrnn_context *context = NULL;
+    const int as_json = opts->given[OPTION_JSON] != 0;
+    int code = REPORT_FINE;
+    if (setup->algorithm != NULL && strcmp(setup->algorithm, "list") == 0) {
+        return report_fail(REPORT_USAGE,
+                           "-a list: %s has several layers, each with a choice of its "
+                           "own; -v shows what was chosen",
+                           opts->arguments[0]);
+    }
+    compute_setup wanted = *setup;
+    wanted.with_states = files[1].path != NULL;
+    TRY(whole_load(&load, model, opts->arguments[0], opts));
+    TRY(whole_check_outputs(&load, files));
+    if (compute_open_for(&context, setup, load.work) != CLRNN_STATUS_OK) {
+        code = compute_fail_open(setup, "opening a device");
+        goto out;
+    }
+    if (setup->engine == CLRNN_ENGINE_AUTO && clrnn_context_engine(context) == CLRNN_ENGINE_CPU) {
+        report_note("no OpenCL device, running on the cpu engine");
+    }
+    TRY(whole_compute(&ran, context, &load, &wanted));
+    whole_explain(&ran, context);
+    as_result(&shown, &ran, context, setup->with_profile);
+    if (shown.has_profile && !as_json) {
+        print_profile(&shown.profile);
+    }
+    TRY(as_json ? print_json(&shown, opts) : print_text(&shown, opts));
+    TRY(report_finish_output());
+    files[0].arrays = ran.outputs;
+    files[1].arrays = ran.states;
+    TRY(deliver_save(files, 3));
+out:
+    whole_result_free(&ran);
+    clrnn_context_free(context);
+    whole_free(&load);
+    return code;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
 int cmd_run(const options *opts) {
     workload load = {0};
+    clrnn_model *model = NULL;
     compute_setup setup;
     compute_result result = {0};
     clrnn_context *context = NULL;
@@ -142,7 +224,15 @@ int cmd_run(const options *opts) {
     files[2].trace = setup.trace = trace;
     TRY(deliver_check(files, 3, -1, NULL));
     TRY(deliver_check_model(files, 3, opts->arguments[0]));
-    TRY(workload_load(&load, opts->arguments[0], opts));
+    TRY(workload_check_options(opts->arguments[0], opts));
+    TRY(modelfile_open(&model, opts->arguments[0], opts));
+    if (clrnn_model_net(model) == NULL) {
+        code = run_whole(model, opts, &setup, files);
+        goto out;
+    }
+    code = workload_load(&load, model, opts->arguments[0], opts);
+    model = NULL; /* the workload's */
+    TRY(code);
     TRY(check_state_file(files, 3, &load));
     setup.last_only = load.last_only;
     if (compute_open(&context, &setup, &load) != CLRNN_STATUS_OK) {
@@ -175,5 +265,6 @@ out:
     clrnn_context_free(context);
     clrnn_trace_free(trace); /* which the context wrote to */
     workload_free(&load);
+    clrnn_model_free(model);
     return code;
 }

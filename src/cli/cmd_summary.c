@@ -44,14 +44,37 @@ static void print_total(const char *what, int64_t params) {
     (void)printf("%s: %s (%.2f %s)\n", what, with_commas(number, params), bytes, units[unit]);
 }
 
-/* 1 if the layer gives its last output alone. */
-static int is_last_only(const clrnn_model *model, size_t layer) {
-    return clrnn_model_get_info(model).last_only && layer + 1 == clrnn_model_layer_count(model);
+/* "(None, 2, 3)", "?" */
+static const char *shape_text(const clrnn_layer_info *layer, char *text, size_t size) {
+    size_t at = (size_t)snprintf(text, size, "(");
+    for (int axis = 0; axis < layer->rank && at < size; axis++) {
+        const char *comma = axis > 0 ? ", " : "";
+        at += (size_t)(layer->shape[axis] < 0 ? snprintf(text + at, size - at, "%sNone", comma)
+                                              : snprintf(text + at, size - at, "%s%lld", comma,
+                                                         (long long)layer->shape[axis]));
+    }
+    if (at < size) {
+        (void)snprintf(text + at, size - at, ")");
+    }
+    return layer->rank < 0 ? "?" : text;
+}
+
+static json_t *shape_json(const clrnn_layer_info *layer) {
+    if (layer->rank < 0) {
+        return json_null();
+    }
+    json_t *shape = json_array();
+    for (int axis = 0; axis < layer->rank; axis++) {
+        (void)json_array_append_new(
+            shape, layer->shape[axis] < 0 ? json_null() : json_integer(layer->shape[axis]));
+    }
+    return shape;
 }
 
 static int print_text(const char *path, const clrnn_model *model) {
     char escaped[600];
     int64_t total = 0;
+    int64_t trainable = 0;
     (void)printf("%sModel: %s%s\n", report_bold(), report_escape(escaped, sizeof escaped, path),
                  report_plain());
     print_rule('_');
@@ -61,46 +84,46 @@ static int print_text(const char *path, const clrnn_model *model) {
     for (size_t i = 0; i < clrnn_model_layer_count(model); i++) {
         clrnn_layer_info layer;
         char name[700];
-        char shape[64];
+        char shape[96];
         char params[32];
         if (clrnn_model_layer(&layer, model, i) != CLRNN_STATUS_OK) {
             return report_fail_file(1, "reading", path);
         }
         (void)snprintf(name, sizeof name, " %s (%s)",
                        report_escape(escaped, sizeof escaped, layer.name), layer.type);
-        (void)snprintf(shape, sizeof shape, "(None, %s%d)", is_last_only(model, i) ? "" : "None, ",
-                       layer.outputs);
-        (void)printf("%-*s %-*s%*s\n", NAME_WIDTH - 1, name, SHAPE_WIDTH, shape, PARAMS_WIDTH,
+        (void)printf("%-*s %-*s%*s\n", NAME_WIDTH - 1, name, SHAPE_WIDTH,
+                     shape_text(&layer, shape, sizeof shape), PARAMS_WIDTH,
                      with_commas(params, layer.params));
         total += layer.params;
+        trainable += layer.trainable;
     }
     print_rule('=');
     print_total("Total params", total);
-    print_total("Trainable params", total);
-    print_total("Non-trainable params", 0);
+    print_total("Trainable params", trainable);
+    print_total("Non-trainable params", total - trainable);
     return REPORT_FINE;
 }
 
 static int print_json(const char *path, const clrnn_model *model) {
     json_t *layers = json_array();
     json_int_t total = 0;
+    json_int_t trainable = 0;
     for (size_t i = 0; i < clrnn_model_layer_count(model); i++) {
         clrnn_layer_info layer;
         if (clrnn_model_layer(&layer, model, i) != CLRNN_STATUS_OK) {
             json_decref(layers);
             return report_fail_file(1, "reading", path);
         }
-        json_t *shape = is_last_only(model, i) ? json_pack("[n,i]", layer.outputs)
-                                               : json_pack("[n,n,i]", layer.outputs);
-        (void)json_array_append_new(layers, json_pack("{s:o,s:s,s:o,s:I}", "name",
-                                                      report_json_text(layer.name), "type",
-                                                      layer.type, "output_shape", shape, "params",
-                                                      (json_int_t)layer.params));
+        (void)json_array_append_new(
+            layers,
+            json_pack("{s:o,s:s,s:o,s:I}", "name", report_json_text(layer.name), "type", layer.type,
+                      "output_shape", shape_json(&layer), "params", (json_int_t)layer.params));
         total += layer.params;
+        trainable += layer.trainable;
     }
     return report_json(json_pack("{s:o,s:o,s:I,s:I,s:i}", "model", report_json_text(path), "layers",
-                                 layers, "total_params", total, "trainable_params", total,
-                                 "non_trainable_params", 0));
+                                 layers, "total_params", total, "trainable_params", trainable,
+                                 "non_trainable_params", total - trainable));
 }
 
 int cmd_summary(const options *opts) {

@@ -83,6 +83,18 @@ static const char check_notes[] =
     "  clrnn check cell=lstm,T=50,N=3,I=40,H=128,layers=2,dir=bi,lengths=ragged,seed=7\n"
     "  clrnn check --cell gru --steps 100 --hidden 64\n";
 
+static const char convert_notes[] =
+    "IN is any model that run takes. OUT is .npz or .safetensors (a config and PyTorch's names),\n"
+    ".keras (Keras 3) or .onnx, by its suffix. Gates are put in order, kernels transposed and "
+    "biases\n"
+    "split as the format wants; the file is read back and compared bit for bit before it takes "
+    "its\n"
+    "name. What the format cannot say is refused with the reason: a reset-before GRU in PyTorch's\n"
+    "names alone, peepholes in Keras, two biases where there is one (--merge-bias adds them up).\n"
+    "\n"
+    "  clrnn convert model.keras model.safetensors\n"
+    "  clrnn convert torch.safetensors model.onnx --batch-first\n";
+
 static const char bench_notes[] =
     "LIST is values and ranges, separated by commas: 1,16 or 128-1024*2 (128, 256, 512, 1024) or\n"
     "10-50+20 (10, 30, 50). Lists multiply out. A PROBLEM is as check takes it; up to four.\n"
@@ -148,7 +160,8 @@ const command commands[COMMAND_COUNT] = {
                        "time whole forward passes", bench_notes, 0, OPTIONS_MAX_ARGUMENTS},
     [COMMAND_TUNE] = {COMMAND_TUNE, "tune", cmd_tune, "[-e cpu | -d WHICH] [--tuning FILE]",
                       "measure this machine, for what auto chooses", tune_notes, 0, 0},
-    [COMMAND_CONVERT] = {.id = COMMAND_CONVERT, .name = "convert"},
+    [COMMAND_CONVERT] = {COMMAND_CONVERT, "convert", cmd_convert, "IN OUT [--merge-bias]",
+                         "a model from one format into another", convert_notes, 2, 2},
     [COMMAND_PLOT] = {.id = COMMAND_PLOT, .name = "plot"},
     [COMMAND_SELFTEST] = {.id = COMMAND_SELFTEST, .name = "selftest"},
     [COMMAND_VERSION] = {COMMAND_VERSION, "version", cmd_version, "[--json]",

@@ -43,6 +43,7 @@ int cmd_check(const options *opts);
 int cmd_devices(const options *opts);
 int cmd_bench(const options *opts);
 int cmd_tune(const options *opts);
+int cmd_convert(const options *opts);
 int cmd_version(const options *opts);
 int cmd_help(const options *opts);
 

@@ -68,13 +68,17 @@ static double count_flops(const workload *load) {
 }
 
 clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load) {
+    return compute_open_for(out, setup, count_flops(load) / 2);
+}
+
+clrnn_status compute_open_for(clrnn_context **out, const compute_setup *setup, double work) {
     clrnn_context_desc desc = {
         .device = setup->device,
         .engine = setup->engine,
         .profile = setup->with_profile,
         .trace = setup->trace,
         .strict = setup->strict,
-        .timeout_ms = (uint64_t)(TIMEOUT_MS + count_flops(load) / SLOWEST_FLOPS_A_MS),
+        .timeout_ms = (uint64_t)(TIMEOUT_MS + 2 * work / SLOWEST_FLOPS_A_MS),
     };
     return tuned_open(out, &desc, &setup->tuning);
 }
@@ -363,6 +367,11 @@ static void name_engine(compute_result *out, const clrnn_context *context, const
     const int is_opened = strcmp(out->engine, opened) == 0;
     (void)snprintf(out->device_type, sizeof out->device_type, "%s",
                    is_opened ? device->type : "CPU");
+}
+
+void compute_name(compute_result *out, const clrnn_context *context, const char *description) {
+    name_engine(out, context, description);
+    find_line(out->algorithm, sizeof out->algorithm, description, "algorithm", "");
 }
 
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,

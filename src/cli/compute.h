@@ -14,8 +14,9 @@ typedef struct compute_setup {
     int64_t chunk;         /* 0: the library's choice */
     uint64_t memory_limit; /* 0: none */
     clrnn_weights weights;
-    int for_judge; /* keep what it needs of every step and layer */
-    int last_only; /* y is the last output of each row */
+    int for_judge;   /* keep what it needs of every step and layer */
+    int last_only;   /* y is the last output of each row */
+    int with_states; /* whole models: of --final-state */
     int with_profile;
     tuned_file tuning;
     clrnn_trace *trace; /* NULL: none; else it takes what the contexts do */
@@ -41,6 +42,8 @@ typedef struct compute_result {
 int compute_configure(compute_setup *out, const options *opts);
 /* Reports nothing: clrnn_last_error has the reason. */
 clrnn_status compute_open(clrnn_context **out, const compute_setup *setup, const workload *load);
+/* The same for so many multiply-adds, roughly: they say how long to wait for the device. */
+clrnn_status compute_open_for(clrnn_context **out, const compute_setup *setup, double work);
 /* Why it found no device, in a few words. */
 const char *compute_open_reason(void);
 /* Reports that compute_open failed while `doing`; gives the exit code. */
@@ -56,5 +59,7 @@ int compute_run(compute_result *out, clrnn_context *context, const workload *loa
 /* What -v says: engine, device, algorithm, why, time. */
 void compute_explain(const compute_result *result);
 void compute_free(compute_result *result);
+/* Engine, device and algorithm of a plan's description (or NULL) into a result. */
+void compute_name(compute_result *out, const clrnn_context *context, const char *description);
 
 #endif

@@ -255,15 +255,11 @@ out:
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static int check_options(const char *model, const options *opts) {
+int workload_check_options(const char *model, const options *opts) {
     if (opts->value[OPTION_INPUT] == NULL) {
         (void)report_fail(REPORT_USAGE, "no input: -i FILE gives x");
         report_hint("clrnn %s %s -i x.npy", opts->command->name, model);
         return REPORT_USAGE;
-    }
-    if (opts->repeated[OPTION_INPUT] > 1) {
-        return report_fail(REPORT_USAGE, "-i is given %d times, %s has one input",
-                           opts->repeated[OPTION_INPUT], model);
     }
     return REPORT_FINE;
 }
@@ -292,16 +288,19 @@ static int look_at_model(workload *load, const char *model, const options *opts)
     return REPORT_FINE;
 }
 
-int workload_load(workload *load, const char *model, const options *opts) {
+int workload_load(workload *load, clrnn_model *model, const char *path, const options *opts) {
     int code = REPORT_FINE;
     memset(load, 0, sizeof *load);
-    TRY(check_options(model, opts));
+    load->model = model;
+    if (opts->num_inputs > 1) {
+        return report_fail(REPORT_USAGE, "-i is given %d times, %s has one input", opts->num_inputs,
+                           path);
+    }
     if (clrnn_arrays_create(&load->arrays) != CLRNN_STATUS_OK) {
         return report_fail_library(0, "starting");
     }
-    TRY(modelfile_open(&load->model, model, opts));
-    TRY(look_at_model(load, model, opts));
-    TRY(load_input(load, opts->value[OPTION_INPUT], model));
+    TRY(look_at_model(load, path, opts));
+    TRY(load_input(load, opts->value[OPTION_INPUT], path));
     if (opts->value[OPTION_LENGTHS] != NULL) {
         TRY(load_lengths(load, opts->value[OPTION_LENGTHS]));
     }

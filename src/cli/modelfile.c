@@ -8,9 +8,12 @@
 #include "cli/workload.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define MAX_SNIPPET (1 << 20) /* bytes; a cell is some lines */
 
@@ -105,6 +108,33 @@ out:
     return code;
 }
 
+/* libhdf5 does not survive every damaged file: a child tries Keras's files first. */
+static int try_reading(const char *path, const clrnn_model_options *asked) {
+    enum { PATIENCE = 120 }; /* seconds, for what never ends */
+    unsigned char first[8] = {0};
+    int state = 0;
+    FILE *file = strcmp(path, "-") != 0 ? fopen(path, "rb") : NULL;
+    const size_t got = file != NULL ? fread(first, 1, sizeof first, file) : 0;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    const int is_keras =
+        (got == sizeof first && memcmp(first, "\x89HDF", 4) == 0) ||
+        (got >= 2 && memcmp(first, "PK", 2) == 0 && strstr(path, ".keras") != NULL);
+    const pid_t child = is_keras ? fork() : -1;
+    if (child == 0) {
+        clrnn_model *model = NULL;
+        (void)alarm(PATIENCE);
+        (void)clrnn_model_load(&model, path, asked);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &state, 0) != child || !WIFSIGNALED(state)) {
+        return REPORT_FINE;
+    }
+    return report_fail(REPORT_INPUT, "reading %s: is damaged: libhdf5 %s", path,
+                       WTERMSIG(state) == SIGALRM ? "did not come to an end" : "crashed on it");
+}
+
 int modelfile_open(clrnn_model **out, const char *path, const options *opts) {
     const char *nonlinearity = opts->value[OPTION_NONLINEARITY];
     clrnn_model_options asked = {0};
@@ -118,11 +148,17 @@ int modelfile_open(clrnn_model **out, const char *path, const options *opts) {
     if (nonlinearity != NULL) {
         asked.nonlinearity = clrnn_act_find(nonlinearity);
     }
+    if (opts->given[OPTION_BATCH_FIRST] || opts->given[OPTION_TIME_FIRST]) {
+        asked.layout =
+            options_batch_first(opts, 0) ? CLRNN_LAYOUT_BATCH_FIRST : CLRNN_LAYOUT_TIME_FIRST;
+    }
     asked.snippets = texts->list;
     asked.num_snippets = (size_t)texts->count;
+    TRY(try_reading(path, &asked));
     clrnn_status status = clrnn_model_load(out, path, &asked);
     if (status != CLRNN_STATUS_OK) {
-        const int is_asked = nonlinearity != NULL || texts->count > 0;
+        const int is_asked =
+            nonlinearity != NULL || texts->count > 0 || asked.layout != CLRNN_LAYOUT_DEFAULT;
         code = report_fail_model(path);
         /* the file has no use for them */
         code = status == CLRNN_STATUS_ARGUMENT && is_asked ? REPORT_USAGE : code;

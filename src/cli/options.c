@@ -22,6 +22,7 @@
 #define DEVICES (1u << COMMAND_DEVICES)
 #define BENCH (1u << COMMAND_BENCH)
 #define TUNE (1u << COMMAND_TUNE)
+#define CONVERT (1u << COMMAND_CONVERT)
 #define VERSION (1u << COMMAND_VERSION)
 #define ALL ((1u << COMMAND_COUNT) - 1)
 #define HELP_COLUMN 30
@@ -46,8 +47,8 @@ typedef struct option_row {
 static const option_row table[OPTION_COUNT] = {
     [OPTION_INPUT] =
         {'i', "input", "[NAME=]FILE", KIND_TEXT, RUN | CHECK,
-         "x as .npy or .npz; '-' is standard input. NAME, if given, is input or x: the "
-         "model's one input"},
+         "x as .npy or .npz; '-' is standard input. May be given several times: NAME says which "
+         "input of an ONNX graph it is; the arrays of an .npz bind by their names"},
     [OPTION_OUTPUT] = {'o', "output", "FILE", KIND_TEXT, RUN,
                        ".npz: output, h_n and, with an lstm, c_n; .npy, or a name without a dot: "
                        "the first output, as .npy; '-': standard output. Without it the outputs "
@@ -62,15 +63,17 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_FINAL_STATE] = {0, "final-state", "FILE", KIND_TEXT, RUN,
                             ".npz with h_n (and c_n): feed it back as --initial-state to go on "
                             "with a stream"},
-    [OPTION_BATCH_FIRST] = {0, "batch-first", NULL, KIND_FLAG, RUN | CHECK,
+    [OPTION_BATCH_FIRST] = {0, "batch-first", NULL, KIND_FLAG, RUN | CHECK | CONVERT,
                             "x is [N][T][I] and y [N][T][F]"},
-    [OPTION_TIME_FIRST] = {0, "time-first", NULL, KIND_FLAG, RUN | CHECK,
+    [OPTION_TIME_FIRST] = {0, "time-first", NULL, KIND_FLAG, RUN | CHECK | CONVERT,
                            "x is [T][N][I] and y [T][N][F] (default, unless a config says so)"},
-    [OPTION_NONLINEARITY] = {0, "nonlinearity", "tanh|relu", KIND_CHOICE, RUN | CHECK,
+    [OPTION_NONLINEARITY] = {0, "nonlinearity", "tanh|relu", KIND_CHOICE, RUN | CHECK | CONVERT,
                              "of a vanilla rnn (default tanh)"},
-    [OPTION_SNIPPET] = {0, "snippet", "NAME=FILE", KIND_TEXT, RUN | SUMMARY | CHECK,
+    [OPTION_SNIPPET] = {0, "snippet", "NAME=FILE", KIND_TEXT, RUN | SUMMARY | CHECK | CONVERT,
                         "OpenCL C of what a config calls NAME, a custom cell or activation; may be "
                         "given several times"},
+    [OPTION_MERGE_BIAS] = {0, "merge-bias", NULL, KIND_FLAG, CONVERT,
+                           "add bias_ih and bias_hh up where the target has one bias: a rounding"},
     [OPTION_ENGINE] = {'e', "engine", "auto|opencl|cpu", KIND_CHOICE, RUN | CHECK | TUNE,
                        "where it runs (default auto; check and tune: both)"},
     [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, RUN | CHECK | TUNE,
@@ -237,13 +240,16 @@ static int take(options *out, option_id id, const char *typed, const char *value
         (id == OPTION_TIME_FIRST && out->given[OPTION_BATCH_FIRST])) {
         return report_fail(REPORT_USAGE, "--batch-first and --time-first: only one can hold");
     }
-    if (id == OPTION_SNIPPET) {
-        if (out->num_snippets == OPTIONS_MAX_SNIPPETS) {
-            return report_fail(REPORT_USAGE, "%s %s: at most %d are taken", typed, value,
-                               OPTIONS_MAX_SNIPPETS);
+    if (id == OPTION_SNIPPET || id == OPTION_INPUT) {
+        const int is_input = id == OPTION_INPUT;
+        const char **list = is_input ? out->inputs : out->snippets;
+        int *count = is_input ? &out->num_inputs : &out->num_snippets;
+        const int most = is_input ? OPTIONS_MAX_INPUTS : OPTIONS_MAX_SNIPPETS;
+        if (*count == most) {
+            return report_fail(REPORT_USAGE, "%s %s: at most %d are taken", typed, value, most);
         }
-        out->snippets[out->num_snippets++] = value;
-    } else if (row->kind == KIND_TEXT && out->repeated[id] > 0 && id != OPTION_INPUT) {
+        list[(*count)++] = value;
+    } else if (row->kind == KIND_TEXT && out->repeated[id] > 0) {
         return report_fail(REPORT_USAGE, "%s is given twice: %s and %s", typed, out->value[id],
                            value);
     }

@@ -32,6 +32,7 @@ typedef enum option_id {
     OPTION_PROFILE,
     OPTION_TRACE,
     OPTION_TUNING,
+    OPTION_MERGE_BIAS,
     OPTION_EXPECT,
     OPTION_EXPECT_STATE,
     OPTION_CELL,
@@ -60,6 +61,7 @@ typedef enum option_id {
 
 #define OPTIONS_MAX_ARGUMENTS 4
 #define OPTIONS_MAX_SNIPPETS 32
+#define OPTIONS_MAX_INPUTS 32
 
 typedef struct options {
     const struct command *command;
@@ -70,6 +72,8 @@ typedef struct options {
     int num_arguments;
     const char *snippets[OPTIONS_MAX_SNIPPETS]; /* every --snippet */
     int num_snippets;
+    const char *inputs[OPTIONS_MAX_INPUTS]; /* every --input */
+    int num_inputs;
 } options;
 
 /* argv without the program's and the command's name. Reports what is wrong with it; gives the exit

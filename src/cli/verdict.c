@@ -27,6 +27,30 @@ void verdict_compare(verdict_difference *sum, const clrnn_tensor *a, const clrnn
     sum->values += count;
 }
 
+void verdict_print_difference(const char *a, const char *b, const verdict_difference *difference) {
+    if (difference->differ == 0) {
+        (void)printf("%s and %s agree bit for bit: %lld values\n", a, b,
+                     (long long)difference->values);
+    } else {
+        (void)printf("%s and %s differ in %lld of %lld values, at most by %.3e\n", a, b,
+                     (long long)difference->differ, (long long)difference->values,
+                     difference->max_abs);
+    }
+}
+
+json_t *verdict_difference_json(const verdict_difference *difference) {
+    return json_pack("{s:I,s:I,s:o}", "values", (json_int_t)difference->values, "differ",
+                     (json_int_t)difference->differ, "max_abs",
+                     report_json_number(difference->max_abs));
+}
+
+int verdict_report_bits(const verdict_difference *between) {
+    return report_fail(REPORT_MISMATCH,
+                       "mismatch: opencl and cpu differ in %lld of %lld values; on CPU devices "
+                       "and with --strict they must not",
+                       (long long)between->differ, (long long)between->values);
+}
+
 int verdict_is_fine(const verdict *one) {
     return one->judgement.bad == 0 && one->judgement.ratio <= 1 && !one->last_differs;
 }
@@ -41,9 +65,11 @@ void verdict_print_header(void) {
 static const char *what_text(const verdict *one, char text[64]) {
     const clrnn_judgement *j = &one->judgement;
     int used = snprintf(text, 64, "%s", j->what[0] != 0 ? j->what : "-");
-    if (one->names_layer) {
-        (void)snprintf(text + used, 64 - (size_t)used, " of layer %d%s", j->layer,
-                       j->direction == 1 ? ", second direction" : "");
+    const char *second = j->direction == 1 ? ", second direction" : "";
+    if (one->layer != NULL) {
+        (void)snprintf(text + used, 64 - (size_t)used, " of layer %.24s%s", one->layer, second);
+    } else if (one->names_layer) {
+        (void)snprintf(text + used, 64 - (size_t)used, " of layer %d%s", j->layer, second);
     }
     return text;
 }

@@ -11,6 +11,7 @@ typedef struct verdict {
     const char *device;
     int64_t first_row; /* of --rows: what the judgement's rows count from */
     int names_layer;   /* the net has several layers, or two directions in one */
+    const char *layer; /* of a whole model: the name of the worst one; else NULL */
     clrnn_judgement judgement;
     int last_differs; /* y of last_only is not h_n */
 } verdict;
@@ -23,6 +24,11 @@ typedef struct verdict_difference {
 } verdict_difference;
 
 void verdict_compare(verdict_difference *sum, const clrnn_tensor *a, const clrnn_tensor *b);
+/* "A and B agree bit for bit: 40 values" */
+void verdict_print_difference(const char *a, const char *b, const verdict_difference *difference);
+json_t *verdict_difference_json(const verdict_difference *difference);
+/* opencl and cpu had to agree; gives REPORT_MISMATCH. */
+int verdict_report_bits(const verdict_difference *between);
 int verdict_is_fine(const verdict *one);
 void verdict_print_header(void);
 void verdict_print(const verdict *one);

@@ -174,6 +174,17 @@ out:
     return code;
 }
 
+int workload_parse_rows(int64_t *first, int64_t *end, const char *text, int64_t batch) {
+    if (!parse_rows(text, batch, first, end)) {
+        return report_fail(REPORT_USAGE, "--rows %s: needs A:B, two whole numbers", text);
+    }
+    if (*first >= *end || *end > batch) {
+        return report_fail(REPORT_USAGE, "--rows %s: the batch has the rows 0:%lld", text,
+                           (long long)batch);
+    }
+    return REPORT_FINE;
+}
+
 int workload_select(workload *load, const options *opts) {
     const char *text = opts->value[OPTION_ROWS];
     int64_t first;
@@ -185,13 +196,7 @@ int workload_select(workload *load, const options *opts) {
     if (load->packed_rows > 0) {
         return report_fail(REPORT_USAGE, "--rows %s: packed rows lie step by step", text);
     }
-    if (!parse_rows(text, load->batch, &first, &end)) {
-        return report_fail(REPORT_USAGE, "--rows %s: needs A:B, two whole numbers", text);
-    }
-    if (first >= end || end > load->batch) {
-        return report_fail(REPORT_USAGE, "--rows %s: the batch has the rows 0:%lld", text,
-                           (long long)load->batch);
-    }
+    TRY(workload_parse_rows(&first, &end, text, load->batch));
     TRY(workload_take_rows(&load->x, load->arrays, "x of rows", load->batch_first ? 0 : 1, first,
                            end - first));
     TRY(workload_take_rows(&load->lengths, load->arrays, "lengths of rows", 0, first, end - first));

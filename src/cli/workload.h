@@ -37,9 +37,14 @@ typedef struct workload {
     int layers;
 } workload;
 
-/* MODEL with -i, -l, -m, --initial-state, the layout and --rows. Gives the exit code. */
-int workload_load(workload *out, const char *model, const options *opts);
+/* Refuses a line without -i, before the model is read. */
+int workload_check_options(const char *model, const options *opts);
+/* A model that is a net, with -i, -l, -m, --initial-state, the layout and --rows. Takes the model over,
+ * whatever comes of it; `path` is its file. Gives the exit code. */
+int workload_load(workload *out, clrnn_model *model, const char *path, const options *opts);
 int workload_generate(workload *out, const problem *from);
+/* "A:B" of --rows as the first of `batch` rows and the one behind the last. */
+int workload_parse_rows(int64_t *first, int64_t *end, const char *text, int64_t batch);
 /* Keeps the rows that --rows names. */
 int workload_select(workload *load, const options *opts);
 /* `axis` is where the batch stands in the dense *tensor, which becomes a copy of some rows. */

@@ -9,6 +9,7 @@ enum {
     CELL_GRU_BEFORE,
     CELL_CUSTOM,
     CELL_RNN_BACKWARD,
+    CELL_DENSE,
     CELL_COUNT
 };
 
@@ -77,6 +78,14 @@ static const struct cell cells[CELL_COUNT] = {
                            .bias_rows = 1,
                            .words = 2,
                            .states = 1},
+    [CELL_DENSE] = {.name = "dense",
+                    .file = "cell_dense.cl",
+                    .phase_count = 1,
+                    .phases = {{1, 0, WEIGHT_HH, 0, SIZE_NONE, SIZE_HIDDEN}},
+                    .gates = 1,
+                    .bias_rows = 1,
+                    .words = 1,
+                    .states = 1},
 };
 
 const struct cell *cell_at(size_t index) {
@@ -91,6 +100,8 @@ static const struct cell *row_of(const clrnn_layer_desc *layer) {
         return &cells[layer->reset == CLRNN_RESET_BEFORE ? CELL_GRU_BEFORE : CELL_GRU_AFTER];
     case CLRNN_CELL_CUSTOM:
         return &cells[CELL_CUSTOM];
+    case CLRNN_CELL_DENSE:
+        return &cells[CELL_DENSE];
     case CLRNN_CELL_RNN:
         break;
     }

@@ -10,8 +10,9 @@
 
 enum { CELL_MAX_PHASES = 2 };
 
-/* Which of a strand's two sizes something has: H, or W of its h. */
-enum cell_size { SIZE_HIDDEN, SIZE_WIDTH };
+/* Which of a strand's two sizes something has: H, or W of its h. NONE is 0: a phase over nothing has no
+ * product, its sums are 0. */
+enum cell_size { SIZE_HIDDEN, SIZE_WIDTH, SIZE_NONE };
 
 struct cell_phase {
     int rows;              /* R: sums a unit */

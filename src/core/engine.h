@@ -136,6 +136,11 @@ struct engine {
     /* floats at `at`; values NULL: zeros */
     clrnn_status (*state_write)(void *state, size_t at, size_t count, const float *values);
     clrnn_status (*state_read)(void *state, size_t at, size_t count, float *values);
+    /* The buffer behind it, which forwards of the context take and give; NULL: there are none */
+    cl_mem (*state_buffer)(void *state);
+    /* out[i] = table[ids[i]], rows of `features` floats; all three are memory as of states, ids of
+     * int32. NULL: not here */
+    clrnn_status (*gather)(void *out, void *table, void *ids, int features, size_t count);
     /* Can panels have so many lanes? */
     int (*takes_lanes)(void *context, int lanes);
     int stages_host; /* 1: host arrays are copied into dense ones before kernels see them */

@@ -23,6 +23,7 @@ static const struct {
                           CLRNN_ACT_TANH}},
     [CLRNN_CELL_GRU] = {"gru", 3, 1, 3, {CLRNN_ACT_SIGMOID, CLRNN_ACT_SIGMOID, CLRNN_ACT_TANH}},
     [CLRNN_CELL_CUSTOM] = {"custom", 0, 0, 0, {CLRNN_ACT_DEFAULT}},
+    [CLRNN_CELL_DENSE] = {"dense", 1, 1, 1, {CLRNN_ACT_LINEAR}},
 };
 enum { CELL_COUNT = sizeof cells / sizeof cells[0] };
 
@@ -161,7 +162,7 @@ static clrnn_status check_enums(const clrnn_layer_desc *layer, int index) {
         const char *name;
         int value, last;
     } enums[] = {
-        {"cell", (int)layer->cell, CLRNN_CELL_CUSTOM},
+        {"cell", (int)layer->cell, CLRNN_CELL_DENSE},
         {"reset", (int)layer->reset, CLRNN_RESET_BEFORE},
         {"direction", (int)layer->direction, CLRNN_DIRECTION_BIDIRECTIONAL},
         {"merge", (int)layer->merge, CLRNN_MERGE_AVE},

@@ -20,8 +20,10 @@ static int has_role(const clrnn_layer_desc *layer, enum weight_role role) {
     switch (role) {
     case BIAS_IH:
         return layer->bias != CLRNN_BIAS_NONE;
+    case WEIGHT_HH:
+        return layer->cell != CLRNN_CELL_DENSE;
     case BIAS_HH:
-        return layer->bias == CLRNN_BIAS_DOUBLE;
+        return layer->bias == CLRNN_BIAS_DOUBLE && layer->cell != CLRNN_CELL_DENSE;
     case WEIGHT_HR:
         return layer->projection > 0;
     case WEIGHT_CI:

@@ -27,7 +27,7 @@ static struct sum gate_of(const struct evaluation *e, int gate, int unit, enum p
     if ((part & PART_X) && weights[BIAS_IH] != NULL) {
         sum_term(&sum, weights[BIAS_IH][row]);
     }
-    if (part & PART_H) {
+    if ((part & PART_H) && weights[WEIGHT_HH] != NULL) { /* a dense layer has none */
         sum_products(&sum, weights[WEIGHT_HH] + row * (size_t)strand->width, v, v_error,
                      strand->width);
     }
@@ -207,6 +207,7 @@ void reference_evaluate(const struct strand *strand, const struct reference_step
     double *between_error = between + strand->hidden;
     switch (strand->desc->cell) {
     case CLRNN_CELL_RNN:
+    case CLRNN_CELL_DENSE:
         evaluate_rnn(&e);
         break;
     case CLRNN_CELL_LSTM:

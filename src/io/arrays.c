@@ -207,7 +207,16 @@ static ssize_t read_some(int fd, void *to, size_t size) {
     }
 }
 
+static int is_of_arrays(const unsigned char *bytes, size_t size) {
+    return arrays_probe(bytes, size) != ARRAYS_UNKNOWN;
+}
+
 clrnn_status arrays_read_file(unsigned char **out, size_t *size, const char *path) {
+    return arrays_read_known(out, size, path, is_of_arrays);
+}
+
+clrnn_status arrays_read_known(unsigned char **out, size_t *size, const char *path,
+                               int (*is_known)(const unsigned char *bytes, size_t size)) {
     enum { FIRST_BLOCK = 4096, MAGIC_BYTES = 9 };
     clrnn_status status = CLRNN_STATUS_OK;
     char label[ARRAYS_LABEL];
@@ -235,7 +244,7 @@ clrnn_status arrays_read_file(unsigned char **out, size_t *size, const char *pat
         got = read_some(fd, bytes + used, capacity - used);
         REQUIRE(got >= 0, IO, "%s: cannot be read: %s", label, strerror(errno));
         used += (size_t)got;
-        if (used >= MAGIC_BYTES && arrays_probe(bytes, used) == ARRAYS_UNKNOWN) {
+        if (used >= MAGIC_BYTES && !is_known(bytes, used)) {
             break;
         }
     }
@@ -313,7 +322,11 @@ clrnn_status clrnn_arrays_save(const clrnn_arrays *arrays, const char *path) {
     const size_t length = strlen(path);
     const int as_npz = length >= 4 && strcmp(path + length - 4, ".npz") == 0;
     REQUIRE(as_npz || arrays->count > 0, ARGUMENT, "arrays: there is no array to save as .npy");
-    TRY(arrays_write(arrays, path, as_npz ? ARRAYS_ZIP : ARRAYS_NPY));
+    const int as_safetensors = length >= 12 && strcmp(path + length - 12, ".safetensors") == 0;
+    TRY(arrays_write(arrays, path,
+                     as_npz           ? ARRAYS_ZIP
+                     : as_safetensors ? ARRAYS_SAFETENSORS
+                                      : ARRAYS_NPY));
 out:
     return status;
 }

@@ -35,6 +35,9 @@ const char *arrays_label(char label[ARRAYS_LABEL], const char *path, const char 
 /* The file's bytes, to be freed by the caller; "-" is standard input. Reading stops early where the
  * first bytes are of no kind we know, so that an endless stream cannot fill the memory. */
 clrnn_status arrays_read_file(unsigned char **out, size_t *size, const char *path);
+/* The same for files of other kinds, too, by their first bytes, at least 9 of them where there are. */
+clrnn_status arrays_read_known(unsigned char **out, size_t *size, const char *path,
+                               int (*is_known)(const unsigned char *bytes, size_t size));
 
 /* As clrnn_arrays_load, on the bytes of a file. */
 clrnn_status arrays_parse(clrnn_arrays **out, const unsigned char *bytes, size_t size,

@@ -17,7 +17,7 @@
 
 #define FIELD(member) offsetof(clrnn_layer_desc, member)
 const struct field config_fields[FIELD_COUNT] = {
-    {"cell", CHOICE, FIELD(cell), {"rnn", "lstm", "gru", "custom"}},
+    {"cell", CHOICE, FIELD(cell), {"rnn", "lstm", "gru", "custom", "dense"}},
     {"hidden", SIZE, FIELD(hidden), {NULL}},
     {"direction", CHOICE, FIELD(direction), {"forward", "reverse", "bidirectional"}},
     {"merge", CHOICE, FIELD(merge), {"concat", "sum", "mul", "ave"}},

@@ -20,7 +20,8 @@
  * A layer; cell and hidden must be there, everything else has a default:
  *
  *     name                  its name in listings, none twice; default: from the prefix or the cell
- *     cell                  "rnn", "lstm", "gru", "custom"
+ *     cell                  "rnn", "lstm", "gru", "custom", "dense" (y = act(W_ih x + b_ih), every step by
+ *                           itself; bias "double" is one bias)
  *     hidden                features of its state H, 1 .. 2^20
  *     direction             "forward" (default), "reverse", "bidirectional"
  *     merge                 bidirectional: "concat" (default), "sum", "mul", "ave"

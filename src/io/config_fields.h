@@ -16,7 +16,7 @@ struct field {
     const char *key;
     enum field_kind kind;
     size_t offset;          /* of an int, an enumeration or a float in clrnn_layer_desc */
-    const char *choices[5]; /* in the order of the enumeration */
+    const char *choices[6]; /* in the order of the enumeration */
 };
 
 enum { FIELD_COUNT = 15, REQUIRED_FIELDS = 2 }; /* the required ones come first */

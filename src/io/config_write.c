@@ -4,14 +4,15 @@
 #include "core/layer.h"
 #include "io/config.h"
 #include "io/config_fields.h"
+#include "io/config_values.h"
 #include "io/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest decimal number that is read as this float32; up to 9 digits are enough for all. */
-static json_t *real_json(float value) {
+/* Up to 9 digits are enough for all. */
+json_t *config_real_json(float value) {
     enum { DIGITS = 9 };
     double shortest = (double)value;
     for (int digits = 1; digits <= DIGITS; digits++) {
@@ -25,17 +26,17 @@ static json_t *real_json(float value) {
     return json_real(shortest);
 }
 
-static json_t *activation_json(const clrnn_activation *act) {
+json_t *config_activation_json(const clrnn_activation *act) {
     if (act->parameters == 0 && act->source == NULL) {
         return json_string(clrnn_act_name(act->kind));
     }
     json_t *json = json_object();
     int failed = json_object_set_new(json, "name", json_string(clrnn_act_name(act->kind)));
     if (act->parameters > 0) {
-        failed |= json_object_set_new(json, "alpha", real_json(act->alpha));
+        failed |= json_object_set_new(json, "alpha", config_real_json(act->alpha));
     }
     if (act->parameters > 1) {
-        failed |= json_object_set_new(json, "beta", real_json(act->beta));
+        failed |= json_object_set_new(json, "beta", config_real_json(act->beta));
     }
     if (act->source != NULL) {
         failed |= json_object_set_new(json, "source", json_string(act->source));
@@ -50,7 +51,8 @@ static json_t *activation_json(const clrnn_activation *act) {
 static json_t *act_list_json(const clrnn_layer_desc *layer, int direction) {
     json_t *list = json_array();
     for (int slot = 0; slot < layer_slots(layer); slot++) {
-        if (json_array_append_new(list, activation_json(&layer->acts[direction][slot])) != 0) {
+        if (json_array_append_new(list, config_activation_json(&layer->acts[direction][slot])) !=
+            0) {
             json_decref(list);
             return NULL;
         }
@@ -99,7 +101,7 @@ static int set_field(json_t *into, const clrnn_layer_desc *layer, const struct f
     json_t *value = field->kind == CHOICE ? json_string(field->choices[number])
                     : field->kind == COUNT || field->kind == SIZE ? json_integer(number)
                     : field->kind == FLAG                         ? json_boolean(number)
-                                                                  : real_json(real);
+                                                                  : config_real_json(real);
     return json_object_set_new(into, field->key, value);
 }
 
@@ -141,8 +143,19 @@ clrnn_status config_write(char **out, const struct config *config) {
             json_array_append_new(layers, layer_json(&config->desc.layers[i], config->names[i]));
     }
     failed |= json_object_set(json, "layers", layers);
-    /* 9 digits: what real_json came down to, and not the digits of its double. */
-    *out = failed ? NULL : json_dumps(json, JSON_REAL_PRECISION(9));
+    if (failed) {
+        json_decref(json);
+        json = NULL;
+    }
+    status = config_print(out, json);
+    json_decref(layers);
+    return status;
+}
+
+clrnn_status config_print(char **out, json_t *json) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    /* 9 digits: what config_real_json came down to, and not the digits of its double. */
+    *out = json != NULL ? json_dumps(json, JSON_REAL_PRECISION(9)) : NULL;
     REQUIRE(*out != NULL, MEMORY, "config: out of memory");
     REQUIRE(strlen(*out) <= JSON_TEXT_MAX, ARGUMENT,
             "config: would have %zu bytes, at most %d are read", strlen(*out), JSON_TEXT_MAX);
@@ -151,7 +164,6 @@ out:
         free(*out);
         *out = NULL;
     }
-    json_decref(layers);
     json_decref(json);
     return status;
 }

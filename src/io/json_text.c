@@ -58,6 +58,9 @@ json_t *json_text_unless(int failed, json_t *value) {
 
 const char *json_text_show(char text[JSON_TEXT_SHOWN], const json_t *value) {
     enum { LONGEST = 32 };
+    if (value == NULL) {
+        return strcpy(text, "none");
+    }
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         return strcpy(text, "an object");

@@ -18,7 +18,7 @@ clrnn_status json_text_read(json_t **out, const char *text, size_t size, int dep
 /* The value, or NULL where making it failed: it is freed then. */
 json_t *json_text_unless(int failed, json_t *value);
 
-/* What a message says of a value: "'lsmt'", "2.5", "a list". Returns text. */
+/* What a message says of a value: "'lsmt'", "2.5", "a list"; of NULL "none". Returns text. */
 const char *json_text_show(char text[JSON_TEXT_SHOWN], const json_t *value);
 
 /* The word that was probably meant, or NULL if none is near. */

@@ -12,16 +12,20 @@
 
 #include "core/net.h"
 #include "io/arrays.h"
+#include "io/chain.h"
 #include "io/foreign.h"
+#include "io/keras.h"
+#include "io/model_graph.h"
 #include "io/model_options.h"
 #include "io/model_weights.h"
+#include "io/onnx.h"
 #include "io/safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define READS "this version reads .npz and .safetensors"
+#define READS "models are .npz, .safetensors, .keras, .h5 and .onnx files"
 
 /* A config decides, whatever the weights are called. */
 static const struct model_format *const formats[] = {&model_config, &model_lesson, &model_torch};
@@ -44,6 +48,14 @@ static clrnn_status find_format(const struct model_format **out,
             *out = formats[i];
         }
     }
+    for (size_t i = 0; i < clrnn_arrays_count(source->arrays) && *out == NULL; i++) {
+        const char *name = clrnn_arrays_name(source->arrays, i);
+        REQUIRE(
+            strstr(name, "kernel") == NULL, FORMAT,
+            "%s: %.60s is one of Keras's weights, and there is no config: what layers they are of, "
+            "their activations and masks are missing; save the model as .keras",
+            label, name);
+    }
     arrays_label(label, source->path, clrnn_arrays_name(source->arrays, 0));
     REQUIRE(
         *out != NULL, FORMAT,
@@ -51,6 +63,41 @@ static clrnn_status find_format(const struct model_format **out,
         "config",
         label);
 out:
+    return status;
+}
+
+/* The net becomes the model's graph. */
+static clrnn_status take_net(clrnn_model *model, clrnn_net **net, clrnn_layout layout) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int batch_first = layout == CLRNN_LAYOUT_DEFAULT ? model->config.batch_first
+                                                           : layout == CLRNN_LAYOUT_BATCH_FIRST;
+    TRY(model_graph_of_net(&model->graph, *net, &model->config, batch_first));
+    model->name = model->format->name;
+    model->net = *net;
+    *net = NULL;
+out:
+    return status;
+}
+
+/* A chain of layers in named arrays; *out NULL: they are a net and no more. */
+static clrnn_status read_chain(clrnn_model **out, const struct model_source *source,
+                               const clrnn_model_options *options) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int has_config = chain_probe(source->arrays);
+    clrnn_model *model = NULL;
+    *out = NULL;
+    if (!has_config && !torch_linear_probe(source->arrays)) {
+        goto out;
+    }
+    model = calloc(1, sizeof *model);
+    REQUIRE(model != NULL, MEMORY, "model: out of memory");
+    model->name = has_config ? "config" : "torch";
+    TRY(has_config ? chain_read(&model->graph, source, options)
+                   : torch_linear_read(&model->graph, source, options));
+    *out = model;
+    model = NULL;
+out:
+    clrnn_model_free(model);
     return status;
 }
 
@@ -62,20 +109,27 @@ clrnn_status model_read(clrnn_model **out, const clrnn_arrays *arrays, const cha
     const struct model_source source = {arrays, path};
     clrnn_net_desc desc = {0};
     clrnn_layer_desc *layers = NULL;
+    clrnn_net *net = NULL;
     clrnn_model *model = calloc(1, sizeof *model);
     options = options != NULL ? options : &none;
     arrays_label(label, path, NULL);
     REQUIRE(model != NULL, MEMORY, "%s: out of memory", label);
     TRY(model_options_check(options));
+    TRY(read_chain(out, &source, options));
+    if (*out != NULL) {
+        goto out;
+    }
     TRY(find_format(&model->format, &source));
     TRY(model->format->read(&model->config, &source));
     TRY(model_options_apply(&desc, &model->config, options, label));
     layers = (clrnn_layer_desc *)desc.layers;
-    TRY(model_read_weights(&model->net, &desc, &model->config, model->format, &source));
+    TRY(model_read_weights(&net, &desc, &model->config, model->format, &source));
+    TRY(take_net(model, &net, options->layout));
     *out = model;
     model = NULL;
 out:
     free(layers);
+    clrnn_net_free(net);
     clrnn_model_free(model);
     return status;
 }
@@ -101,8 +155,57 @@ out:
     return status;
 }
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static int is_known(const unsigned char *bytes, size_t size) {
+    return arrays_probe(bytes, size) != ARRAYS_UNKNOWN || keras_probe(bytes, size) ||
+           onnx_probe(bytes, size);
+}
+
+/* What says everything itself takes no options. */
+static clrnn_status refuse_options(const clrnn_model_options *options, const char *label,
+                                   const char *format) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    REQUIRE(options->nonlinearity == CLRNN_ACT_DEFAULT, ARGUMENT,
+            "%s: %s says its activations itself, got nonlinearity %s", label, format,
+            clrnn_act_name(options->nonlinearity));
+    REQUIRE(options->num_snippets == 0, ARGUMENT, "%s: %s asks for no snippets, got '%.60s'", label,
+            format, options->snippets[0].name);
+    REQUIRE(options->layout == CLRNN_LAYOUT_DEFAULT, ARGUMENT,
+            "%s: %s says itself how x lies, got a layout", label, format);
+out:
+    return status;
+}
+
+/* A graph of a file; *out NULL: the file holds arrays, whose names say what they are. */
+static clrnn_status read_graph(clrnn_model **out, const unsigned char *bytes, size_t size,
+                               const char *path, const clrnn_model_options *options) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char label[ARRAYS_LABEL];
+    const int is_keras = keras_probe(bytes, size);
+    clrnn_model *model = NULL;
+    *out = NULL;
+    arrays_label(label, path, NULL);
+    if (!is_keras && !(arrays_probe(bytes, size) == ARRAYS_UNKNOWN && onnx_probe(bytes, size))) {
+        goto out;
+    }
+    model = calloc(1, sizeof *model);
+    REQUIRE(model != NULL, MEMORY, "%s: out of memory", label);
+    TRY(model_options_check(options));
+    TRY(refuse_options(options, label, is_keras ? "a Keras model" : "an ONNX model"));
+    model->name = is_keras ? "keras" : "onnx";
+    TRY(is_keras ? keras_read(&model->graph, bytes, size, path)
+                 : onnx_read(&model->graph, bytes, size, path));
+    *out = model;
+    model = NULL;
+out:
+    clrnn_model_free(model);
+    return status;
+}
+
 clrnn_status clrnn_model_load(clrnn_model **out, const char *path,
                               const clrnn_model_options *options) {
+    static const clrnn_model_options none = {0};
     clrnn_status status = CLRNN_STATUS_OK;
     char label[ARRAYS_LABEL];
     unsigned char *bytes = NULL;
@@ -111,7 +214,11 @@ clrnn_status clrnn_model_load(clrnn_model **out, const char *path,
     REQUIRE(out != NULL, ARGUMENT, "model: needs a place for the result, got NULL");
     *out = NULL;
     REQUIRE(path != NULL, ARGUMENT, "model: load needs a path, got NULL");
-    TRY(arrays_read_file(&bytes, &size, path));
+    TRY(arrays_read_known(&bytes, &size, path, is_known));
+    TRY(read_graph(out, bytes, size, path, options != NULL ? options : &none));
+    if (*out != NULL) {
+        goto out;
+    }
     status = parse_file(&arrays, bytes, size, path);
     const char *foreign = status == CLRNN_STATUS_FORMAT ? foreign_name(bytes, size, path) : NULL;
     REQUIRE(foreign == NULL, FORMAT, "%s: is %s; " READS, arrays_label(label, path, NULL), foreign);
@@ -123,11 +230,12 @@ out:
     return status;
 }
 
-/* ---- making and writing ---------------------------------------------------------------------- */
+/* ---- making ----------------------------------------------------------------------------------- */
 
 clrnn_status clrnn_model_create(clrnn_model **out, const clrnn_net *net, int batch_first) {
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_model *model = NULL;
+    clrnn_net *copy = NULL;
     const char *name;
     REQUIRE(out != NULL, ARGUMENT, "model: needs a place for the result, got NULL");
     *out = NULL;
@@ -139,52 +247,18 @@ clrnn_status clrnn_model_create(clrnn_model **out, const clrnn_net *net, int bat
     TRY(config_from_desc(&model->config, clrnn_net_get_desc(net)));
     model->config.has_layout = 1;
     model->config.batch_first = batch_first != 0;
-    TRY(clrnn_net_create(&model->net, clrnn_net_get_desc(net)));
+    TRY(clrnn_net_create(&copy, clrnn_net_get_desc(net)));
     for (size_t i = 0; (name = clrnn_net_weight_name(net, i)) != NULL; i++) {
         clrnn_tensor value;
         TRY(clrnn_net_get_weight(&value, net, name));
-        TRY(clrnn_net_set_weight(model->net, name, &value));
+        TRY(clrnn_net_set_weight(copy, name, &value));
     }
+    TRY(take_net(model, &copy, CLRNN_LAYOUT_DEFAULT));
     *out = model;
     model = NULL;
 out:
+    clrnn_net_free(copy);
     clrnn_model_free(model);
-    return status;
-}
-
-static clrnn_status add_config(clrnn_arrays *into, const struct config *config) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    char *text = NULL;
-    TRY(config_write(&text, config));
-    TRY(arrays_insert(into, "config", &(clrnn_tensor){.data = text, .dtype = CLRNN_DTYPE_TEXT}));
-    text = NULL;
-out:
-    free(text);
-    return status;
-}
-
-clrnn_status clrnn_model_save(const clrnn_model *model, const char *path) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    clrnn_arrays *arrays = NULL;
-    REQUIRE(model != NULL && path != NULL, ARGUMENT, "model: save needs a model and a path");
-    const char *slash = strrchr(path, '/');
-    const char *suffix = strrchr(slash != NULL ? slash : path, '.');
-    const int safe = suffix != NULL && strcmp(suffix, ".safetensors") == 0;
-    REQUIRE(suffix == NULL || safe || strcmp(suffix, ".npz") == 0, ARGUMENT,
-            "%s: models are written as .npz or .safetensors, got %s", path, suffix);
-    TRY(clrnn_arrays_create(&arrays));
-    if (model->format == &model_lesson && !safe) {
-        TRY(model_write_weights(arrays, model->net, "", &model_lesson));
-    } else {
-        /* PyTorch's names say nothing of a relu, for example, which would be lost. */
-        if (model->format == &model_config || !config_is_plain(&model->config.desc)) {
-            TRY(add_config(arrays, &model->config));
-        }
-        TRY(model_write_weights(arrays, model->net, model->config.prefix, &model_torch));
-    }
-    TRY(arrays_write(arrays, path, safe ? ARRAYS_SAFETENSORS : ARRAYS_ZIP));
-out:
-    clrnn_arrays_free(arrays);
     return status;
 }
 
@@ -192,93 +266,7 @@ void clrnn_model_free(clrnn_model *model) {
     if (model == NULL) {
         return;
     }
-    clrnn_net_free(model->net);
+    graph_free(model->graph); /* and the net with it */
     config_free(&model->config);
     free(model);
-}
-
-/* ---- what it is ------------------------------------------------------------------------------ */
-
-const clrnn_net *clrnn_model_net(const clrnn_model *model) {
-    return model != NULL ? model->net : NULL;
-}
-
-clrnn_model_info clrnn_model_get_info(const clrnn_model *model) {
-    clrnn_model_info info = {0};
-    if (model != NULL) {
-        info.has_layout = model->config.has_layout;
-        info.batch_first = model->config.batch_first;
-        info.last_only = model->config.last_only;
-        snprintf(info.format, sizeof info.format, "%s", model->format->name);
-    }
-    return info;
-}
-
-size_t clrnn_model_layer_count(const clrnn_model *model) {
-    return model != NULL ? (size_t)model->config.desc.num_layers : 0;
-}
-
-/* The config's name; else the prefix, with the layer where there are several; else the cell, with a
- * number from the second of its kind on. */
-static void name_layer(char *name, size_t size, const struct config *config, int layer) {
-    enum { LONGEST = 100 };
-    const char *prefix = config->prefix;
-    const clrnn_cell cell = config->desc.layers[layer].cell;
-    size_t length = strlen(prefix);
-    int before = 0;
-    length -= length > 0 && prefix[length - 1] == '.';
-    length = length < LONGEST ? length : LONGEST;
-    while (length > 0 && (prefix[length] & 0xc0) == 0x80) {
-        length--;
-    }
-    for (int i = 0; i < layer; i++) {
-        before += config->desc.layers[i].cell == cell;
-    }
-    if (config->names[layer] != NULL) {
-        snprintf(name, size, "%s", config->names[layer]);
-    } else if (length > 0 && config->desc.num_layers == 1) {
-        snprintf(name, size, "%.*s", (int)length, prefix);
-    } else if (length > 0) {
-        snprintf(name, size, "%.*s_l%d", (int)length, prefix, layer);
-    } else if (before == 0) {
-        snprintf(name, size, "%s", clrnn_cell_name(cell));
-    } else {
-        snprintf(name, size, "%s_%d", clrnn_cell_name(cell), before);
-    }
-}
-
-static int64_t count_params(const clrnn_net *net, int layer) {
-    int64_t params = 0;
-    for (int i = 0; i < net->strand_count; i++) {
-        const struct strand *strand = &net->strands[i];
-        for (enum weight_role role = 0; role < WEIGHT_ROLES; role++) {
-            int64_t rows, columns;
-            strand_weight_shape(strand, role, &rows, &columns);
-            if (strand->layer == layer && strand->weights[role] != NULL) {
-                params += rows * (columns > 0 ? columns : 1);
-            }
-        }
-    }
-    return params;
-}
-
-clrnn_status clrnn_model_layer(clrnn_layer_info *out, const clrnn_model *model, size_t layer) {
-    static const char *const types[] = {[CLRNN_CELL_RNN] = "RNN",
-                                        [CLRNN_CELL_LSTM] = "LSTM",
-                                        [CLRNN_CELL_GRU] = "GRU",
-                                        [CLRNN_CELL_CUSTOM] = "Custom"};
-    clrnn_status status = CLRNN_STATUS_OK;
-    REQUIRE(out != NULL && model != NULL, ARGUMENT,
-            "model: layer needs a place for the result and a model");
-    REQUIRE(layer < clrnn_model_layer_count(model), ARGUMENT,
-            "model: layer must be less than %zu, got %zu", clrnn_model_layer_count(model), layer);
-    const clrnn_layer_desc *desc = &model->config.desc.layers[layer];
-    *out = (clrnn_layer_info){.outputs = clrnn_layer_outputs(desc),
-                              .params = count_params(model->net, (int)layer)};
-    name_layer(out->name, sizeof out->name, &model->config, (int)layer);
-    snprintf(out->type, sizeof out->type, "%s%s",
-             desc->direction == CLRNN_DIRECTION_BIDIRECTIONAL ? "Bidirectional " : "",
-             types[desc->cell]);
-out:
-    return status;
 }

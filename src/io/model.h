@@ -1,13 +1,15 @@
 /*
- * model.h: a net from a file, and what must be remembered to write the file again.
+ * model.h: what is in a model file, and what must be remembered to write the file again.
  *
- * What the arrays of a file are called decides which row of the table of formats reads it: the
- * format says what net it is (a config, in the sense of config.h), model_options.h takes what the
- * caller adds, and model_weights.h the weights.
+ * Keras and ONNX files, chains of a config and linear layers behind a PyTorch module are graphs, made by
+ * readers of their own. Any other file is a net: what its arrays are called decides which row of the
+ * table of formats reads it: the format says what net it is (a config, in the sense of config.h),
+ * model_options.h takes what the caller adds, and model_weights.h the weights.
  */
 #ifndef CLRNN_IO_MODEL_H
 #define CLRNN_IO_MODEL_H
 
+#include "graph/graph.h"
 #include "io/config.h"
 
 struct model_source {
@@ -29,10 +31,15 @@ struct model_format {
 
 extern const struct model_format model_config, model_lesson, model_torch;
 
+/* 1: PyTorch calls a weight of a recurrent module so. */
+int model_torch_owns(const char *name);
+
 struct clrnn_model {
-    clrnn_net *net;
-    const struct model_format *format;
-    struct config config;
+    const char *name;                  /* of clrnn_model_info.format */
+    const struct model_format *format; /* of a net from named arrays; else NULL */
+    struct config config;              /* of such a net */
+    struct graph *graph;               /* always */
+    clrnn_net *net; /* the graph's, where it is that net and no more; else NULL */
 };
 
 /* As clrnn_model_load, from arrays in memory; `path` is for messages. */

@@ -82,6 +82,11 @@ static int probe(const clrnn_arrays *arrays) {
     return 0;
 }
 
+int model_torch_owns(const char *name) {
+    struct torch_name parsed;
+    return parse_name(&parsed, name);
+}
+
 static void note(const char **first, const char *name) {
     *first = *first == NULL ? name : *first;
 }

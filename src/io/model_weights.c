@@ -58,8 +58,7 @@ clrnn_status model_refuse(const char *label, const char *name, const char *other
     const char *stem = dot != NULL ? dot + 1 : name;
     const int is_linear = strcmp(stem, "weight") == 0 || strcmp(stem, "bias") == 0;
     return status_fail(CLRNN_STATUS_FORMAT, 0, "%s: %s", label,
-                       is_linear ? "is a further layer; this version runs recurrent layers alone"
-                                 : otherwise);
+                       is_linear ? "is a further layer, whose place a config must say" : otherwise);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -117,7 +116,9 @@ static clrnn_status check_matrices(const struct reading *reading) {
                                           .width = clrnn_layer_width(layer),
                                           .gates = clrnn_layer_gates(layer)};
             TRY(find_weight(&tensor, reading, &strand, WEIGHT_IH));
-            TRY(find_weight(&tensor, reading, &strand, WEIGHT_HH));
+            if (layer->cell != CLRNN_CELL_DENSE) {
+                TRY(find_weight(&tensor, reading, &strand, WEIGHT_HH));
+            }
         }
         inputs = clrnn_layer_outputs(layer);
     }

@@ -1,0 +1,33 @@
+/*
+ * keras_config.h: reading the config of a Keras layer: options by key, activations by name. A key that is
+ * not known to be harmless is refused: nothing is ignored in silence.
+ */
+#ifndef CLRNN_IO_KERAS_CONFIG_H
+#define CLRNN_IO_KERAS_CONFIG_H
+
+#include "core/status.h"
+
+#include <jansson.h>
+
+/* A layer's config and what messages begin with: "model.keras: layer 'lstm'". */
+struct keras_layer {
+    const json_t *config;
+    const char *type; /* its class */
+    char label[320];
+    int version; /* of Keras */
+    /* Weights of its own are not trained. In Keras 3 only its own `trainable` counts; in Keras 2 those
+     * of the layers round it, too. */
+    int is_frozen;
+};
+
+clrnn_status keras_flag(int *out, const struct keras_layer *layer, const char *key, int fallback);
+clrnn_status keras_count(int *out, const struct keras_layer *layer, const char *key);
+clrnn_status keras_real(float *out, const struct keras_layer *layer, const char *key,
+                        float fallback);
+/* An activation by its name or object; *softmax (NULL: refused) 1 where it is softmax. */
+clrnn_status keras_activation(clrnn_activation *out, int *softmax, const struct keras_layer *layer,
+                              const char *key, const char *fallback);
+/* Every key is among the layer's own (a list that ends with NULL) or harmless. */
+clrnn_status keras_check_keys(const struct keras_layer *layer, const char *const *own);
+
+#endif
