@@ -19,7 +19,21 @@ echo "1. A trained RNN on real speech: 370 utterances of Japanese vowels, 7 to 2
     -l "$data/lengths_test.npy" --expect "$data/expected_simple_rnn.npz"
 
 echo
-echo "2. The NumPy lesson: h = tanh(Wx x + Wh h + b), the stack of hidden states growing"
+echo "2. Speakers named by networks that Keras trained: the layers round the recurrence, too"
+for model in speaker_rnn.keras speaker_stack.keras; do
+    "$program" summary "$data/speaker/$model"
+    "$(dirname "$program")/speaker" "$data/speaker/$model" "$data/x_test.npy" "$data/labels_test.npy"
+done
+"$program" convert "$data/speaker/speaker_rnn.keras" "$out/speaker_rnn.safetensors"
+"$(dirname "$program")/speaker" "$out/speaker_rnn.safetensors" "$data/x_test.npy" "$data/labels_test.npy"
+
+echo
+echo "3. Keras's SimpleRNN(3, input_shape=(2, 10))"
+"$program" summary "$data/speaker/seed_simple_rnn.keras"
+"$program" run "$data/speaker/seed_simple_rnn.keras" -i "$data/speaker/seed_simple_rnn_x.npy"
+
+echo
+echo "4. The NumPy lesson: h = tanh(Wx x + Wh h + b), the stack of hidden states growing"
 "$program" summary "$data/seed_numpy.npz"
 "$(dirname "$program")/numpy_lesson" "$data/seed_numpy.npz" "$data/seed_x.npy" "$data/expected_seed_numpy.npy"
 "$program" check "$data/seed_numpy.npz" -i "$data/seed_x.npy" --expect "$data/expected_seed_numpy.npy"

@@ -373,6 +373,42 @@ size = run;
                 for (int q = 0; q < SPLIT; q++) {
 =>
                 for (int q = SPLIT - 1; q >= 0; q--) {
+@@ dense: what x gives is left out | cpu | dense | kernels/cell_dense.cl
+    gates[0] = GATE(0, gx[0] + gh[0]);
+=>
+    gates[0] = GATE(0, gh[0]);
+@@ gather: every row is the first id's | pocl | session | kernels/gather.cl
+(size_t)ids[i] * (size_t)features + f
+=>
+(size_t)ids[0] * (size_t)features + f
+@@ session: masks are not led on | cpu | session | src/graph/session_layer.c
+    TRY(take(&args.mask, session, layer, MASK));
+=>
+    (void)MASK;
+@@ session: a dense layer's rows are one step too few | cpu | session | src/graph/session_layer.c
+    out.shape[1] = rows;
+=>
+    out.shape[1] = rows - 1;
+@@ keras: a GRU's gates as PyTorch has them | cpu | keras | src/io/keras_weights.c
+    static const int gru[3] = {1, 0, 2};
+=>
+    static const int gru[3] = {0, 1, 2};
+@@ keras: outputs of a backward layer in the order of time | cpu | keras | src/io/steps_graph.c
+    } else if (step->flip) {
+=>
+    } else if (0) {
+@@ keras: Keras 2's hard_sigmoid is Keras 3's | cpu | keras | src/io/keras_config.c
+        out->alpha = 0.2f; /* max(0, min(1, 0.2 x + 0.5)) */
+=>
+        (void)out;
+@@ onnx: an LSTM's gates as PyTorch has them | cpu | onnx | src/io/onnx_recurrent.c
+{0, 2, 3, 1}
+=>
+{0, 1, 2, 3}
+@@ onnx: o's peephole for f's | cpu | onnx | src/io/onnx_recurrent.c
+{WEIGHT_CF, 2}
+=>
+{WEIGHT_CF, 1}
 @@ register: a slice too few | pocl | forward | kernels/tile_register.cl
                 for (int q = 0; q < SPLIT; q++) {
 =>

@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+TCase *graph_refusals_case(void);
 TCase *judge_exact_case(void);
 TCase *judge_refusals_case(void);
 TCase *reference_bounds_case(void);

@@ -18,6 +18,16 @@
     X(division) \
     X(safetensors) \
     X(config) \
+    X(writers) \
+    X(onnx) \
+    X(onnx_refusals) \
+    X(onnx_hostile) \
+    X(fuzz) \
+    X(keras) \
+    X(keras_cases) \
+    X(keras_refusals) \
+    X(hdf5) \
+    X(graph) \
     X(backward) \
     X(projection) \
     X(api) \
@@ -31,6 +41,8 @@
     X(lending) \
     X(weights) \
     X(golden) \
+    X(dense) \
+    X(session) \
     X(custom) \
     X(pool) \
     X(sizes) \
@@ -47,7 +59,8 @@
     X(trace) \
     X(tune) \
     X(threads) \
-    X(cli)
+    X(cli) \
+    X(whole)
 /* clang-format on */
 
 #define SUITE_DECLARE(name) Suite *name##_suite(void);

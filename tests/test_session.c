@@ -1,0 +1,313 @@
+/*
+ * test_session.c: whole models through sessions: the same bits on every place, whether values stay on the
+ * device between layers or not; nothing allocated, built or sent again in a second run; streams cut in
+ * pieces; inputs that are wrong.
+ */
+#include "faults.h"
+#include "files.h"
+#include "suites.h"
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KERAS "tests/data/keras/"
+
+/* Dense between recurrent layers; masks; both directions; integers; everything behind a last output. */
+static const char *const models[] = {"dense",     "mask_deep", "mask_both", "lstm",
+                                     "embedding", "backwards", "cells",     "concat"};
+enum { MODELS = sizeof models / sizeof models[0], PLACES = 16 };
+
+static clrnn_model *load(const char *name, clrnn_arrays **values, clrnn_binding *x) {
+    clrnn_model *model = NULL;
+    char path[160], array[64];
+    snprintf(path, sizeof path, KERAS "%s.keras", name);
+    snprintf(array, sizeof array, "%s/x", name);
+    ok(clrnn_model_load(&model, path, NULL));
+    ok(clrnn_arrays_load(values, KERAS "values3.npz"));
+    *x = (clrnn_binding){.value = *clrnn_arrays_find(*values, array)};
+    return model;
+}
+
+static void same_output(const clrnn_session *session, const clrnn_tensor *expected,
+                        const char *where) {
+    const clrnn_tensor *y = clrnn_session_output(session, 0);
+    ck_assert_ptr_nonnull(y);
+    ck_assert_int_eq(clrnn_tensor_count(y), clrnn_tensor_count(expected));
+    ck_assert_msg(memcmp(y->data, expected->data, (size_t)clrnn_tensor_count(y) * sizeof(float)) ==
+                      0,
+                  "%s: other bits", where);
+}
+
+static clrnn_session *run(clrnn_context *context, const clrnn_model *model,
+                          const clrnn_session_desc *desc, const clrnn_binding *x) {
+    clrnn_session *session = NULL;
+    ok(clrnn_session_create(&session, context, model, desc));
+    ok(clrnn_session_run(session, 1, x));
+    return session;
+}
+
+START_TEST(is_the_same_everywhere) {
+    struct test_place places[PLACES];
+    size_t count = test_places(places, PLACES - 1);
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load(models[_i], &values, &x);
+    ok(clrnn_context_create(&places[count].context, &(clrnn_context_desc){0}));
+    snprintf(places[count++].name, sizeof places->name, "auto");
+    clrnn_session *first = run(places[0].context, model, NULL, &x);
+    const clrnn_tensor *y = clrnn_session_output(first, 0);
+    for (size_t place = 0; place < count; place++) {
+        /* as it is, in pieces, and judged, where every value comes to the host */
+        const clrnn_session_desc descs[] = {{0}, {.chunk = 2}, {.judge = 1}};
+        for (int i = 0; i < COUNT(descs); i++) {
+            clrnn_session *session = run(places[place].context, model, &descs[i], &x);
+            same_output(session, y, places[place].name);
+            for (size_t k = 0; descs[i].judge && k < clrnn_session_layer_count(session); k++) {
+                clrnn_judgement judgement;
+                ok(clrnn_session_judgement(&judgement, session, k));
+                ck_assert_msg(judgement.bad == 0 && judgement.checked > 0, "%s: %s: layer %s",
+                              models[_i], places[place].name, clrnn_session_layer_name(session, k));
+            }
+            ok(clrnn_session_run(session, 1, &x));
+            same_output(session, y, "again");
+            clrnn_session_free(session);
+        }
+    }
+    clrnn_session_free(first);
+    clrnn_model_free(model);
+    clrnn_arrays_free(values);
+    test_places_free(places, count);
+}
+END_TEST
+
+/* Of `rows` rows of what the model takes. */
+static clrnn_binding some_rows(const clrnn_binding *x, int64_t rows) {
+    clrnn_binding some = *x;
+    some.value.shape[0] = rows;
+    return some;
+}
+
+START_TEST(a_second_run_makes_nothing) {
+    struct test_place places[PLACES];
+    const size_t count = test_places(places, PLACES);
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load(models[_i], &values, &x);
+    for (size_t place = 0; place < count; place++) {
+        static const char *const makes[] = {"malloc",        "calloc",   "realloc",
+                                            "aligned_alloc", "clCreate", "clBuildProgram"};
+        faults_forget();
+        clrnn_session *session = run(places[place].context, model, NULL, &x);
+        ok(clrnn_session_run(session, 1, &x));
+        faults_enter((struct faults){0});
+        const clrnn_status status = clrnn_session_run(session, 1, &x);
+        const clrnn_binding fewer = some_rows(&x, 2);
+        const clrnn_status again = clrnn_session_run(session, 1, &fewer);
+        faults_leave();
+        ok(status);
+        ok(again);
+        for (int i = 0; i < COUNT(makes); i++) {
+            ck_assert_msg(faults_calls(makes[i]) == 0, "%s: %s: %d calls of %s", models[_i],
+                          places[place].name, faults_calls(makes[i]), makes[i]);
+        }
+        clrnn_session_free(session);
+    }
+    clrnn_model_free(model);
+    clrnn_arrays_free(values);
+    test_places_free(places, count);
+}
+END_TEST
+
+/* Between two layers on a device a value is neither read nor written by the host. */
+START_TEST(values_stay_on_the_device) {
+    struct test_place places[PLACES];
+    const size_t count = test_places(places, PLACES);
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load("dense", &values, &x);
+    for (size_t place = 0; place < count; place++) {
+        if (clrnn_context_engine(places[place].context) != CLRNN_ENGINE_OPENCL) {
+            continue;
+        }
+        clrnn_session *session = run(places[place].context, model, NULL, &x);
+        ok(clrnn_session_run(session, 1, &x));
+        faults_forget();
+        faults_enter((struct faults){0});
+        const clrnn_status status = clrnn_session_run(session, 1, &x);
+        faults_leave();
+        ok(status);
+        /* three layers: x of the first up, y of the last down; a transfer in between would be more */
+        const int moves = faults_calls("clEnqueueRead") + faults_calls("clEnqueueMap");
+        ck_assert_msg(moves <= 1, "%s: %d reads, %d maps, %d writes", places[place].name,
+                      faults_calls("clEnqueueRead"), faults_calls("clEnqueueMap"),
+                      faults_calls("clEnqueueWrite"));
+        clrnn_session_free(session);
+    }
+    clrnn_model_free(model);
+    clrnn_arrays_free(values);
+    test_places_free(places, count);
+}
+END_TEST
+
+/* One sequence alone is a row of the batch, without that axis. */
+START_TEST(a_sequence_alone) {
+    clrnn_context *context = NULL;
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load(models[_i], &values, &x);
+    ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU}));
+    clrnn_session *whole = run(context, model, NULL, &x), *session = NULL;
+    const clrnn_tensor *y = clrnn_session_output(whole, 0);
+    const int64_t part = clrnn_tensor_count(y) / y->shape[0];
+    ok(clrnn_session_create(&session, context, model, NULL));
+    for (int64_t n = 0; n < x.value.shape[0]; n++) {
+        clrnn_binding row = x;
+        row.value.rank--;
+        memmove(row.value.shape, x.value.shape + 1, (size_t)row.value.rank * sizeof(int64_t));
+        const size_t bytes =
+            (size_t)clrnn_tensor_count(&row.value) * clrnn_dtype_size(row.value.dtype);
+        row.value.offset = (size_t)n * bytes;
+        ok(clrnn_session_run(session, 1, &row));
+        const clrnn_tensor *one = clrnn_session_output(session, 0);
+        ck_assert_int_eq(one->rank, y->rank - 1);
+        ck_assert_int_eq(clrnn_tensor_count(one), part);
+        ck_assert_int_eq(
+            memcmp(one->data, (const float *)y->data + n * part, (size_t)part * sizeof(float)), 0);
+    }
+    clrnn_session_free(session);
+    clrnn_session_free(whole);
+    clrnn_model_free(model);
+    clrnn_context_free(context);
+    clrnn_arrays_free(values);
+}
+END_TEST
+
+/* A stream in two pieces, the state of the first given to the second, ends as the whole. */
+START_TEST(a_stream_goes_on) {
+    enum { ROWS = 3, STEPS = 6, FIRST = 4, INPUTS = 4, HIDDEN = 3 };
+    clrnn_context *context = NULL;
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load("functional", &values, &x);
+    clrnn_session *whole, *session = NULL;
+    float part[ROWS * STEPS * INPUTS], state[ROWS * HIDDEN] = {0};
+    ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU}));
+    ok(clrnn_session_create(&session, context, model, &(clrnn_session_desc){.states = 1}));
+    whole = run(context, model, NULL, &x);
+    ck_assert_ptr_null(clrnn_session_output(whole, 1)); /* a state that nobody asked for */
+    for (int piece = 0; piece < 2; piece++) {
+        const int first = piece == 0 ? 0 : FIRST, steps = piece == 0 ? FIRST : STEPS - FIRST;
+        clrnn_port_info port;
+        for (int n = 0; n < ROWS; n++) {
+            memcpy(part + n * steps * INPUTS,
+                   (const float *)x.value.data + (n * STEPS + first) * INPUTS,
+                   (size_t)(steps * INPUTS) * sizeof(float));
+        }
+        const clrnn_binding inputs[2] = {
+            {.value = {.data = part, .rank = 3, .shape = {ROWS, steps, INPUTS}}},
+            {.name = "h_0", .value = {.data = state, .rank = 3, .shape = {1, ROWS, HIDDEN}}}};
+        ok(clrnn_session_run(session, piece == 0 ? 1 : 2, inputs));
+        ok(clrnn_model_output(&port, model, 1));
+        ck_assert_str_eq(port.name, "h_n");
+        ck_assert_int_eq(port.is_state, 1);
+        memcpy(state, clrnn_session_output(session, 1)->data, sizeof state);
+    }
+    same_output(session, clrnn_session_output(whole, 0), "two pieces");
+    clrnn_session_free(session);
+    clrnn_session_free(whole);
+    clrnn_model_free(model);
+    clrnn_context_free(context);
+    clrnn_arrays_free(values);
+}
+END_TEST
+
+START_TEST(refuses_wrong_inputs) {
+    clrnn_context *context = NULL;
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load("rnn", &values, &x);
+    clrnn_session *session = NULL;
+    ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU}));
+    ok(clrnn_session_create(&session, context, model, NULL));
+    ck_assert_ptr_null(clrnn_session_output(session, 0));
+    fails(clrnn_session_run(session, 0, NULL), ARGUMENT, "which was not given");
+    const clrnn_binding twice[2] = {x, x};
+    fails(clrnn_session_run(session, 2, twice), ARGUMENT, "is given twice");
+    clrnn_binding wrong = x;
+    wrong.name = "y";
+    fails(clrnn_session_run(session, 1, &wrong), ARGUMENT, "has no input y");
+    wrong = x;
+    wrong.value.shape[2] = 3;
+    fails(clrnn_session_run(session, 1, &wrong), SHAPE,
+          "float32 [any][6][4], got float32 [3][6][3]");
+    wrong.value.dtype = CLRNN_DTYPE_I32;
+    fails(clrnn_session_run(session, 1, &wrong), SHAPE, "needs float32");
+    wrong = x;
+    wrong.value.shape[0] = 0;
+    fails(clrnn_session_run(session, 1, &wrong), SHAPE, "needs 1 to");
+    fails(clrnn_session_create(NULL, context, model, NULL), ARGUMENT, "a place for the result");
+    ok(clrnn_session_run(session, 1, &x)); /* as if nothing had been */
+    clrnn_session_free(session);
+    clrnn_session_free(NULL);
+    clrnn_model_free(model);
+    clrnn_context_free(context);
+    clrnn_arrays_free(values);
+}
+END_TEST
+
+/* A net from PyTorch's names is a graph of one node: what a forward gives, a session gives. */
+START_TEST(nets_have_sessions) {
+    struct test_place places[PLACES];
+    const size_t count = test_places(places, PLACES);
+    clrnn_model *model = NULL;
+    clrnn_arrays *arrays = NULL, *expected = NULL;
+    int64_t lengths[370];
+    ok(clrnn_model_load(&model, "tests/data/torch_bilstm.safetensors",
+                        &(clrnn_model_options){.layout = CLRNN_LAYOUT_BATCH_FIRST}));
+    ok(clrnn_arrays_load(&arrays, "tests/data/x_test.npy"));
+    ok(clrnn_arrays_load(&expected, "tests/data/lengths_test.npy"));
+    for (int n = 0; n < 370; n++) {
+        lengths[n] = ((const int32_t *)clrnn_arrays_at(expected, 0)->data)[n];
+    }
+    const clrnn_tensor *x = clrnn_arrays_at(arrays, 0);
+    static float y[370 * 29 * 48];
+    for (size_t place = 0; place < count; place++) {
+        clrnn_plan *plan = NULL;
+        clrnn_session *session = NULL;
+        const clrnn_tensor of_lengths = {
+            .data = lengths, .dtype = CLRNN_DTYPE_I64, .rank = 1, .shape = {370}};
+        const clrnn_plan_desc desc = {.steps = 29, .batch = 370, .batch_first = 1};
+        const clrnn_forward_args args = {
+            .x = *x, .y = {.data = y, .rank = 3, .shape = {370, 29, 48}}, .lengths = of_lengths};
+        const clrnn_binding inputs[2] = {{.name = "x", .value = *x},
+                                         {.name = "lengths", .value = of_lengths}};
+        ok(clrnn_plan_create(&plan, places[place].context, clrnn_model_net(model), &desc));
+        ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+        ok(clrnn_session_create(&session, places[place].context, model, NULL));
+        ok(clrnn_session_run(session, 2, inputs));
+        same_output(session, &args.y, places[place].name);
+        clrnn_session_free(session);
+        clrnn_plan_free(plan);
+    }
+    clrnn_model_free(model);
+    clrnn_arrays_free(arrays);
+    clrnn_arrays_free(expected);
+    test_places_free(places, count);
+}
+END_TEST
+
+Suite *session_suite(void) {
+    Suite *suite = suite_create("session");
+    TCase *whole = tcase_create("whole");
+    tcase_add_loop_test(whole, is_the_same_everywhere, 0, MODELS);
+    tcase_add_loop_test(whole, a_second_run_makes_nothing, 0, MODELS);
+    tcase_add_test(whole, values_stay_on_the_device);
+    tcase_add_loop_test(whole, a_sequence_alone, 0, MODELS);
+    tcase_add_test(whole, a_stream_goes_on);
+    tcase_add_test(whole, refuses_wrong_inputs);
+    tcase_add_test(whole, nets_have_sessions);
+    suite_add_tcase(suite, whole);
+    return suite;
+}
