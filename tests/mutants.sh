@@ -381,7 +381,7 @@ size = run;
 (size_t)ids[i] * (size_t)features + f
 =>
 (size_t)ids[0] * (size_t)features + f
-@@ session: masks are not led on | cpu | session | src/graph/session_layer.c
+@@ session: masks are not led on | cpu | keras | src/graph/session_layer.c
     TRY(take(&args.mask, session, layer, MASK));
 =>
     (void)MASK;
