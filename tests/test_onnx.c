@@ -297,22 +297,11 @@ static const char *const node_tests[] = {
     "test_lstm_with_initial_bias", "test_lstm_with_peepholes", "test_rnn_seq_length",
     "test_simple_rnn_batchwise",   "test_simple_rnn_defaults", "test_simple_rnn_with_initial_bias"};
 
-/* read_whole stops early in files of kinds that arrays do not know. */
-static int is_any(const unsigned char *bytes, size_t size) {
-    return bytes != NULL || size == 0;
-}
-
-static unsigned char *read_bytes_of(const char *path, size_t *size) {
-    unsigned char *bytes = NULL;
-    EXPECT_OK(arrays_read_known(&bytes, size, path, is_any));
-    return bytes;
-}
-
 static Onnx__TensorProto *read_tensor(const char *test, const char *kind, size_t number) {
     char path[256];
     size_t size;
     snprintf(path, sizeof path, NODE_TESTS "%s/test_data_set_0/%s_%zu.pb", test, kind, number);
-    unsigned char *bytes = read_bytes_of(path, &size);
+    unsigned char *bytes = read_whole(path, &size);
     Onnx__TensorProto *tensor = onnx__tensor_proto__unpack(NULL, size, bytes);
     ck_assert_ptr_nonnull(tensor);
     free(bytes);
@@ -346,7 +335,7 @@ START_TEST(test_node_vectors) {
     clrnn_arrays *inputs, *outputs;
     clrnn_model *model;
     snprintf(path, sizeof path, NODE_TESTS "%s/model.onnx", test);
-    unsigned char *bytes = read_bytes_of(path, &size);
+    unsigned char *bytes = read_whole(path, &size);
     Onnx__ModelProto *proto = onnx__model_proto__unpack(NULL, size, bytes);
     ck_assert_ptr_nonnull(proto);
     free(bytes);

@@ -18,17 +18,6 @@
 
 #define FOLDER "tests/data/onnx/"
 
-/* read_whole stops early in files of kinds that arrays do not know. */
-static int is_any(const unsigned char *bytes, size_t size) {
-    return bytes != NULL || size == 0;
-}
-
-static unsigned char *read_bytes_of(const char *path, size_t *size) {
-    unsigned char *bytes = NULL;
-    EXPECT_OK(arrays_read_known(&bytes, size, path, is_any));
-    return bytes;
-}
-
 /* On memory of exactly the file's size. */
 static clrnn_status read_bytes(const unsigned char *bytes, size_t size) {
     struct graph *graph = NULL;
@@ -57,7 +46,7 @@ START_TEST(test_cut) {
     char path[160];
     size_t size;
     snprintf(path, sizeof path, FOLDER "%s", victims[_i]);
-    unsigned char *bytes = read_bytes_of(path, &size);
+    unsigned char *bytes = read_whole(path, &size);
     EXPECT_OK(read_bytes(bytes, size));
     for (size_t cut = 0; cut < size; cut++) {
         expect_sane(read_bytes(bytes, cut));
@@ -72,7 +61,7 @@ START_TEST(test_flipped) {
     uint32_t random = 12345;
     int refused = 0;
     snprintf(path, sizeof path, FOLDER "%s", victims[_i]);
-    unsigned char *bytes = read_bytes_of(path, &size);
+    unsigned char *bytes = read_whole(path, &size);
     for (size_t at = 0; at < size; at++) {
         random = random * 1664525u + 1013904223u;
         const unsigned char kept = bytes[at];

@@ -44,22 +44,11 @@ static void append(void *list_at, size_t *count, void *item) {
     memcpy(list_at, &list, sizeof list);
 }
 
-/* read_whole stops early in files of kinds that arrays do not know. */
-static int is_any(const unsigned char *bytes, size_t size) {
-    return bytes != NULL || size == 0;
-}
-
-static unsigned char *read_bytes_of(const char *path, size_t *size) {
-    unsigned char *bytes = NULL;
-    EXPECT_OK(arrays_read_known(&bytes, size, path, is_any));
-    return bytes;
-}
-
 static Onnx__ModelProto *load(const char *name) {
     char path[160];
     size_t size;
     snprintf(path, sizeof path, FOLDER "%s", name);
-    unsigned char *bytes = read_bytes_of(path, &size);
+    unsigned char *bytes = read_whole(path, &size);
     Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, size, bytes);
     ck_assert_ptr_nonnull(model);
     free(bytes);

@@ -64,6 +64,21 @@ void strand_weight_shape(const struct strand *strand, enum weight_role role, int
     }
 }
 
+int64_t net_count_params(const clrnn_net *net, int layer) {
+    int64_t params = 0;
+    for (int i = 0; i < net->strand_count; i++) {
+        const struct strand *strand = &net->strands[i];
+        for (enum weight_role role = 0; role < WEIGHT_ROLES; role++) {
+            int64_t rows, columns;
+            strand_weight_shape(strand, role, &rows, &columns);
+            if ((layer < 0 || strand->layer == layer) && strand->weights[role] != NULL) {
+                params += rows * (columns > 0 ? columns : 1);
+            }
+        }
+    }
+    return params;
+}
+
 const char *strand_weight_name(const struct strand *strand, enum weight_role role, char name[48]) {
     snprintf(name, 48, "%s_l%d%s", role_names[role], strand->layer,
              strand->reverse ? "_reverse" : "");

@@ -55,6 +55,8 @@ const struct strand *net_strand(const clrnn_net *net, int layer, int direction);
 /* Rows and columns of a weight; columns 0: a vector. */
 void strand_weight_shape(const struct strand *strand, enum weight_role role, int64_t *rows,
                          int64_t *columns);
+/* Of a layer's weights, -1: of all. */
+int64_t net_count_params(const clrnn_net *net, int layer);
 /* "weight_hh_l1_reverse" */
 const char *strand_weight_name(const struct strand *strand, enum weight_role role, char name[48]);
 

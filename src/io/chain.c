@@ -310,16 +310,6 @@ out:
     return status;
 }
 
-/* "LSTM", "Bidirectional GRU", where the file has no word of its own. */
-static const char *type_of_net(const clrnn_net *net) {
-    static const char *const types[][2] = {[CLRNN_CELL_RNN] = {"RNN", "Bidirectional RNN"},
-                                           [CLRNN_CELL_LSTM] = {"LSTM", "Bidirectional LSTM"},
-                                           [CLRNN_CELL_GRU] = {"GRU", "Bidirectional GRU"},
-                                           [CLRNN_CELL_CUSTOM] = {"Custom", "Bidirectional Custom"},
-                                           [CLRNN_CELL_DENSE] = {"Dense", "Dense"}};
-    return types[net->desc.layers[0].cell][clrnn_layer_directions(&net->desc.layers[0]) - 1];
-}
-
 static clrnn_status read_step(struct reading *reading, json_t *json, const char *where) {
     clrnn_status status = CLRNN_STATUS_OK;
     const char *kinds[STEP_KINDS + 1] = {NULL};
@@ -350,7 +340,10 @@ static clrnn_status read_step(struct reading *reading, json_t *json, const char 
         break;
     case STEP_RECURRENT:
         TRY(read_recurrent(step, reading, json, where));
-        step->type = step->type[0] != '\0' ? step->type : type_of_net(step->net);
+        step->type = step->type[0] != '\0'
+                         ? step->type
+                         : model_type_name(step->net->desc.layers[0].cell,
+                                           clrnn_layer_directions(&step->net->desc.layers[0]) == 2);
         break;
     case STEP_DENSE:
         TRY(read_dense(step, reading, json, where, &has_softmax));

@@ -34,7 +34,7 @@ struct reading {
     /* layers with no step of their own, before step `before`: Keras lists them */
     struct {
         const char *name, *type;
-        int before, rank;
+        int before;
     } silent[MOST_LAYERS];
     int silent_count;
     int has_order; /* the layer in hand is trained, so that .h5 keeps its frozen parts behind */
@@ -102,9 +102,10 @@ static void count_frozen(struct reading *reading, const char *name, int64_t para
 static struct step *add_step(struct reading *reading, enum step_kind kind,
                              const struct keras_layer *layer) {
     struct step *step = &reading->steps.steps[reading->steps.count++];
-    *step = (struct step){
-        .kind = kind, .name = reading->file->name, .type = layer->type, .is_own_layer = 1};
-    step->name = text_of(layer->config, "name");
+    *step = (struct step){.kind = kind,
+                          .name = text_of(layer->config, "name"),
+                          .type = layer->type,
+                          .is_own_layer = 1};
     return step;
 }
 
@@ -711,48 +712,39 @@ out:
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* Layers that compute nothing stand in Keras's summary, too, with the shape of the one before. */
-static clrnn_status list_silent(struct graph *graph, const struct reading *reading) {
+/* Puts a layer that has no step among the others, with the shape of the one before it or of the input. */
+static clrnn_status insert_layer(struct graph *graph, int at, const char *name, const char *type) {
     clrnn_status status = CLRNN_STATUS_OK;
-    for (int i = 0; i < reading->silent_count; i++) {
-        /* the layers that were added before, and how many layers the steps before it make */
-        int at = i, index;
-        for (int step = 0; step < reading->silent[i].before; step++) {
-            at += reading->steps.steps[step].is_own_layer;
-        }
-        TRY(graph_add_layer(&index, graph, reading->silent[i].name, reading->silent[i].type));
-        struct graph_layer added = graph->layers[index];
-        memmove(graph->layers + at + 1, graph->layers + at,
-                (size_t)(index - at) * sizeof *graph->layers);
-        if (at > 0) {
-            added.rank = graph->layers[at - 1].rank;
-            memcpy(added.shape, graph->layers[at - 1].shape, sizeof added.shape);
-        } else {
-            const struct graph_port *x = &graph->inputs[0];
-            added.rank = x->rank;
-            memcpy(added.shape, x->shape, sizeof added.shape);
-        }
-        graph->layers[at] = added;
-        for (int node = 0; node < graph->node_count; node++) {
-            graph->nodes[node].layer += graph->nodes[node].layer >= at;
-        }
+    int index;
+    TRY(graph_add_layer(&index, graph, name, type));
+    struct graph_layer added = graph->layers[index];
+    memmove(graph->layers + at + 1, graph->layers + at,
+            (size_t)(index - at) * sizeof *graph->layers);
+    const struct graph_port *x = &graph->inputs[0];
+    const struct graph_layer *before = &graph->layers[at > 0 ? at - 1 : 0];
+    added.rank = at > 0 ? before->rank : x->rank;
+    memcpy(added.shape, at > 0 ? before->shape : x->shape, sizeof added.shape);
+    graph->layers[at] = added;
+    for (int node = 0; node < graph->node_count; node++) {
+        graph->nodes[node].layer += graph->nodes[node].layer >= at;
     }
 out:
     return status;
 }
 
-/* A functional model's summary begins with its input. */
-static clrnn_status list_input(struct graph *graph, const struct reading *reading) {
+/* Layers that compute nothing stand in Keras's summary, too; a functional model's begins with its input. */
+static clrnn_status list_silent(struct graph *graph, const struct reading *reading) {
     clrnn_status status = CLRNN_STATUS_OK;
-    int index;
-    TRY(graph_add_layer(&index, graph, reading->steps.input, "InputLayer"));
-    struct graph_layer added = graph->layers[index];
-    memmove(graph->layers + 1, graph->layers, (size_t)index * sizeof *graph->layers);
-    added.rank = graph->inputs[0].rank;
-    memcpy(added.shape, graph->inputs[0].shape, sizeof added.shape);
-    graph->layers[0] = added;
-    for (int node = 0; node < graph->node_count; node++) {
-        graph->nodes[node].layer++;
+    for (int i = 0; i < reading->silent_count; i++) {
+        /* the layers that were added before, and how many layers the steps before it make */
+        int at = i;
+        for (int step = 0; step < reading->silent[i].before; step++) {
+            at += reading->steps.steps[step].is_own_layer;
+        }
+        TRY(insert_layer(graph, at, reading->silent[i].name, reading->silent[i].type));
+    }
+    if (reading->is_functional) {
+        TRY(insert_layer(graph, 0, reading->steps.input, "InputLayer"));
     }
 out:
     return status;
@@ -816,9 +808,6 @@ clrnn_status keras_read_file(struct graph **out, struct keras_file *file) {
             "%s: gives %d outputs of its last layer, which has %d", file->label, outputs, made);
     TRY(steps_to_graph(&graph, &reading->steps, file->label));
     TRY(list_silent(graph, reading));
-    if (reading->is_functional) {
-        TRY(list_input(graph, reading));
-    }
     mark_frozen(graph, reading, is_frozen(model));
     for (int i = 0; i < graph->layer_count; i++) {
         graph->layers[i].shape[0] = reading->batch;

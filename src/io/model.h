@@ -31,6 +31,9 @@ struct model_format {
 
 extern const struct model_format model_config, model_lesson, model_torch;
 
+/* "LSTM", "Bidirectional GRU": the type of a layer, for listings. */
+const char *model_type_name(clrnn_cell cell, int both);
+
 /* 1: PyTorch calls a weight of a recurrent module so. */
 int model_torch_owns(const char *name);
 

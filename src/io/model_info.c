@@ -56,32 +56,21 @@ static void name_layer(char *name, size_t size, const struct config *config, int
     }
 }
 
-static int64_t count_params(const clrnn_net *net, int layer) {
-    int64_t params = 0;
-    for (int i = 0; i < net->strand_count; i++) {
-        const struct strand *strand = &net->strands[i];
-        for (enum weight_role role = 0; role < WEIGHT_ROLES; role++) {
-            int64_t rows, columns;
-            strand_weight_shape(strand, role, &rows, &columns);
-            if (strand->layer == layer && strand->weights[role] != NULL) {
-                params += rows * (columns > 0 ? columns : 1);
-            }
-        }
-    }
-    return params;
+const char *model_type_name(clrnn_cell cell, int both) {
+    static const char *const types[][2] = {[CLRNN_CELL_RNN] = {"RNN", "Bidirectional RNN"},
+                                           [CLRNN_CELL_LSTM] = {"LSTM", "Bidirectional LSTM"},
+                                           [CLRNN_CELL_GRU] = {"GRU", "Bidirectional GRU"},
+                                           [CLRNN_CELL_CUSTOM] = {"Custom", "Bidirectional Custom"},
+                                           [CLRNN_CELL_DENSE] = {"Dense", "Bidirectional Dense"}};
+    return types[cell][both != 0];
 }
 
 /* A layer of a net. */
 static void describe_layer(clrnn_layer_info *out, const clrnn_model *model, int layer) {
-    static const char *const types[] = {[CLRNN_CELL_RNN] = "RNN",
-                                        [CLRNN_CELL_LSTM] = "LSTM",
-                                        [CLRNN_CELL_GRU] = "GRU",
-                                        [CLRNN_CELL_CUSTOM] = "Custom",
-                                        [CLRNN_CELL_DENSE] = "Dense"};
     const clrnn_layer_desc *desc = &model->config.desc.layers[layer];
     const int is_last = model->config.last_only && layer + 1 == model->config.desc.num_layers;
     *out = (clrnn_layer_info){.outputs = clrnn_layer_outputs(desc),
-                              .params = count_params(model->net, layer),
+                              .params = net_count_params(model->net, layer),
                               .rank = is_last ? 2 : 3,
                               .shape = {-1, -1, clrnn_layer_outputs(desc)}};
     if (is_last) {
@@ -89,9 +78,8 @@ static void describe_layer(clrnn_layer_info *out, const clrnn_model *model, int 
     }
     out->trainable = out->params;
     name_layer(out->name, sizeof out->name, &model->config, layer);
-    snprintf(out->type, sizeof out->type, "%s%s",
-             desc->direction == CLRNN_DIRECTION_BIDIRECTIONAL ? "Bidirectional " : "",
-             types[desc->cell]);
+    snprintf(out->type, sizeof out->type, "%s",
+             model_type_name(desc->cell, desc->direction == CLRNN_DIRECTION_BIDIRECTIONAL));
 }
 
 clrnn_status clrnn_model_layer(clrnn_layer_info *out, const clrnn_model *model, size_t layer) {

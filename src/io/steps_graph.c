@@ -361,21 +361,6 @@ out:
     return status;
 }
 
-/* Parameters as the file has them: of a net what is not made up. */
-static int64_t count_params(const struct step *step, const clrnn_net *net) {
-    int64_t params = step->kind == STEP_EMBEDDING ? clrnn_tensor_count(&step->table) : 0;
-    for (int i = 0; net != NULL && i < net->strand_count; i++) {
-        for (enum weight_role role = 0; role < WEIGHT_ROLES; role++) {
-            int64_t rows, columns;
-            strand_weight_shape(&net->strands[i], role, &rows, &columns);
-            if (net->strands[i].weights[role] != NULL) {
-                params += rows * (columns > 0 ? columns : 1);
-            }
-        }
-    }
-    return params;
-}
-
 static void describe(const struct build *build, int64_t params) {
     struct graph_layer *layer = &build->graph->layers[build->graph->layer_count - 1];
     const int time = build->steps->batch_first ? 1 : 0;
@@ -421,7 +406,10 @@ static clrnn_status add_step(struct build *build, struct step *step) {
     }
     step->rank = build->rank;
     step->features = build->features;
-    describe(build, count_params(step, net) + (second != NULL ? count_params(step, second) : 0));
+    int64_t params = step->kind == STEP_EMBEDDING ? clrnn_tensor_count(&step->table) : 0;
+    params += net != NULL ? net_count_params(net, -1) : 0;
+    params += second != NULL ? net_count_params(second, -1) : 0;
+    describe(build, params);
 out:
     return status;
 }

@@ -216,11 +216,6 @@ static void name_net(char name[128], const struct module *module, const clrnn_ne
 
 clrnn_status torch_linear_read(struct graph **out, const struct model_source *source,
                                const clrnn_model_options *options) {
-    static const char *const types[] = {[CLRNN_CELL_RNN] = "RNN",
-                                        [CLRNN_CELL_LSTM] = "LSTM",
-                                        [CLRNN_CELL_GRU] = "GRU",
-                                        [CLRNN_CELL_CUSTOM] = "Custom",
-                                        [CLRNN_CELL_DENSE] = "Linear"};
     clrnn_status status = CLRNN_STATUS_OK;
     struct module *module = calloc(1, sizeof *module);
     struct steps steps = {.length = -1, .input = "x", .takes_lengths = 1};
@@ -254,7 +249,7 @@ clrnn_status torch_linear_read(struct graph **out, const struct model_source *so
     name_net(name, module, net);
     steps.steps[steps.count++] = (struct step){.kind = STEP_RECURRENT,
                                                .name = name,
-                                               .type = types[net->desc.layers[0].cell],
+                                               .type = model_type_name(net->desc.layers[0].cell, 0),
                                                .is_own_layer = 1,
                                                .net = net};
     net = NULL;
