@@ -15,12 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The layers of a net as version 1 writes them. */
-static clrnn_status layers_json(json_t **out, const clrnn_net *net) {
+/* The layers of a recurrent step as version 1 writes them. */
+static clrnn_status layers_json(json_t **out, const struct step *step) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct config config = {0};
     char *text = NULL;
-    TRY(config_from_desc(&config, &net->desc));
+    TRY(config_from_desc(&config, &step->net->desc));
+    clrnn_layer_desc *last = (clrnn_layer_desc *)&config.desc.layers[config.desc.num_layers - 1];
+    last->zero_masked = step->zero_masked; /* which the net does not know of lengths */
     TRY(config_write(&text, &config));
     json_t *whole = json_loads(text, 0, NULL);
     *out = json_incref(json_object_get(whole, "layers"));
@@ -47,7 +49,7 @@ static clrnn_status write_recurrent(json_t *entry, clrnn_arrays *into, const str
     json_t *layers = NULL;
     char prefix[160];
     int failed = 0;
-    TRY(layers_json(&layers, step->net));
+    TRY(layers_json(&layers, step));
     failed |= json_object_set_new(entry, "layers", layers);
     if (step->last_only) {
         failed |= json_object_set_new(entry, "return_sequences", json_false());

@@ -99,7 +99,7 @@ static json_t *config_of(const struct keras_layer *layer) {
         failed = failed || put(config, "mask_zero", json_boolean(layer->mask_zero));
         break;
     case LAYER_MASKING:
-        failed = failed || put(config, "mask_value", json_real((double)step->node->value));
+        failed = failed || put(config, "mask_value", json_real((double)step->masked));
         break;
     case LAYER_DENSE:
         failed = failed || put(config, "units", json_integer(layer->half->hidden));

@@ -210,7 +210,7 @@ static clrnn_status add_recurrent(struct keras_model *model, const struct layer_
     layer->merge = step->reverse != NULL ? step->merge : desc->merge;
     layer->return_sequences = index < last || !step->last_only;
     layer->go_backwards = !is_both && half->reverse;
-    layer->zero_output = desc->zero_masked;
+    layer->zero_output = layer_zero_masked(step, index);
     REQUIRE(!layer->go_backwards || !layer->return_sequences || (is_flipped && index == last),
             FORMAT,
             "%s: runs backwards and gives its steps forwards; Keras gives them in the order in "
@@ -218,9 +218,7 @@ static clrnn_status add_recurrent(struct keras_model *model, const struct layer_
             layer_label(label, step));
     if (is_both && is_masked) {
         /* Bidirectional sets zero_output_for_mask of its layers to return_sequences. */
-        REQUIRE(!!half->desc->zero_masked == layer->return_sequences &&
-                    !!back->desc->zero_masked == layer->return_sequences,
-                FORMAT,
+        REQUIRE(!!layer->zero_output == layer->return_sequences, FORMAT,
                 "%s: a Keras Bidirectional gives 0 at masked steps of a sequence, and the output "
                 "before where it gives the last one alone",
                 layer_label(label, step));
@@ -272,8 +270,8 @@ static clrnn_status add_step(int *taken, struct keras_model *model, int at, int 
         *mask = layer->mask_zero ? at : -1;
         break;
     case LAYER_MASKING:
-        REQUIRE(isfinite(step->node->value), FORMAT, "%s: the masked value must be finite, got %g",
-                layer_label(label, step), (double)step->node->value);
+        REQUIRE(isfinite(step->masked), FORMAT, "%s: the masked value must be finite, got %g",
+                layer_label(label, step), (double)step->masked);
         TRY(add_layer(&layer, model, step, "Masking", step->name));
         *mask = at;
         break;

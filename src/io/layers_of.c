@@ -113,7 +113,7 @@ static clrnn_status find_mask(int *out, const struct flow *flow, const struct la
     for (int i = 0; mask >= 0 && flow->chain->steps + i < step; i++) {
         const struct layer_step *maker = &flow->chain->steps[i];
         if ((maker->kind == LAYER_MASKING || maker->kind == LAYER_EMBEDDING) &&
-            maker->node->output_count > 1 && maker->node->outputs[1] == mask) {
+            maker->marks == mask) {
             *out = i;
         }
     }
@@ -137,9 +137,19 @@ static clrnn_status take_net(struct flow *flow, struct layer_step *step) {
     if (node->input_count > MASK) {
         TRY(find_mask(&step->mask, flow, step, node->inputs[MASK]));
     }
-    for (int slot = LENGTHS; slot < node->input_count; slot++) {
+    const int lengths =
+        node->input_count > LENGTHS ? layer_walk_given(flow->walk, node->inputs[LENGTHS]) : -1;
+    if (lengths >= 0 && step->mask < 0) {
+        const struct layer_mask mask = layer_mask_of_lengths(flow->walk, lengths);
+        REQUIRE(mask.maker != NULL, FORMAT,
+                "%s: takes lengths from within the model, which a chain of layers cannot say",
+                layer_label(label, step));
+        TRY(find_mask(&step->mask, flow, step, mask.value));
+        step->has_lengths = 1;
+    }
+    for (int slot = H_0; slot < node->input_count; slot++) {
         const int value = layer_walk_given(flow->walk, node->inputs[slot]);
-        REQUIRE(value < 0 || (slot >= H_0 && layer_walk_is_zero(flow->walk, value)), FORMAT,
+        REQUIRE(value < 0 || layer_walk_is_zero(flow->walk, value), FORMAT,
                 "%s: takes %s from within the model, which a chain of layers cannot say",
                 layer_label(label, step), inputs[slot < 6 ? slot : 5]);
     }
@@ -149,7 +159,7 @@ static clrnn_status take_net(struct flow *flow, struct layer_step *step) {
         clrnn_layer_outputs(last) == 2 * clrnn_layer_width(last); /* concat of both directions */
     if (step->from_end) {
         /* Under a mask with zeros the last output is another one. */
-        REQUIRE(step->mask < 0, FORMAT, "%s: gives its end state under a mask",
+        REQUIRE(step->mask < 0 || step->has_lengths, FORMAT, "%s: gives its end state under a mask",
                 layer_label(label, step));
         flow->axes = (struct layer_axes){.rank = 3,
                                          .is = {flow->axes.halves ? 'D' : '1', flow->batch, 'F'},
@@ -189,7 +199,9 @@ static clrnn_status take_masking(struct flow *flow, struct layer_step *step) {
     char label[LAYER_LABEL];
     TRY(check_rank(flow, step, 3));
     TRY(know_batch(flow, step, flow->axes.is[0]));
-    REQUIRE(step->node->input_count < 2 || layer_walk_given(flow->walk, step->node->inputs[1]) < 0,
+    const struct graph_node *node = step->node;
+    REQUIRE(node->op != GRAPH_MASKING || node->input_count < 2 ||
+                layer_walk_given(flow->walk, node->inputs[1]) < 0,
             FORMAT, "%s: adds to the mask of a layer before it", layer_label(label, step));
 out:
     return status;
@@ -249,6 +261,43 @@ out:
     return status;
 }
 
+/* ---- masked steps ---------------------------------------------------------------------------- */
+
+int layer_is_seen(const struct layer_chain *chain, int at, int mask) {
+    for (int i = at + 1; i < chain->count; i++) {
+        const struct layer_step *step = &chain->steps[i];
+        if (step->kind == LAYER_RECURRENT) {
+            return step->mask != mask;
+        }
+        if (step->kind != LAYER_DENSE && step->kind != LAYER_ACTIVATION &&
+            (step->axis != LAYER_AXIS_FEATURES ||
+             (step->kind != LAYER_SOFTMAX && step->kind != LAYER_LOG_SOFTMAX))) {
+            return 1;
+        }
+    }
+    return 1;
+}
+
+int layer_zero_masked(const struct layer_step *step, int index) {
+    const clrnn_net_desc *desc = clrnn_net_get_desc(step->net);
+    return index + 1 == desc->num_layers ? step->zero_masked : desc->layers[index].zero_masked;
+}
+
+/* Beyond lengths there are zeros, unless the last output was put there. Where nobody sees it, the layer
+ * has what Keras would give it: zeros in two directions alone. */
+static void know_masked(struct layer_chain *chain, int at) {
+    struct layer_step *step = &chain->steps[at];
+    const clrnn_net_desc *desc = clrnn_net_get_desc(step->net);
+    const clrnn_layer_desc *last = &desc->layers[desc->num_layers - 1];
+    const int is_both = step->reverse != NULL || clrnn_layer_directions(last) == 2;
+    step->zero_masked = !step->has_lengths                     ? last->zero_masked
+                        : step->last_only || step->is_repeated ? 0
+                        : is_both                              ? 1
+                        : net_strand(step->net, desc->num_layers - 1, 0)->reverse
+                            ? 0
+                            : layer_is_seen(chain, at, step->mask);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 /* The axes of x, as far as its port and the first layer say. */
@@ -294,6 +343,11 @@ static clrnn_status go_forward(struct flow *flow) {
         step->features = step->features > 0 || step->kind == LAYER_EMBEDDING
                              ? step->features
                              : chain->steps[i + 1].features;
+    }
+    for (int i = 0; i < chain->count; i++) {
+        if (chain->steps[i].kind == LAYER_RECURRENT) {
+            know_masked(chain, i);
+        }
     }
     REQUIRE(chain->count > 0, FORMAT, "layers: the model has no layers");
     TRY(check_rank(flow, &chain->steps[chain->count - 1], flow->axes.rank == 3 ? 3 : 2));

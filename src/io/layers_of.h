@@ -4,7 +4,8 @@
  * The graph is followed from its output back to its input, through what each node takes its data from.
  * Whatever does not stand on that way (states that are given out, optional inputs) does not matter
  * here. What a layer is made of in a graph becomes one step: a backward net and the FLIP behind it, or
- * two nets and what joins them.
+ * two nets and what joins them. ONNX has lengths and no masks: lengths that are computed from a mask, as
+ * onnx_write.c does, are that mask.
  */
 #ifndef CLRNN_IO_LAYERS_OF_H
 #define CLRNN_IO_LAYERS_OF_H
@@ -38,6 +39,11 @@ struct layer_step {
     int from_end;              /* it is the end state h_n, [D][N][H] in the graph */
     int64_t turned;            /* FLIP: the axis, as the node has it */
     int mask;                  /* the step whose mask it heeds; -1: none */
+    int marks;                 /* EMBEDDING, MASKING: the value that is its mask; -1: none */
+    float masked;              /* MASKING: the value of masked steps */
+    int has_lengths;           /* RECURRENT: as which it heeds the mask */
+    int is_repeated;           /* RECURRENT: its last output stands at masked steps */
+    int zero_masked;           /* RECURRENT, the last layer: 0 stands there */
     const clrnn_tensor *table; /* EMBEDDING: [V][E]; DENSE: net, of one layer */
     enum layer_axis axis;      /* SOFTMAX, LOG_SOFTMAX */
 };
@@ -62,5 +68,10 @@ const char *layer_label(char text[LAYER_LABEL], const struct layer_step *step);
 
 /* Features of what a recurrent step gives. */
 int layer_outputs(const struct layer_step *step);
+
+/* Does anything but layers with this mask look at what step `at` gives at masked steps? */
+int layer_is_seen(const struct layer_chain *chain, int at, int mask);
+/* Whether layer `index` of a recurrent step gives 0 at masked steps. */
+int layer_zero_masked(const struct layer_step *step, int index);
 
 #endif

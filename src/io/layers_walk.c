@@ -159,13 +159,20 @@ static int is_half(const struct graph_node *node) {
            clrnn_layer_directions(&node->net->desc.layers[0]) == 1;
 }
 
+enum { NET_MASK = 1, NET_LENGTHS = 2 };
+
+/* An input of a node, -1 where it is left out or only the user may give it. */
+static int given_input(const struct layer_walk *walk, const struct graph_node *node, int slot) {
+    return slot < node->input_count ? layer_walk_given(walk, node->inputs[slot]) : -1;
+}
+
 /* A forward and a backward net that read the same. */
 static int are_halves(const struct layer_walk *walk, const struct graph_node *a,
                       const struct graph_node *b) {
     return is_half(a) && is_half(b) && !is_reverse(a) && is_reverse(b) &&
            a->inputs[0] == b->inputs[0] && a->batch_first == b->batch_first &&
-           layer_walk_given(walk, a->input_count > 1 ? a->inputs[1] : -1) ==
-               layer_walk_given(walk, b->input_count > 1 ? b->inputs[1] : -1);
+           given_input(walk, a, NET_MASK) == given_input(walk, b, NET_MASK) &&
+           given_input(walk, a, NET_LENGTHS) == given_input(walk, b, NET_LENGTHS);
 }
 
 /* The factor that MUL or DIV multiplies with; 0: it is another one. *other is what it multiplies. */
@@ -209,14 +216,14 @@ static void find_halves(struct layer_step *step, const struct layer_walk *walk,
         a = b;
         b = other;
     }
-    if (!are_halves(walk, a, b) || a_end != b_end || (!a_end && a->last_only != b->last_only)) {
+    const int last_only = a_end || (a != NULL && a->last_only), rank = last_only ? 2 : 3;
+    if (!are_halves(walk, a, b) || last_only != (b_end || b->last_only)) {
         return;
     }
     /* Under a mask with zeros the last output is another one than the end state. */
-    if (a_end && a->input_count > 1 && layer_walk_given(walk, a->inputs[1]) >= 0) {
+    if ((a_end || b_end) && given_input(walk, a, NET_MASK) >= 0) {
         return;
     }
-    const int last_only = a_end || a->last_only, rank = last_only ? 2 : 3;
     const int wide_a = clrnn_layer_outputs(&a->net->desc.layers[0]);
     const int wide_b = clrnn_layer_outputs(&b->net->desc.layers[0]);
     if (merge == CLRNN_MERGE_CONCAT ? join->axis != -1 && join->axis != rank - 1
@@ -274,6 +281,104 @@ static int is_turn(int64_t *axis, const struct graph *graph, const struct graph_
     return 1;
 }
 
+/* ---- masks ----------------------------------------------------------------------------------- */
+
+/* The mask that the walk has met lengths of is this one: its maker is found. */
+static void meet_mask(struct layer_walk *walk, struct layer_step *step, int value) {
+    step->marks = value;
+    if (walk->mask.value == value) {
+        walk->mask = (struct layer_mask){0};
+    }
+}
+
+/* From here on back there must be what makes the mask that the lengths of this net are computed from. */
+static clrnn_status look_for_mask(struct layer_walk *walk, const struct graph_node *net) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const int lengths = given_input(walk, net, NET_LENGTHS);
+    const struct layer_mask mask =
+        lengths >= 0 ? layer_mask_of_lengths(walk, lengths) : (struct layer_mask){0};
+    if (mask.maker != NULL && walk->mask.maker != NULL && walk->mask.value != mask.value) {
+        status = refuse(walk, net);
+        goto out;
+    }
+    walk->mask = mask.maker != NULL ? mask : walk->mask;
+out:
+    return status;
+}
+
+/* A masking layer whose zeros nobody would look at is there as lengths alone. */
+static clrnn_status add_masking(struct layer_walk *walk, int value) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct layer_mask *mask = &walk->mask;
+    if (mask->maker != NULL && !mask->is_ids && mask->x == value) {
+        const struct layer_link link = {.step = {.kind = LAYER_MASKING,
+                                                 .node = mask->maker,
+                                                 .name = mask->maker->name,
+                                                 .mask = -1,
+                                                 .marks = mask->value,
+                                                 .masked = mask->masked}};
+        TRY(add_link(walk, &link));
+        walk->mask = (struct layer_mask){0};
+    }
+out:
+    return status;
+}
+
+/* ---- one node -------------------------------------------------------------------------------- */
+
+/* A Where is a masking layer, or repeats a net's last output at masked steps. */
+static clrnn_status take_where(int *value, struct layer_walk *walk, const struct graph_node *node) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    enum { CONDITION, X };
+    const struct layer_mask mask = layer_mask_of_where(walk, node);
+    const struct graph_node *net = layer_repeated(walk, node);
+    if (mask.maker != NULL) {
+        struct layer_link link = {.step = {.kind = LAYER_MASKING,
+                                           .node = mask.maker,
+                                           .name = mask.maker->name,
+                                           .mask = -1,
+                                           .masked = mask.masked}};
+        meet_mask(walk, &link.step, mask.value);
+        TRY(add_link(walk, &link));
+    } else if (net != NULL) {
+        walk->repeated = net;
+    } else {
+        status = refuse(walk, node);
+        goto out;
+    }
+    *value = node->inputs[X];
+out:
+    return status;
+}
+
+/* What a layer that is one node has of its own. */
+static clrnn_status know_step(struct layer_step *step, struct layer_walk *walk) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct graph_node *node = step->node;
+    const int gives_mask = node->output_count > 1 && node->outputs[1] >= 0;
+    switch (step->kind) {
+    case LAYER_RECURRENT:
+        TRY(look_for_mask(walk, node));
+        step->is_repeated = walk->repeated == node;
+        break;
+    case LAYER_EMBEDDING:
+        step->marks =
+            gives_mask && graph_uses(walk->graph, node->outputs[1]) > 0 ? node->outputs[1] : -1;
+        if (walk->mask.maker != NULL && walk->mask.is_ids && walk->mask.x == node->inputs[0]) {
+            meet_mask(walk, step, walk->mask.value);
+        }
+        break;
+    case LAYER_MASKING:
+        step->marks = gives_mask ? node->outputs[1] : -1;
+        step->masked = node->value;
+        break;
+    default:
+        break;
+    }
+out:
+    return status;
+}
+
 /* One node and the value that its data come from. */
 static clrnn_status step_back(int *value, struct layer_walk *walk, const struct graph_node *node) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -284,9 +389,13 @@ static clrnn_status step_back(int *value, struct layer_walk *walk, const struct 
                  {GRAPH_EMBEDDING, LAYER_EMBEDDING},     {GRAPH_MASKING, LAYER_MASKING},
                  {GRAPH_ACTIVATION, LAYER_ACTIVATION},   {GRAPH_SOFTMAX, LAYER_SOFTMAX},
                  {GRAPH_LOG_SOFTMAX, LAYER_LOG_SOFTMAX}, {GRAPH_FLIP, LAYER_FLIP}};
-    struct layer_link link = {.step.node = node};
+    struct layer_link link = {.step = {.node = node, .mask = -1, .marks = -1}};
     struct layer_step *step = &link.step;
     int is_found = node->outputs[0] == *value && node->input_count > 0;
+    if (node->op == GRAPH_WHERE) {
+        TRY(take_where(value, walk, node));
+        goto out;
+    }
     step->turned = node->axis;
     link.is_layout = node->op == GRAPH_TRANSPOSE || node->op == GRAPH_SQUEEZE ||
                      node->op == GRAPH_UNSQUEEZE || node->op == GRAPH_RESHAPE;
@@ -316,7 +425,9 @@ static clrnn_status step_back(int *value, struct layer_walk *walk, const struct 
         status = refuse(walk, node);
         goto out;
     }
-    step->mask = -1;
+    if (!link.is_layout) {
+        TRY(know_step(step, walk));
+    }
     step->name =
         step->node->layer >= 0 ? walk->graph->layers[step->node->layer].name : step->node->name;
     *value = step->node->inputs[0];
@@ -347,6 +458,7 @@ clrnn_status layer_walk_back(struct layer_walk *walk, const struct graph *graph)
     int value = walk->output->value;
     while (producer(walk, value) != NULL) {
         TRY(step_back(&value, walk, producer(walk, value)));
+        TRY(add_masking(walk, value));
     }
     walk->input = port_of(graph, value);
     REQUIRE(walk->input != NULL, FORMAT, "layers: the first layer does not take the model's input");

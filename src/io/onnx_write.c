@@ -99,22 +99,6 @@ static int heeds(const struct layer_chain *chain, int maker) {
     return 0;
 }
 
-/* Does anything but layers with this mask look at what step `at` gives at masked steps? */
-static int is_seen(const struct layer_chain *chain, int at, int mask) {
-    for (int i = at + 1; i < chain->count; i++) {
-        const struct layer_step *step = &chain->steps[i];
-        if (step->kind == LAYER_RECURRENT) {
-            return step->mask != mask;
-        }
-        if (step->kind != LAYER_DENSE && step->kind != LAYER_ACTIVATION &&
-            (step->axis != LAYER_AXIS_FEATURES ||
-             (step->kind != LAYER_SOFTMAX && step->kind != LAYER_LOG_SOFTMAX))) {
-            return 1;
-        }
-    }
-    return 1;
-}
-
 /* The lengths of a mask of int64, [N][T], 1 where a step counts. */
 static void make_lengths(struct mask *out, struct onnx_build *build, const char *mask) {
     static const int64_t zero[1] = {0}, one[1] = {1};
@@ -184,10 +168,10 @@ static clrnn_status write_masking(struct writer *w, int at) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct onnx_build *build = &w->build;
     turn(w, 0);
-    const char *x = w->value, *value = onnx_scalar(build, "value", w->chain->steps[at].node->value);
+    const char *x = w->value, *value = onnx_scalar(build, "value", w->chain->steps[at].masked);
     const char *mask = reduce_max(build, differs(build, x, value), 2); /* [N][T] */
     make_lengths(&w->masks[at], build, mask);
-    if (is_seen(w->chain, at, at)) {
+    if (layer_is_seen(w->chain, at, at)) {
         const char *is_given =
             with_int(build, "Cast", axes(build, "Unsqueeze", mask, 1, 2, 0), NULL, "to", ONNX_BOOL);
         w->value = onnx_op(build, "Where", is_given, x, onnx_scalar(build, "masked", 0));
@@ -268,6 +252,7 @@ struct layer {
     int count;
     clrnn_merge merge;
     int last_only, mask; /* -1: none */
+    int zero_masked;     /* gives 0 at masked steps */
     int is_seen;         /* somebody looks at masked steps */
 };
 
@@ -276,7 +261,7 @@ static clrnn_status check_masked(const struct writer *w, const struct layer *lay
     clrnn_status status = CLRNN_STATUS_OK;
     for (int d = 0; layer->mask >= 0 && d < layer->count; d++) {
         const struct strand *strand = layer->strands[d];
-        const int zero_masked = strand->desc->zero_masked;
+        const int zero_masked = layer->zero_masked;
         REQUIRE(!layer->last_only || !zero_masked || strand->reverse, FORMAT,
                 "%s: its last output is 0 where the last step is masked; ONNX's is that of the "
                 "last step that is not",
@@ -297,7 +282,7 @@ static clrnn_status write_direction(const char **out, struct writer *w, const st
     const struct strand *strand = layer->strands[d];
     const char *y, *h;
     const int repeats = layer->mask >= 0 && !layer->last_only && !strand->reverse &&
-                        !strand->desc->zero_masked && layer->is_seen;
+                        !layer->zero_masked && layer->is_seen;
     const struct onnx_recurrent what = {.strands = {strand},
                                         .count = 1,
                                         .x = w->value,
@@ -395,7 +380,8 @@ static clrnn_status write_recurrent(struct writer *w, int at) {
             .merge = net->desc.layers[i].merge,
             .last_only = is_last && step->last_only,
             .mask = step->mask,
-            .is_seen = is_last && is_seen(w->chain, at, step->mask)};
+            .zero_masked = layer_zero_masked(step, i),
+            .is_seen = is_last && layer_is_seen(w->chain, at, step->mask)};
         if (step->reverse != NULL) {
             layer.strands[1] = net_strand(step->reverse, 0, 0);
             layer.count = 2;

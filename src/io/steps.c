@@ -56,15 +56,15 @@ static clrnn_status take(struct steps *out, const struct graph *graph,
                           .net = (clrnn_net *)from->net,
                           .last_only = from->last_only,
                           .is_masked = from->mask >= 0,
-                          .value = from->node->value,
+                          .zero_masked = from->zero_masked,
+                          .value = from->masked,
                           .act = from->node->act,
                           .axis = axis_of(from, batch_first),
                           .rank = from->rank};
     step->is_own_layer = before == NULL || strcmp(before->name, step->name) != 0;
     if (from->kind == LAYER_EMBEDDING) {
         step->table = *from->table;
-        step->mask_zero = from->node->output_count > 1 && from->node->outputs[1] >= 0 &&
-                          graph_uses(graph, from->node->outputs[1]) > 0;
+        step->mask_zero = from->marks >= 0;
     }
     out->count++;
 out:

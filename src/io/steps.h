@@ -31,6 +31,7 @@ struct step {
     int last_only;           /* RECURRENT: gives the last output of each row */
     int flip;                /* RECURRENT, in reverse, all steps: in the order of processing */
     int is_masked;           /* RECURRENT: a mask may reach it */
+    int zero_masked;         /* RECURRENT, from a graph: its last layer gives 0 at masked steps */
     clrnn_net
         *second; /* RECURRENT: runs over the same x; NULL: none. `merge` joins what they give */
     int second_flip;
