@@ -45,6 +45,7 @@
     X(SUB, "Sub")                                                                                  \
     X(MUL, "Mul")                                                                                  \
     X(DIV, "Div")                                                                                  \
+    X(POW, "Pow")                                                                                  \
     X(MIN, "Min")                                                                                  \
     X(MAX, "Max")                                                                                  \
     X(LESS, "Less")                                                                                \
@@ -59,6 +60,9 @@
     X(ABS, "Abs")                                                                                  \
     X(NEG, "Neg")                                                                                  \
     X(EXP, "Exp")                                                                                  \
+    X(LOG, "Log")                                                                                  \
+    X(SQRT, "Sqrt")                                                                                \
+    X(ERF, "Erf")                                                                                  \
     X(REDUCE_SUM, "ReduceSum")                                                                     \
     X(REDUCE_MEAN, "ReduceMean")                                                                   \
     X(REDUCE_MAX, "ReduceMax")                                                                     \

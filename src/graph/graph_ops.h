@@ -65,7 +65,7 @@ typedef clrnn_status graph_op_function(struct graph_call *call);
 /* op_layers.c */
 graph_op_function op_layers_embedding, op_layers_masking;
 /* op_activation.c */
-graph_op_function op_activation_apply, op_activation_softmax, op_activation_exp;
+graph_op_function op_activation_apply, op_activation_softmax, op_activation_function;
 /* op_shape.c */
 graph_op_function op_shape_squeeze, op_shape_unsqueeze, op_shape_reshape, op_shape_flatten,
     op_shape_shape, op_shape_constant, op_shape_range;

@@ -1,5 +1,5 @@
 /*
- * op_activation.c: functions of floats: the activations, e^x, softmax and its logarithm.
+ * op_activation.c: functions of floats: the activations, e^x and its like, softmax and its logarithm.
  *
  * In double precision, straight from their formulas, at infinities the limit; rounded once.
  */
@@ -12,8 +12,9 @@
 #define SQRT_HALF 0.70710678118654752440
 #define SQRT_2_OVER_PI 0.79788456080286535588
 
-/* An activation with its parameters. */
+/* An activation with its parameters, or a function of C's. */
 struct function {
+    double (*plain)(double); /* NULL: is an activation */
     clrnn_act kind;
     double alpha, beta;
 };
@@ -43,6 +44,9 @@ static double times(double x, double share) {
 }
 
 static double evaluate(const struct function *f, double x) {
+    if (f->plain != NULL) {
+        return f->plain(x);
+    }
     switch (f->kind) {
     case CLRNN_ACT_TANH:
         return tanh(x);
@@ -125,7 +129,7 @@ clrnn_status op_activation_apply(struct graph_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     static const struct function defaults[] = {
 #define ACT_ROW(name, value, text, parameters, alpha, beta)                                        \
-    {CLRNN_ACT_##name, (double)(alpha), (double)(beta)},
+    {NULL, CLRNN_ACT_##name, (double)(alpha), (double)(beta)},
         CLRNN_ACT_LIST(ACT_ROW)
 #undef ACT_ROW
     };
@@ -146,8 +150,10 @@ out:
     return status;
 }
 
-clrnn_status op_activation_exp(struct graph_call *call) {
-    static const struct function f = {.kind = CLRNN_ACT_EXPONENTIAL};
+clrnn_status op_activation_function(struct graph_call *call) {
+    static double (*const functions[GRAPH_OP_COUNT])(double) = {
+        [GRAPH_EXP] = exp, [GRAPH_LOG] = log, [GRAPH_SQRT] = sqrt, [GRAPH_ERF] = erf};
+    const struct function f = {.plain = functions[call->node->op]};
     return apply(call, &f);
 }
 

@@ -3,7 +3,7 @@
  *
  * A kernel goes through a run of two arrays, each with its step: 1, or 0 where it is broadcast. Whole
  * numbers wrap round: they are added, negated and multiplied as unsigned ones. Float32 is computed in
- * itself: one of these operations rounds the same from double precision.
+ * itself: one of these operations rounds the same from double precision; but for powers.
  */
 #include "graph/graph_ops.h"
 #include "graph/op_walk.h"
@@ -34,6 +34,9 @@ typedef void kernel(void *to, const void *x, const void *y, int64_t count, int64
     }                                                                                              \
     static inline type div_##name(type a, type b) {                                                \
         return settle_##name(a / b);                                                               \
+    }                                                                                              \
+    static inline type pow_##name(type a, type b) {                                                \
+        return settle_##name((type)pow((double)a, (double)b));                                     \
     }                                                                                              \
     static inline type min_##name(type a, type b) {                                                \
         return a != a || b != b ? (type)NAN : b < a ? b : a;                                       \
@@ -134,6 +137,8 @@ static inline unsigned char or_bool(unsigned char a, unsigned char b) {
     KERNEL(run_equal_##name, type, unsigned char, a == b)
 KERNELS_OF(float, f32)
 KERNELS_OF(double, f64)
+KERNEL(run_pow_f32, float, float, pow_f32(a, b))
+KERNEL(run_pow_f64, double, double, pow_f64(a, b))
 KERNELS_OF(int32_t, i32)
 KERNELS_OF(int64_t, i64)
 KERNEL(run_equal_bool, unsigned char, unsigned char, equal_bool(a, b))
@@ -153,6 +158,7 @@ static kernel *const kernels[GRAPH_OP_COUNT][CLRNN_DTYPE_TEXT] = {
     [GRAPH_SUB] = NUMBERS(run_sub),
     [GRAPH_MUL] = NUMBERS(run_mul),
     [GRAPH_DIV] = NUMBERS(run_div),
+    [GRAPH_POW] = {[CLRNN_DTYPE_F32] = run_pow_f32, [CLRNN_DTYPE_F64] = run_pow_f64},
     [GRAPH_MIN] = NUMBERS(run_min),
     [GRAPH_MAX] = NUMBERS(run_max),
     [GRAPH_LESS] = NUMBERS(run_less),

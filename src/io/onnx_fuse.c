@@ -174,6 +174,9 @@ static clrnn_status run_round(struct fuse *fuse) {
             TRY(fuse_moves(fuse, i));
         }
         if (!fuse->is_dropped[i]) {
+            fuse_acts(fuse, i);
+        }
+        if (!fuse->is_dropped[i]) {
             TRY(fuse_layers(fuse, i));
         }
         if (!fuse->is_dropped[i]) {

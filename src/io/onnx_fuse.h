@@ -68,6 +68,7 @@ int fuse_same_shape(const struct fuse_value *a, const struct fuse_value *b);
 
 clrnn_status fuse_moves(struct fuse *fuse, int node);  /* onnx_fuse_moves.c */
 clrnn_status fuse_nets(struct fuse *fuse, int node);   /* onnx_fuse_nets.c */
+void fuse_acts(struct fuse *fuse, int node);           /* onnx_fuse_acts.c */
 clrnn_status fuse_layers(struct fuse *fuse, int node); /* onnx_fuse_layers.c */
 
 #endif

@@ -25,6 +25,7 @@ clrnn_status onnx_nodes_reduce(struct onnx_node *node);
 
 clrnn_status onnx_nodes_activation(struct onnx_node *node);
 clrnn_status onnx_nodes_gelu(struct onnx_node *node);
+clrnn_status onnx_nodes_clip(struct onnx_node *node);
 clrnn_status onnx_nodes_softmax(struct onnx_node *node); /* and its logarithm */
 clrnn_status onnx_nodes_gemm(struct onnx_node *node);
 clrnn_status onnx_nodes_dropout(struct onnx_node *node);

@@ -16,7 +16,8 @@ clrnn_status onnx_nodes_activation(struct onnx_node *node) {
     const clrnn_act kind = node->op->act;
     const char *second = kind == CLRNN_ACT_SELU ? "gamma" : "beta";
     const int has_second = kind == CLRNN_ACT_SELU || kind == CLRNN_ACT_HARD_SIGMOID;
-    const int has_first = has_second || kind == CLRNN_ACT_LEAKY_RELU || kind == CLRNN_ACT_ELU;
+    const int has_first = has_second || kind == CLRNN_ACT_LEAKY_RELU || kind == CLRNN_ACT_ELU ||
+                          kind == CLRNN_ACT_CELU || kind == CLRNN_ACT_THRESHOLDED_RELU;
     /* ONNX's defaults */
     const float alpha = kind == CLRNN_ACT_SELU           ? 1.67326319217681884765625f
                         : kind == CLRNN_ACT_HARD_SIGMOID ? 0.2f
@@ -52,6 +53,32 @@ clrnn_status onnx_nodes_gelu(struct onnx_node *node) {
         like.act.kind = is_text(how, "tanh") ? CLRNN_ACT_GELU_TANH : CLRNN_ACT_GELU;
     }
     TRY(onnx_nodes_emit(node, &like, node->inputs, 1));
+out:
+    return status;
+}
+
+/* min(max(x, low), high); a bound that is left out is none. */
+clrnn_status onnx_nodes_clip(struct onnx_node *node) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    static const char *const names[] = {"min", "max"};
+    const struct graph_node likes[] = {{.op = GRAPH_MAX}, {.op = GRAPH_MIN}};
+    int value = node->inputs[0];
+    for (int i = 0; i < 2; i++) {
+        const Onnx__AttributeProto *bound = NULL;
+        int inputs[2] = {value, onnx_input(node, i + 1)};
+        if (node->reader->opset < 11) {
+            REQUIRE(node->input_count == 1, FORMAT, "%s: its bounds are attributes before opset 11",
+                    node->label);
+            TRY(onnx_attribute(&bound, node, names[i], ONNX_FLOAT));
+        }
+        if (bound != NULL) {
+            TRY(onnx_add_float(&inputs[1], node, bound->f));
+        }
+        if (inputs[1] >= 0) {
+            TRY(onnx_emit_one(&value, node, &likes[i], inputs, 2));
+        }
+    }
+    TRY(onnx_bind(node, 0, value));
 out:
     return status;
 }

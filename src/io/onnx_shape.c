@@ -268,6 +268,10 @@ void fuse_infer(struct fuse *fuse, const struct graph_node *node) {
     case GRAPH_ABS:
     case GRAPH_NEG:
     case GRAPH_EXP:
+    case GRAPH_LOG:
+    case GRAPH_SQRT:
+    case GRAPH_ERF:
+    case GRAPH_POW:
     case GRAPH_ADD:
     case GRAPH_SUB:
     case GRAPH_MUL:
