@@ -174,6 +174,13 @@ static const char *const by_hand[] = {
     "LOG_SOFTMAX axis=1 : f32[1,2]{0,-1000} : f32[1,2]{0,-1000}",
     "SOFTMAX axis=0 : f32[0,2] : f32[0,2]",
     "EXP : f32[4]{-nan,-inf,inf,0} : f32[4]{nan,0,inf,1}",
+    "LOG : f32[4]{0,-1,inf,1} : f32[4]{-inf,nan,inf,0}",
+    "SQRT : f64[4]{4,-0.0,-1,inf} : f64[4]{2,-0.0,nan,inf}",
+    "ERF : f32[4]{0,inf,-inf,nan} : f32[4]{0,1,-1,nan}",
+    "ERF : f64[1]{0.5} : f64[1]{0.5204998778130465}",
+    "POW : f32[2,2]{2,-2,0,9} f32[1]{3} : f32[2,2]{8,-8,0,729}",
+    "POW : f64[4]{-2,0,nan,4} f64[4]{0.5,-1,0,-0.5} : f64[4]{nan,inf,1,0.5}",
+    "POW : f32[1]{1.0000001} f32[1]{8388608} : f32[1]{2.7182817}",
     "ACTIVATION act=linear : f32[2]{-nan,-0.0} : f32[2]{nan,-0.0}",
     "ACTIVATION act=hard_sigmoid parameters=1 alpha=0.25 : f32[2]{0,1} : f32[2]{0.5,0.75}",
     /* the product is not rounded: 1/3 as a double is 2^-54 / 3 too small */

@@ -202,7 +202,8 @@ END_TEST
 
 /* ---- what graphs become ---------------------------------------------------------------------- */
 
-/* "T:NET/NL DENSE/r": batch first N or T, last output L; a dense layer's activation. */
+/* "NET/NL ave DENSE/relu mish": batch first N or T, last output L, how directions are joined but by
+ * concat; a dense layer's activation; an activation. */
 static void write_chain(char *text, size_t size, const struct graph *graph) {
     size_t at = 0;
     text[0] = '\0';
@@ -210,8 +211,16 @@ static void write_chain(char *text, size_t size, const struct graph *graph) {
         const struct graph_node *node = &graph->nodes[i];
         const char *space = i > 0 ? " " : "";
         if (node->op == GRAPH_NET) {
-            at += (size_t)snprintf(text + at, size - at, "%sNET/%s%s", space,
-                                   node->batch_first ? "N" : "T", node->last_only ? "L" : "");
+            static const char *const merges[] = {[CLRNN_MERGE_CONCAT] = "",
+                                                 [CLRNN_MERGE_SUM] = " sum",
+                                                 [CLRNN_MERGE_MUL] = " mul",
+                                                 [CLRNN_MERGE_AVE] = " ave"};
+            at += (size_t)snprintf(text + at, size - at, "%sNET/%s%s%s", space,
+                                   node->batch_first ? "N" : "T", node->last_only ? "L" : "",
+                                   merges[clrnn_net_get_desc(node->net)->layers[0].merge]);
+        } else if (node->op == GRAPH_ACTIVATION) {
+            at += (size_t)snprintf(text + at, size - at, "%s%s", space,
+                                   clrnn_act_name(node->act.kind));
         } else if (node->op == GRAPH_DENSE) {
             const clrnn_layer_desc *layer = clrnn_net_get_desc(node->net)->layers;
             at += (size_t)snprintf(text + at, size - at, "%sDENSE/%s", space,
@@ -253,6 +262,24 @@ static const struct {
     {"rnn_for_full", "NET/T Unsqueeze", "RNN 36"},
     {"rnn_for_layout", "Transpose NET/N Unsqueeze Transpose", "RNN 36"},
     {"lstm_bid_acts", "NET/T Reshape Transpose", "LSTM 288"},
+    {"halves_concat", "NET/T", "LSTM 288"},
+    {"halves_concat_last", "NET/TL", "GRU 216"},
+    {"halves_concat_swapped", "NET/T NET/T Concat", "GRU 108 GRU 108"},
+    {"halves_sum", "NET/T sum", "GRU 216"},
+    {"halves_mul_last", "NET/TL mul", "LSTM 288"},
+    {"halves_ave", "NET/T ave", "RNN 72"},
+    {"halves_ave_div", "NET/TL ave", "LSTM 288"},
+    {"halves_doubled", "NET/T sum Mul", "LSTM 288"},
+    {"halves_other_acts", "NET/T sum", "RNN 72"},
+    {"halves_other_x", "Neg NET/T NET/T Add", "GRU 108 GRU 108"},
+    {"halves_same_way", "NET/T NET/T Add", "GRU 108 GRU 108"},
+    {"spelled_acts18",
+     "gelu Div Erf Mul gelu Add Mul Mul Mul Mul gelu_tanh gelu_tanh Add Mul tanh Add Mul sigmoid "
+     "swish "
+     "Mul Mul swish softplus mish softplus tanh Mul log_sigmoid Neg relu6 hard_tanh Max Min Min "
+     "Max "
+     "exponential Erf Abs Sqrt Log Pow Pow celu celu thresholded_relu thresholded_relu mish",
+     ""},
 };
 
 START_TEST(test_chain) {

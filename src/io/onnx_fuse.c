@@ -105,6 +105,27 @@ int fuse_is_axis(const struct fuse *fuse, const struct graph_node *node, int inp
            count == 1 && list[0] == axis;
 }
 
+int fuse_is_scalar(float *out, const struct fuse *fuse, int value) {
+    const clrnn_tensor *tensor = graph_constant(fuse->graph, value);
+    if (tensor == NULL || tensor->dtype != CLRNN_DTYPE_F32 || tensor->rank > 1 ||
+        clrnn_tensor_count(tensor) != 1) {
+        return 0;
+    }
+    *out = *(const float *)tensor->data;
+    return 1;
+}
+
+int fuse_has_scalar(float *out, int *other, const struct fuse *fuse,
+                    const struct graph_node *node) {
+    for (int slot = 0; slot < 2; slot++) {
+        if (fuse_is_scalar(out, fuse, node->inputs[slot])) {
+            *other = node->inputs[1 - slot];
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int fuse_is_perm(const struct graph_node *node, const int64_t *perm, int count) {
     return node != NULL && node->op == GRAPH_TRANSPOSE && node->list_count == count &&
            memcmp(node->list, perm, (size_t)count * sizeof *perm) == 0;

@@ -55,6 +55,10 @@ clrnn_status fuse_add_list(int *out, struct fuse *fuse, const int64_t *list, int
 int fuse_list(int64_t list[CLRNN_MAX_RANK], int *count, const struct fuse *fuse, int value);
 /* Whether an input of a node is the constant list of one number. */
 int fuse_is_axis(const struct fuse *fuse, const struct graph_node *node, int input, int64_t axis);
+/* A constant that is one float and adds no axes. */
+int fuse_is_scalar(float *out, const struct fuse *fuse, int value);
+/* One of two inputs is such a constant, *other the other one. */
+int fuse_has_scalar(float *out, int *other, const struct fuse *fuse, const struct graph_node *node);
 int fuse_is_perm(const struct graph_node *node, const int64_t *perm, int count);
 
 /* ---- onnx_shape.c ---------------------------------------------------------------------------- */

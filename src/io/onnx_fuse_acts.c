@@ -21,29 +21,6 @@ static struct graph_node *activation(const struct fuse *fuse, int value, clrnn_a
     return node != NULL && node->act.kind == kind ? node : NULL;
 }
 
-/* A constant that is one number and adds no axes. */
-static int is_scalar(float *out, const struct fuse *fuse, int value) {
-    const clrnn_tensor *tensor = graph_constant(fuse->graph, value);
-    if (tensor == NULL || tensor->dtype != CLRNN_DTYPE_F32 || tensor->rank > 1 ||
-        clrnn_tensor_count(tensor) != 1) {
-        return 0;
-    }
-    *out = *(const float *)tensor->data;
-    return 1;
-}
-
-/* One of the two inputs is a number, *other the other one. */
-static int has_scalar(float *out, int *other, const struct fuse *fuse,
-                      const struct graph_node *node) {
-    for (int slot = 0; slot < 2; slot++) {
-        if (is_scalar(out, fuse, node->inputs[slot])) {
-            *other = node->inputs[1 - slot];
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* The same, but for the last digits that exporters write of a constant. */
 static int is_near(float value, double constant) {
     return fabs((double)value - constant) <= fabs(constant) * 0x1p-20;
@@ -65,13 +42,13 @@ static void multiply_out(struct product *product, const struct fuse *fuse, int v
     const struct graph_node *node = fuse_producer(fuse, value, 0);
     const int is_mul = node != NULL && node->op == GRAPH_MUL;
     float number;
-    if (is_scalar(&number, fuse, value)) {
+    if (fuse_is_scalar(&number, fuse, value)) {
         product->factor *= number;
     } else if (is_mul && depth < DEPTH) {
         multiply_out(product, fuse, node->inputs[0], depth + 1);
         multiply_out(product, fuse, node->inputs[1], depth + 1);
     } else if (node != NULL && node->op == GRAPH_DIV && depth < DEPTH &&
-               is_scalar(&number, fuse, node->inputs[1])) {
+               fuse_is_scalar(&number, fuse, node->inputs[1])) {
         product->factor /= number;
         multiply_out(product, fuse, node->inputs[0], depth + 1);
     } else {
@@ -101,7 +78,7 @@ static int plus_one(const struct fuse *fuse, int value) {
     const struct graph_node *sum = made_by(fuse, value, GRAPH_ADD);
     float one;
     int f;
-    return sum != NULL && has_scalar(&one, &f, fuse, sum) && is_near(one, 1) ? f : -1;
+    return sum != NULL && fuse_has_scalar(&one, &f, fuse, sum) && is_near(one, 1) ? f : -1;
 }
 
 /* 1 + erf(x / sqrt 2) */
@@ -121,7 +98,7 @@ static int is_cube(float *a, const struct fuse *fuse, int value, int x) {
         const struct graph_node *power = made_by(fuse, product.factors[0], GRAPH_POW);
         float three;
         return power != NULL && power->inputs[0] == x &&
-               is_scalar(&three, fuse, power->inputs[1]) && is_near(three, 3);
+               fuse_is_scalar(&three, fuse, power->inputs[1]) && is_near(three, 3);
     }
     return product.count == 3 && product.factors[0] == x && product.factors[1] == x &&
            product.factors[2] == x;
@@ -196,11 +173,11 @@ static void gate(struct fuse *fuse, struct graph_node *node) {
 static void bound(struct fuse *fuse, struct graph_node *node) {
     float high, low;
     int lower, x;
-    if (node->input_count != 2 || !has_scalar(&high, &lower, fuse, node)) {
+    if (node->input_count != 2 || !fuse_has_scalar(&high, &lower, fuse, node)) {
         return;
     }
     const struct graph_node *max = made_by(fuse, lower, GRAPH_MAX);
-    if (max == NULL || max->input_count != 2 || !has_scalar(&low, &x, fuse, max)) {
+    if (max == NULL || max->input_count != 2 || !fuse_has_scalar(&low, &x, fuse, max)) {
         return;
     }
     if (low == 0 && high == 6) {

@@ -12,20 +12,24 @@
 
 /* A net of one dense layer: weight [F][I], bias [F] or NULL. */
 static clrnn_status make_dense(clrnn_net **out, int64_t inputs, int64_t features,
-                               const float *weight, const float *bias, clrnn_act act) {
+                               const float *weight, const float *bias,
+                               const clrnn_activation *act) {
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_net *net = NULL;
-    const clrnn_net_desc desc = {
-        .inputs = (int)inputs,
-        .layer = {.cell = CLRNN_CELL_DENSE,
-                  .hidden = (int)features,
-                  .bias = bias != NULL ? CLRNN_BIAS_SINGLE : CLRNN_BIAS_NONE,
-                  .acts[0][0].kind = act}};
+    clrnn_net_desc desc = {.inputs = (int)inputs,
+                           .layer = {
+                               .cell = CLRNN_CELL_DENSE,
+                               .hidden = (int)features,
+                               .bias = bias != NULL ? CLRNN_BIAS_SINGLE : CLRNN_BIAS_NONE,
+                           }};
     const clrnn_tensor matrix = {
         .data = (void *)weight, .dtype = CLRNN_DTYPE_F32, .rank = 2, .shape = {features, inputs}};
     const clrnn_tensor vector = {
         .data = (void *)bias, .dtype = CLRNN_DTYPE_F32, .rank = 1, .shape = {features}};
     *out = NULL;
+    if (act != NULL) {
+        desc.layer.acts[0][0] = *act;
+    }
     TRY(clrnn_net_create(&net, &desc));
     TRY(clrnn_net_set_weight(net, "weight_ih_l0", &matrix));
     if (bias != NULL) {
@@ -59,7 +63,7 @@ static clrnn_status product(struct fuse *fuse, struct graph_node *node) {
             weight[f * inputs + i] = from[i * features + f];
         }
     }
-    TRY(make_dense(&node->net, inputs, features, weight, NULL, CLRNN_ACT_DEFAULT));
+    TRY(make_dense(&node->net, inputs, features, weight, NULL, NULL));
     node->op = GRAPH_DENSE;
     fuse_rewire(fuse, node, 1, -1);
     node->input_count = 1;
@@ -77,7 +81,7 @@ static struct graph_node *find_dense(const struct fuse *fuse, int value) {
 
 /* `node` becomes the dense layer before it, with more of what follows a product. */
 static clrnn_status grow_dense(struct fuse *fuse, struct graph_node *node, struct graph_node *dense,
-                               const float *bias, clrnn_act act) {
+                               const float *bias, const clrnn_activation *act) {
     clrnn_status status = CLRNN_STATUS_OK;
     const clrnn_layer_desc *layer = clrnn_net_get_desc(dense->net)->layers;
     clrnn_tensor weight, old = {0};
@@ -127,7 +131,7 @@ static clrnn_status add(struct fuse *fuse, struct graph_node *node) {
         struct graph_node *dense = find_dense(fuse, node->inputs[i]);
         const float *bias = dense != NULL ? find_bias(fuse, node->inputs[1 - i], dense) : NULL;
         if (bias != NULL) {
-            TRY(grow_dense(fuse, node, dense, bias, CLRNN_ACT_DEFAULT));
+            TRY(grow_dense(fuse, node, dense, bias, NULL));
             break;
         }
     }
@@ -137,11 +141,10 @@ out:
 
 static clrnn_status activate(struct fuse *fuse, struct graph_node *node) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const clrnn_act act = node->act.kind;
+    const clrnn_activation act = node->act;
     struct graph_node *dense = find_dense(fuse, node->inputs[0]);
-    if (dense != NULL &&
-        (act == CLRNN_ACT_RELU || act == CLRNN_ACT_TANH || act == CLRNN_ACT_SIGMOID)) {
-        TRY(grow_dense(fuse, node, dense, NULL, act));
+    if (dense != NULL) {
+        TRY(grow_dense(fuse, node, dense, NULL, &act));
     }
 out:
     return status;

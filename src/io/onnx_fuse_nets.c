@@ -93,8 +93,12 @@ static void turn_back(struct fuse *fuse, int number) {
 
 /* ---- the last step alone --------------------------------------------------------------------- */
 
-static int is_single(const struct graph_node *net) {
+static int is_forward(const struct graph_node *net) {
     return layer_of(net)->direction == CLRNN_DIRECTION_FORWARD;
+}
+
+static int is_single(const struct graph_node *net) {
+    return layer_of(net)->direction != CLRNN_DIRECTION_BIDIRECTIONAL;
 }
 
 /* Nobody takes all its steps, but for `uses` who do in this place. */
@@ -133,7 +137,7 @@ static struct graph_node *find_last(const struct fuse *fuse, const struct graph_
         return NULL;
     }
     struct graph_node *net = fuse_producer(fuse, pick->inputs[0], Y);
-    if (!is_net(net) || net->last_only || !is_single(net) || net->inputs[LENGTHS] >= 0 ||
+    if (!is_net(net) || net->last_only || !is_forward(net) || net->inputs[LENGTHS] >= 0 ||
         net->inputs[MASK] >= 0) {
         return NULL;
     }
@@ -168,9 +172,137 @@ static void take_last(struct fuse *fuse, int number) {
     }
 }
 
+/* ---- two directions -------------------------------------------------------------------------- */
+
+/* A net of one layer that only `uses` places take y of, and no other output. */
+static int gives_only_y(const struct fuse *fuse, const struct graph_node *net, int uses) {
+    for (int slot = 1; slot < net->output_count; slot++) {
+        if (fuse->values[net->outputs[slot]].uses > 0) {
+            return 0;
+        }
+    }
+    return fuse->values[net->outputs[Y]].uses == uses;
+}
+
+/* Forward and reverse over the same x, of the same kind. */
+static int are_halves(const struct fuse *fuse, const struct graph_node *a,
+                      const struct graph_node *b) {
+    if (!is_net(a) || !is_net(b) || !gives_only_y(fuse, a, 1) || !gives_only_y(fuse, b, 1) ||
+        a->batch_first != b->batch_first || a->last_only != b->last_only) {
+        return 0;
+    }
+    for (int slot = X; slot <= C_0; slot++) {
+        if (a->inputs[slot] != b->inputs[slot] || (slot >= H_0 && a->inputs[slot] >= 0)) {
+            return 0;
+        }
+    }
+    clrnn_layer_desc x = *layer_of(a), y = *layer_of(b);
+    const int is_pair = x.direction == CLRNN_DIRECTION_FORWARD &&
+                        y.direction == CLRNN_DIRECTION_REVERSE &&
+                        clrnn_net_get_desc(a->net)->inputs == clrnn_net_get_desc(b->net)->inputs;
+    return is_pair && x.cell == y.cell && x.reset == y.reset && x.hidden == y.hidden &&
+           x.bias == y.bias && x.peepholes == y.peepholes && x.couple == y.couple &&
+           memcmp(&x.gate_clip, &y.gate_clip, sizeof x.gate_clip) == 0;
+}
+
+/* One net of both directions: `a` and `b` may be one that has both already. */
+static clrnn_status make_both(clrnn_net **out, const clrnn_net *a, const clrnn_net *b,
+                              clrnn_merge merge) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    clrnn_net_desc desc = {.inputs = a->desc.inputs, .layer = a->desc.layers[0]};
+    clrnn_net *net = NULL;
+    const struct strand *from[2] = {net_strand(a, 0, 0), net_strand(b, 0, a == b)};
+    desc.layer.direction = CLRNN_DIRECTION_BIDIRECTIONAL;
+    desc.layer.merge = merge;
+    for (int slot = 0; a != b && slot < from[0]->act_count; slot++) {
+        const clrnn_activation *x = &from[0]->acts[slot], *y = &from[1]->acts[slot];
+        if (x->kind != y->kind || memcmp(&x->alpha, &y->alpha, sizeof x->alpha) != 0 ||
+            memcmp(&x->beta, &y->beta, sizeof x->beta) != 0) {
+            desc.layer.acts[1][slot] = *y; /* else: as the first direction */
+        }
+    }
+    TRY(clrnn_net_create(&net, &desc));
+    for (int d = 0; d < 2; d++) {
+        for (enum weight_role role = 0; role < WEIGHT_ROLES; role++) {
+            char name[48];
+            clrnn_tensor value = {
+                .data = from[d]->weights[role], .dtype = CLRNN_DTYPE_F32, .rank = 2};
+            strand_weight_shape(from[d], role, &value.shape[0], &value.shape[1]);
+            value.rank = value.shape[1] > 0 ? 2 : 1;
+            if (value.data != NULL) {
+                TRY(clrnn_net_set_weight(net, strand_weight_name(net_strand(net, 0, d), role, name),
+                                         &value));
+            }
+        }
+    }
+    *out = net;
+    net = NULL;
+out:
+    clrnn_net_free(net);
+    return status;
+}
+
+/* `node`, which joins what two nets or both directions of one give, becomes the net that does. */
+static clrnn_status become_both(struct fuse *fuse, struct graph_node *node, struct graph_node *a,
+                                const struct graph_node *b, clrnn_merge merge) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    clrnn_net *net;
+    TRY(make_both(&net, a->net, b->net, merge));
+    fuse_bypass(fuse, (int)(node - fuse->graph->nodes), a->outputs[Y]);
+    clrnn_net_free(a->net);
+    a->net = net;
+    fuse_infer(fuse, a);
+out:
+    return status;
+}
+
+/* Concat, Add and Mul of two directions; Mul and Div that halve their sum. */
+static clrnn_status join_halves(struct fuse *fuse, struct graph_node *node) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    float half;
+    int sum;
+    if (node->input_count != 2) {
+        goto out;
+    }
+    if ((node->op == GRAPH_MUL && fuse_has_scalar(&half, &sum, fuse, node) && half == 0.5f) ||
+        (node->op == GRAPH_DIV && fuse_is_scalar(&half, fuse, node->inputs[1]) && half == 2.0f)) {
+        sum = node->op == GRAPH_DIV ? node->inputs[0] : sum;
+        struct graph_node *both = fuse_producer(fuse, sum, Y);
+        if (is_net(both) && !is_single(both) && gives_only_y(fuse, both, 1) &&
+            layer_of(both)->merge == CLRNN_MERGE_SUM) {
+            TRY(become_both(fuse, node, both, both, CLRNN_MERGE_AVE));
+        }
+        goto out;
+    }
+    struct graph_node *a = fuse_producer(fuse, node->inputs[0], Y);
+    struct graph_node *b = fuse_producer(fuse, node->inputs[1], Y);
+    const int features = is_net(a) && a->last_only ? 1 : 2;
+    const clrnn_merge merge = node->op == GRAPH_CONCAT ? CLRNN_MERGE_CONCAT
+                              : node->op == GRAPH_ADD  ? CLRNN_MERGE_SUM
+                                                       : CLRNN_MERGE_MUL;
+    if (merge != CLRNN_MERGE_CONCAT && is_net(a) && !is_forward(a)) {
+        struct graph_node *first = a; /* sums have no order */
+        a = b;
+        b = first;
+    }
+    if (node->op != GRAPH_DIV && are_halves(fuse, a, b) &&
+        (merge != CLRNN_MERGE_CONCAT || node->axis == -1 || node->axis == features)) {
+        TRY(become_both(fuse, node, a, b, merge));
+    }
+out:
+    return status;
+}
+
 clrnn_status fuse_nets(struct fuse *fuse, int number) {
     struct graph_node *node = &fuse->graph->nodes[number];
+    clrnn_status status = CLRNN_STATUS_OK;
     switch (node->op) {
+    case GRAPH_CONCAT:
+    case GRAPH_ADD:
+    case GRAPH_MUL:
+    case GRAPH_DIV:
+        TRY(join_halves(fuse, node));
+        break;
     case GRAPH_NET:
         leave_out_zeros(fuse, node);
         turn_end(fuse, node);
@@ -188,7 +320,8 @@ clrnn_status fuse_nets(struct fuse *fuse, int number) {
     default:
         break;
     }
-    return CLRNN_STATUS_OK;
+out:
+    return status;
 }
 
 #endif

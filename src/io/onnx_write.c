@@ -415,6 +415,21 @@ static char *plain_name(struct onnx_build *build, const char *from) {
     return to;
 }
 
+/* One of a step's nodes goes by its plain name, so that it is there again in other formats: that which
+ * readers make a layer of. */
+static void name_step(struct writer *w, const struct layer_step *step, size_t first) {
+    Onnx__GraphProto *graph = &w->build.graph;
+    for (size_t i = first; i < graph->n_node; i++) {
+        if (strcmp(graph->node[i]->name, w->build.scope) == 0) {
+            return;
+        }
+    }
+    const size_t at = step->kind == LAYER_ACTIVATION ? graph->n_node - 1 : first;
+    if (first < graph->n_node) {
+        graph->node[at]->name = onnx_name(&w->build, w->build.scope);
+    }
+}
+
 static clrnn_status write_step(struct writer *w, int at) {
     clrnn_status status = CLRNN_STATUS_OK;
     static const char *const kinds[] = {
@@ -424,6 +439,7 @@ static clrnn_status write_step(struct writer *w, int at) {
         [LAYER_LOG_SOFTMAX] = "log_softmax", [LAYER_FLIP] = "flip"};
     const struct layer_step *step = &w->chain->steps[at];
     const int is_named = step->name != NULL && step->name[0] != '\0';
+    const size_t first = w->build.graph.n_node;
     char label[LAYER_LABEL];
     w->label = layer_label(label, step);
     w->build.scope = plain_name(&w->build, is_named ? step->name : kinds[step->kind]);
@@ -452,6 +468,7 @@ static clrnn_status write_step(struct writer *w, int at) {
         write_flip(w);
         break;
     }
+    name_step(w, step, first);
 out:
     w->label = NULL;
     w->build.scope = "";

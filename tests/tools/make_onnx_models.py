@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/data/onnx: small models of exporters and by hand, inputs, and what they give.
 
-    make_onnx_models.py DIRECTORY [fixtures=SOURCE] [part ...]     parts: nodes glue guards torch keras
+    make_onnx_models.py DIRECTORY [fixtures=SOURCE] [part ...]     parts: nodes glue spelled guards axes torch keras
 
 All parts without any; with SOURCE some rows of the trained models there, too.
 
@@ -327,6 +327,94 @@ def glue(writer):
         {"table": f32(4, 3), "w": f32(3, 2)}, {"x": ids})
 
 
+def spelled(writer):
+    """Activations of several nodes, and some that are nearly so; directions that are joined, and some that
+    only look so."""
+    rng = np.random.default_rng(41)
+    node = helper.make_node
+    x = (4 * rng.normal(size=(2, 3, 4))).astype(np.float32)
+    numbers = {"half": 0.5, "one": 1, "two": 2, "six": 6, "minus": -1, "root": 0.70710678118654752,
+               "sqrt2": 1.4142135623730951, "cubic": 0.044715, "pi": 0.79788456080286536, "three": 3,
+               "alpha": 0.7, "zero": 0, "high": 5}
+    numbers = {key: np.array(value, np.float32) for key, value in numbers.items()}
+    nodes = [
+        node("Mul", ["x", "root"], ["a1"]), node("Erf", ["a1"], ["a2"]), node("Add", ["a2", "one"], ["a3"]),
+        node("Mul", ["x", "a3"], ["a4"]), node("Mul", ["a4", "half"], ["gelu"]),
+        node("Div", ["x", "sqrt2"], ["b1"]), node("Erf", ["b1"], ["b2"]), node("Add", ["one", "b2"], ["b3"]),
+        node("Mul", ["x", "half"], ["b4"]), node("Mul", ["b4", "b3"], ["gelu_torch"]),
+        node("Add", ["b2", "half"], ["b5"]), node("Mul", ["b4", "b5"], ["not_gelu"]),
+        node("Mul", ["x", "x"], ["c1"]), node("Mul", ["c1", "x"], ["c2"]), node("Mul", ["c2", "cubic"], ["c3"]),
+        node("Add", ["x", "c3"], ["c4"]), node("Mul", ["c4", "pi"], ["c5"]), node("Tanh", ["c5"], ["c6"]),
+        node("Add", ["c6", "one"], ["c7"]), node("Mul", ["x", "c7"], ["c8"]),
+        node("Mul", ["half", "c8"], ["gelu_tanh"]),
+        node("Pow", ["x", "three"], ["d1"]), node("Mul", ["cubic", "d1"], ["d2"]),
+        node("Add", ["d2", "x"], ["d3"]), node("Mul", ["pi", "d3"], ["d4"]), node("Tanh", ["d4"], ["d5"]),
+        node("Add", ["one", "d5"], ["d6"]), node("Mul", ["d6", "b4"], ["gelu_power"]),
+        node("Add", ["c3", "c3"], ["e1"]), node("Mul", ["e1", "pi"], ["e2"]), node("Tanh", ["e2"], ["e3"]),
+        node("Add", ["e3", "one"], ["e4"]), node("Mul", ["b4", "e4"], ["not_gelu_tanh"]),
+        node("Sigmoid", ["x"], ["f1"]), node("Mul", ["x", "f1"], ["silu"]),
+        node("Mul", ["b4", "f1"], ["not_silu"]), node("Mul", ["f1", "c1"], ["not_silu_of_square"]),
+        node("Mul", ["x", "alpha"], ["g1"]), node("Sigmoid", ["g1"], ["g2"]), node("Mul", ["g2", "x"], ["swish"]),
+        node("Softplus", ["x"], ["h1"]), node("Tanh", ["h1"], ["h2"]), node("Mul", ["x", "h2"], ["mish"]),
+        node("Softplus", ["b4"], ["h3"]), node("Tanh", ["h3"], ["h4"]), node("Mul", ["x", "h4"], ["not_mish"]),
+        node("Neg", ["x"], ["i1"]), node("Softplus", ["i1"], ["i2"]), node("Neg", ["i2"], ["log_sigmoid"]),
+        node("Neg", ["h1"], ["not_log_sigmoid"]),
+        node("Clip", ["x", "zero", "six"], ["relu6"]), node("Clip", ["x", "minus", "one"], ["hard_tanh"]),
+        node("Clip", ["x", "zero", "high"], ["clip"]), node("Clip", ["x", "", "one"], ["below"]),
+        node("Clip", ["x", "one"], ["above"]), node("Clip", ["x"], ["unbounded"]),
+        node("Exp", ["x"], ["exp"]), node("Erf", ["x"], ["erf"]),
+        node("Abs", ["x"], ["j1"]), node("Sqrt", ["j1"], ["sqrt"]), node("Log", ["j1"], ["log"]),
+        node("Pow", ["j1", "x"], ["power"]), node("Pow", ["x", "two"], ["square"]),
+        node("Celu", ["x"], ["celu"], alpha=0.7), node("Celu", ["x"], ["celu1"]),
+        node("ThresholdedRelu", ["x"], ["threshold"]), node("ThresholdedRelu", ["x"], ["threshold2"], alpha=0.25),
+        node("Mish", ["x"], ["mish18"]),
+    ]
+    inner = {i for n in nodes for i in n.input}
+    outputs = [(n.output[0], FLOAT) for n in nodes if n.output[0] not in inner or n.output[0] in ("c1", "h1")]
+    writer.add("spelled_acts18", make(nodes, {"x": x}, outputs, numbers, 18), {"x": x})
+    writer.add("spelled_clip7", make(
+        [node("Clip", ["x"], ["both"], min=-0.5, max=0.5), node("Clip", ["x"], ["above"], min=0.25),
+         node("Clip", ["x"], ["none"])], {"x": x}, [("both", FLOAT), ("above", FLOAT), ("none", FLOAT)], {}, 7),
+        {"x": x})
+
+    def halves(name, cell, merge, more=(), second="X", last=False, swap=False, lengths=True, twice=False, acts=None):
+        model, feeds = recurrent(rng, cell, "bidirectional", lengths=lengths)
+        arrays = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+        initializers = [numpy_helper.from_array(np.array([1 if not last else 0], np.int64), "axes"),
+                        numpy_helper.from_array(np.array(0.5, np.float32), "half"),
+                        numpy_helper.from_array(np.array(2, np.float32), "two")]
+        nodes = [node("Neg", ["X"], ["negative"])] if second != "X" else []
+        for d, (direction, tag) in enumerate((("forward", "f"), ("forward" if twice else "reverse", "r"))):
+            for key in "WRB":
+                initializers.append(numpy_helper.from_array(arrays[key][d:d + 1], key + tag))
+            more_attributes = {"activations": acts} if acts and tag == "r" else {}
+            nodes.append(node(cell, [second if tag == "r" else "X", "W" + tag, "R" + tag, "B" + tag] +
+                              (["lens"] if lengths else []), ["", "h" + tag] if last else ["y" + tag],
+                              hidden_size=H, direction=direction, **more_attributes))
+            nodes.append(node("Squeeze", [("h" if last else "y") + tag, "axes"], ["s" + tag]))
+        pair = ["sr", "sf"] if swap else ["sf", "sr"]
+        nodes.append(node(merge, pair, ["joined"], **({"axis": -1} if merge == "Concat" else {})))
+        names = ["joined"] + [n.output[0] for n in more]
+        del model.graph.node[:], model.graph.initializer[:], model.graph.output[:]
+        model.graph.node.extend([*nodes, *more])
+        used = {i for n in model.graph.node for i in n.input}
+        model.graph.initializer.extend(i for i in initializers if i.name in used)
+        model.graph.output.extend(helper.make_tensor_value_info(o, FLOAT, None) for o in names[-1:])
+        writer.add(f"halves_{name}", model, feeds)
+
+    halves("concat", "LSTM", "Concat")
+    halves("concat_last", "GRU", "Concat", last=True)
+    halves("concat_swapped", "GRU", "Concat", swap=True)
+    halves("sum", "GRU", "Add", swap=True)
+    halves("mul_last", "LSTM", "Mul", last=True, lengths=False)
+    halves("ave", "RNN", "Add", [node("Mul", ["joined", "half"], ["ave"])])
+    halves("ave_div", "LSTM", "Add", [node("Div", ["joined", "two"], ["ave"])], last=True)
+    halves("doubled", "LSTM", "Add", [node("Mul", ["joined", "two"], ["sum2"])])
+    halves("other_acts", "RNN", "Add", acts=["Relu"])
+    halves("other_x", "GRU", "Add", second="negative")
+    halves("same_way", "GRU", "Add", twice=True)
+
+
 def guards(writer):
     """Graphs that look like those that become plain chains, but are others."""
     rng = np.random.default_rng(21)
@@ -561,7 +649,7 @@ def main():
     source = parts.pop(0)[len("fixtures="):] if parts and parts[0].startswith("fixtures=") else None
     os.makedirs(directory, exist_ok=True)
     writer = Writer(directory)
-    all_parts = {"nodes": nodes, "glue": glue, "guards": guards, "axes": axes, "torch": torch_models, "keras": keras_models}
+    all_parts = {"nodes": nodes, "glue": glue, "spelled": spelled, "guards": guards, "axes": axes, "torch": torch_models, "keras": keras_models}
     for name, part in all_parts.items():
         if not parts or name in parts:
             part(writer)
