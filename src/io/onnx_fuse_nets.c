@@ -112,18 +112,75 @@ static void give_last(struct fuse *fuse, int number, struct graph_node *net) {
     fuse_bypass(fuse, number, net->outputs[Y]);
 }
 
-/* h_n [1][N][H] without its first axis. */
+static int directions_of(const struct graph_node *net) {
+    return clrnn_layer_directions(layer_of(net));
+}
+
+/* The net whose h_n [D][N][H] has direction `at` of a value, which is that h_n or those of several nets
+ * one behind the other; at < 0 counts from the end. *at becomes the direction of that net alone. */
+static struct graph_node *net_of_state(int64_t *at, const struct fuse *fuse, int value) {
+    const struct graph_node *joined = fuse_producer(fuse, value, 0);
+    const int is_joined = joined != NULL && joined->op == GRAPH_CONCAT && joined->axis == 0;
+    const int *states = is_joined ? joined->inputs : &value;
+    const int count = is_joined ? joined->input_count : 1;
+    int64_t all = 0;
+    for (int i = 0; i < count; i++) {
+        const struct graph_node *net = fuse_producer(fuse, states[i], H_N);
+        if (!is_net(net)) {
+            return NULL;
+        }
+        all += directions_of(net);
+    }
+    *at += *at < 0 ? all : 0;
+    for (int i = 0; i < count && *at >= 0; i++) {
+        struct graph_node *net = fuse_producer(fuse, states[i], H_N);
+        if (*at < directions_of(net)) {
+            return net->inputs[MASK] < 0 ? net : NULL;
+        }
+        *at -= directions_of(net);
+    }
+    return NULL;
+}
+
+/* The net of one end state [N][H], taken out of h_n, and which of its directions. */
+static struct graph_node *find_state(int64_t *direction, const struct fuse *fuse, int value) {
+    const struct graph_node *node = fuse_producer(fuse, value, 0);
+    int64_t list[CLRNN_MAX_RANK];
+    int count;
+    *direction = 0;
+    if (node != NULL && node->op == GRAPH_SQUEEZE) {
+        struct graph_node *net = fuse_producer(fuse, node->inputs[0], H_N);
+        return is_net(net) && is_single(net) && fuse_is_axis(fuse, node, 1, 0) ? net : NULL;
+    }
+    const clrnn_tensor *at = node != NULL && node->op == GRAPH_GATHER && node->axis == 0
+                                 ? graph_constant(fuse->graph, node->inputs[1])
+                                 : NULL;
+    if (at == NULL || at->rank != 0 || !fuse_list(list, &count, fuse, node->inputs[1])) {
+        return NULL;
+    }
+    *direction = list[0];
+    return net_of_state(direction, fuse, node->inputs[0]);
+}
+
+/* The end state of a net in one direction. */
 static void take_state(struct fuse *fuse, int number) {
+    int64_t direction;
+    struct graph_node *net = find_state(&direction, fuse, fuse->graph->nodes[number].outputs[0]);
+    if (net != NULL && is_single(net) && may_give_last(fuse, net, 0)) {
+        give_last(fuse, number, net);
+    }
+}
+
+/* Those of both directions, one behind the other. */
+static void take_states(struct fuse *fuse, int number) {
     const struct graph_node *node = &fuse->graph->nodes[number];
-    struct graph_node *net = fuse_producer(fuse, node->inputs[0], H_N);
-    const clrnn_tensor *at =
-        node->op == GRAPH_GATHER ? graph_constant(fuse->graph, node->inputs[1]) : NULL;
-    const int is_first = (fuse_is_axis(fuse, node, 1, 0) || fuse_is_axis(fuse, node, 1, -1));
-    const int fits = node->op == GRAPH_SQUEEZE
-                         ? fuse_is_axis(fuse, node, 1, 0)
-                         : at != NULL && at->rank == 0 && is_first && node->axis == 0;
-    if (fits && is_net(net) && is_single(net) && net->inputs[MASK] < 0 &&
-        may_give_last(fuse, net, 0)) {
+    int64_t first, second;
+    if (node->input_count != 2 || (node->axis != 1 && node->axis != -1)) {
+        return;
+    }
+    struct graph_node *net = find_state(&first, fuse, node->inputs[0]);
+    if (net != NULL && net == find_state(&second, fuse, node->inputs[1]) && first == 0 &&
+        second == 1 && layer_of(net)->merge == CLRNN_MERGE_CONCAT && may_give_last(fuse, net, 0)) {
         give_last(fuse, number, net);
     }
 }
@@ -302,6 +359,9 @@ clrnn_status fuse_nets(struct fuse *fuse, int number) {
     case GRAPH_MUL:
     case GRAPH_DIV:
         TRY(join_halves(fuse, node));
+        if (node->op == GRAPH_CONCAT && !fuse->is_dropped[number]) {
+            take_states(fuse, number);
+        }
         break;
     case GRAPH_NET:
         leave_out_zeros(fuse, node);

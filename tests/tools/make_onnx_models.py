@@ -592,6 +592,8 @@ def torch_models(writer):
             export(name, next(opsets), dynamo, kind, layers, both, batch_first, head)
         export("embed", 18 if dynamo else 14, dynamo, "GRU", 1, False, True, "last", embed=True)
         export("fixed", 18 if dynamo else 16, dynamo, "LSTM", 1, True, True, "none", dynamic=False)
+        export("gru2bn_both", 18 if dynamo else 17, dynamo, "GRU", 2, True, True, "both")
+        export("lstm2n_state", 20 if dynamo else 14, dynamo, "LSTM", 2, False, True, "state")
 
 
 def keras_models(writer):
