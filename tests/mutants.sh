@@ -405,6 +405,39 @@ size = run;
 {0, 2, 3, 1}
 =>
 {0, 1, 2, 3}
+@@ onnx: a mask's last output is 0 | cpu | writers/onnx | src/io/layers_of.c
+                        : step->last_only || step->is_repeated ? 0
+=>
+                        : step->last_only || step->is_repeated ? 1
+@@ onnx: lengths of any mask are a mask | cpu | writers/onnx | src/io/layers_mask.c
+    mask.masked = (float)masked;
+=>
+    mask.masked = 0;
+@@ onnx: what lengths are computed of is not looked for | cpu | writers/onnx | src/io/layers_walk.c
+        TRY(add_masking(walk, value));
+=>
+
+@@ onnx: directions joined the other way | cpu | onnx | src/io/onnx_fuse_nets.c
+        (merge != CLRNN_MERGE_CONCAT || node->axis == -1 || node->axis == features)) {
+=>
+        node->axis <= 99) {
+        if (merge == CLRNN_MERGE_CONCAT) { struct graph_node *t = a; a = b; b = t; }
+@@ onnx: the second direction's activations are lost | cpu | onnx | src/io/onnx_fuse_nets.c
+            desc.layer.acts[1][slot] = *y; /* else: as the first direction */
+=>
+            (void)y;
+@@ onnx: an end state of another direction | cpu | onnx | src/io/onnx_fuse_nets.c
+    *at += *at < 0 ? all : 0;
+=>
+    *at += *at < 0 ? all - 1 : 0;
+@@ onnx: silu of half an x | cpu | onnx | src/io/onnx_fuse_acts.c
+        } else if (is_near(product.factor, 1) && sigmoid != NULL &&
+=>
+        } else if (sigmoid != NULL &&
+@@ onnx: any bounds are relu6's | cpu | onnx | src/io/onnx_fuse_acts.c
+    if (low == 0 && high == 6) {
+=>
+    if (low == 0) {
 @@ onnx: o's peephole for f's | cpu | onnx | src/io/onnx_recurrent.c
 {WEIGHT_CF, 2}
 =>
