@@ -17,6 +17,7 @@ typedef struct compute_setup {
     int for_judge;   /* keep what it needs of every step and layer */
     int last_only;   /* y is the last output of each row */
     int with_states; /* whole models: of --final-state */
+    uint64_t moved;  /* whole models: as in clrnn_session_desc */
     int with_profile;
     tuned_file tuning;
     clrnn_trace *trace; /* NULL: none; else it takes what the contexts do */

@@ -53,6 +53,7 @@ int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
         .states =
             setup->with_states || strcmp(clrnn_model_get_info(load->model).format, "torch") == 0,
         .judge = setup->for_judge,
+        .moved = setup->moved,
     };
     const char *engine = clrnn_engine_name(clrnn_context_engine(context));
     int code = REPORT_FINE;
@@ -64,6 +65,7 @@ int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
         status = clrnn_session_run(out->session, load->count, load->bindings);
     }
     out->seconds = now_seconds() - started;
+    out->roundings = clrnn_session_roundings(out->session);
     if (status != CLRNN_STATUS_OK) {
         /* what does not go together here stands in the user's files */
         const int is_input = status == CLRNN_STATUS_SHAPE || status == CLRNN_STATUS_ARGUMENT;
@@ -74,6 +76,11 @@ int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
 out:
     report_progress_end();
     return code;
+}
+
+const clrnn_tensor *whole_find(const whole_result *result, const char *name) {
+    const clrnn_tensor *found = clrnn_arrays_find(result->outputs, name);
+    return found != NULL ? found : clrnn_arrays_find(result->states, name);
 }
 
 void whole_explain(const whole_result *result, const clrnn_context *context) {
