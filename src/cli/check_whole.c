@@ -19,7 +19,8 @@ enum { ENGINES = 2 };
 
 typedef struct whole_check {
     whole load;
-    int count; /* of engines that ran */
+    int count;     /* of engines that ran */
+    int is_listed; /* -a list: nothing more to do */
     whole_result results[ENGINES];
     verdict verdicts[ENGINES];
     char algorithms[ENGINES][64];
@@ -54,7 +55,7 @@ static int judge_layers(verdict *out, const whole_result *result) {
     return REPORT_FINE;
 }
 
-static int run_engine(whole_check *job, compute_setup setup, int is_both) {
+static int run_engine(whole_check *job, compute_setup setup, int is_both, int as_json) {
     clrnn_context *context = NULL;
     whole_result *result = &job->results[job->count];
     verdict *one = &job->verdicts[job->count];
@@ -70,6 +71,11 @@ static int run_engine(whole_check *job, compute_setup setup, int is_both) {
     }
     if (status != CLRNN_STATUS_OK) {
         code = compute_fail_open(&setup, "opening an engine");
+        goto out;
+    }
+    if (compute_is_list(&setup)) {
+        code = whole_list(context, &job->load, &setup, as_json);
+        job->is_listed = 1;
         goto out;
     }
     code = whole_compute(result, context, &job->load, &setup);
@@ -240,7 +246,10 @@ int check_whole(const clrnn_model *model, const options *opts, const compute_set
             one.device = NULL;
         }
         if (is_both || engines[i] == setup->engine) {
-            TRY(run_engine(&job, one, is_both));
+            TRY(run_engine(&job, one, is_both, opts->given[OPTION_JSON] != 0));
+        }
+        if (job.is_listed) {
+            goto out;
         }
     }
     TRY(run_exact(&job));

@@ -4,6 +4,7 @@
 
 #include "cli/tuned.h"
 #include "cli/workload.h"
+#include <jansson.h>
 
 typedef struct compute_setup {
     clrnn_engine engine;
@@ -52,9 +53,13 @@ int compute_fail_open(const compute_setup *setup, const char *doing);
 /* Fills *out with every algorithm (free it). Reports failures. */
 int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_context *context,
                        const workload *load, const compute_setup *setup);
+/* The table of them. */
+void compute_print_algorithms(const clrnn_algorithm_info *infos, size_t count);
+json_t *compute_algorithms_json(const clrnn_algorithm_info *infos, size_t count);
 /* Does what -a list promises. */
 int compute_list(const clrnn_context *context, const workload *load, const compute_setup *setup,
                  int as_json);
+int compute_is_list(const compute_setup *setup); /* -a list */
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,
                 const compute_setup *setup);
 /* What -v says: engine, device, algorithm, why, time. */

@@ -27,6 +27,7 @@
 #include "cli/report.h"
 #include "cli/workload.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -392,7 +393,7 @@ static void judge_reals(verdict *out, const whole_expected *expected, const whol
                   "what roundings do",
                   out->name, port->name, worst, (long long)clrnn_tensor_count(exact), widest,
                   expected->roundings);
-    if (widest > WIDE * largest) {
+    if (widest > WIDE * largest && widest > (double)FLT_MIN) {
         report_note("%s: roundings alone move this model's %s by up to %.3e, and so wide is the "
                     "bound",
                     out->name, port->name, widest);

@@ -43,6 +43,8 @@ int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
                   const compute_setup *setup);
 /* An output or a state by name; NULL: there is none. */
 const clrnn_tensor *whole_find(const whole_result *result, const char *name);
+/* -a list: runs the model, to know the sizes of its layers, and lists what each of them could run. */
+int whole_list(clrnn_context *context, const whole *load, const compute_setup *setup, int as_json);
 /* What -v says of each layer. */
 void whole_explain(const whole_result *result, const clrnn_context *context);
 void whole_result_free(whole_result *result);

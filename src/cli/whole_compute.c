@@ -83,6 +83,59 @@ const clrnn_tensor *whole_find(const whole_result *result, const char *name) {
     return found != NULL ? found : clrnn_arrays_find(result->states, name);
 }
 
+/* What layer i could run; count 0: it had nothing to do. */
+static int list_layer(clrnn_algorithm_info **out, size_t *count, const clrnn_session *session,
+                      size_t i) {
+    *out = NULL;
+    *count = 0;
+    if (clrnn_session_algorithms(count, NULL, 0, session, i) != CLRNN_STATUS_OK) {
+        return REPORT_FINE;
+    }
+    *out = calloc(*count + 1, sizeof **out);
+    if (*out == NULL) {
+        return report_fail(REPORT_FAILED, "out of memory");
+    }
+    return clrnn_session_algorithms(count, *out, *count, session, i) == CLRNN_STATUS_OK
+               ? REPORT_FINE
+               : report_fail_library(0, "listing the algorithms");
+}
+
+int whole_list(clrnn_context *context, const whole *load, const compute_setup *setup, int as_json) {
+    compute_setup plain = *setup;
+    whole_result ran = {0};
+    clrnn_algorithm_info *infos = NULL;
+    size_t count = 0;
+    json_t *layers = json_array();
+    int code = REPORT_FINE;
+    plain.algorithm = NULL;
+    plain.for_judge = 0;
+    TRY(whole_compute(&ran, context, load, &plain));
+    for (size_t i = 0; i < clrnn_session_layer_count(ran.session); i++) {
+        const char *name = clrnn_session_layer_name(ran.session, i);
+        char escaped[160];
+        TRY(list_layer(&infos, &count, ran.session, i));
+        if (as_json) {
+            (void)json_array_append_new(layers, json_pack("{s:o,s:o}", "layer",
+                                                          report_json_text(name), "algorithms",
+                                                          compute_algorithms_json(infos, count)));
+        } else {
+            (void)printf("%s%s%s\n", report_bold(), report_escape(escaped, sizeof escaped, name),
+                         report_plain());
+            compute_print_algorithms(infos, count);
+        }
+        free(infos);
+        infos = NULL;
+    }
+    if (as_json) {
+        code = report_json(json_incref(layers));
+    }
+out:
+    json_decref(layers);
+    free(infos);
+    whole_result_free(&ran);
+    return code;
+}
+
 void whole_explain(const whole_result *result, const clrnn_context *context) {
     report_detail("device: %s", clrnn_context_device(context)->name);
     for (size_t i = 0; i < clrnn_session_layer_count(result->session); i++) {
