@@ -107,6 +107,24 @@ START_TEST(every_keras_model_is_judged) {
 }
 END_TEST
 
+/* A step is masked where x is -1.5: no moved x may lose that, or no bound would mean a thing. */
+START_TEST(masks_stay_where_they_are) {
+    static const char *const names[] = {"rnn_mask_last", "lstm_mask_last", "gru_mask_last"};
+    for (int i = 0; i < COUNT(names); i++) {
+        char array[64], words[200];
+        snprintf(array, sizeof array, "%s.x", names[i]);
+        cli_copy("TMP/x.npy", "DATA/keras_cases/values.npz", NAMES(array));
+        snprintf(array, sizeof array, "%s.output", names[i]);
+        cli_copy("TMP/y.npy", "DATA/keras_cases/values.npz", NAMES(array));
+        snprintf(words, sizeof words, "DATA/keras_cases/%s.keras -i TMP/x.npy --expect TMP/y.npy",
+                 names[i]);
+        check(words, 0, "  ok\n");
+        ck_assert(move_largest("TMP/y.npy", "TMP/y.npy"));
+        check(words, 5, "mismatch: expected: output[");
+    }
+}
+END_TEST
+
 #ifdef WITH_PROTOBUF
 START_TEST(every_graph_is_judged) {
     char model[96], inputs[96], outputs[96], path[160], words[600];
@@ -307,6 +325,7 @@ Suite *expect_suite(void) {
     tcase_add_checked_fixture(program, program_open, program_close);
     tcase_add_test(program, keras_is_accepted);
     tcase_add_test(program, every_keras_model_is_judged);
+    tcase_add_test(program, masks_stay_where_they_are);
 #ifdef WITH_PROTOBUF
     tcase_add_test(program, every_graph_is_judged);
     tcase_add_test(program, whole_numbers_are_equal);
