@@ -63,7 +63,7 @@ static int is_arithmetic(enum graph_op op) {
 /* ---- weights --------------------------------------------------------------------------------- */
 
 static void move_strand(struct strand *to, const struct strand *from, uint64_t seed) {
-    for (int role = 0; role < WEIGHT_ROLES; role++) {
+    for (enum weight_role role = 0; role < WEIGHT_ROLES; role++) {
         int64_t rows = 0, columns = 0;
         if (from->weights[role] == NULL) {
             continue;
