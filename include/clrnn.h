@@ -728,9 +728,14 @@ typedef struct clrnn_session_desc {
     clrnn_weights weights;
     int states; /* 1: states to go on with are outputs, too; 0: they are not brought from the device */
     int judge; /* 1: each layer that runs on the context is judged (clrnn_session_judgement) */
+    /* Not 0, not with judge: the seed of signs by which each float32 weight of a layer moves by two units
+     * in the last place or not at all, and each float32 value that goes into arithmetic by one; inputs,
+     * masks and comparisons see values as they are. How far outputs move says what rounding can do to
+     * them: it is what `clrnn check --expect` measures. */
+    uint64_t moved;
 } clrnn_session_desc;
 
-/* Context and model must outlive the session. desc may be NULL. Errors: MEMORY. */
+/* Context and model must outlive the session. desc may be NULL. Errors: MEMORY, ARGUMENT (judge and moved). */
 CLRNN_API clrnn_status clrnn_session_create(clrnn_session **out, clrnn_context *context,
                                             const clrnn_model *model,
                                             const clrnn_session_desc *desc);
@@ -746,6 +751,9 @@ typedef struct clrnn_binding {
  * given twice), SHAPE, those of plans and forwards. */
 CLRNN_API clrnn_status clrnn_session_run(clrnn_session *session, size_t num_inputs,
                                          const clrnn_binding *inputs);
+/* Of the last run: how many roundings of float32 a value may have met on its way to an output, each some
+ * 2^-24 of what it rounds: the products of each layer's longest sum, its activations, its steps. */
+CLRNN_API double clrnn_session_roundings(const clrnn_session *session);
 /* Of the last run, valid until the next one; by the index of clrnn_model_output. NULL: before the
  * first run, or there is none (a state that was not asked for). */
 CLRNN_API const clrnn_tensor *clrnn_session_output(const clrnn_session *session, size_t i);
@@ -755,6 +763,11 @@ CLRNN_API const clrnn_tensor *clrnn_session_output(const clrnn_session *session,
 CLRNN_API size_t clrnn_session_layer_count(const clrnn_session *session);
 CLRNN_API const char *clrnn_session_layer_name(const clrnn_session *session, size_t i);
 CLRNN_API const char *clrnn_session_describe(const clrnn_session *session, size_t i);
+/* What its layer could run in the last plan's sizes. As clrnn_plan_algorithms; of a layer that never ran
+ * ARGUMENT. */
+CLRNN_API clrnn_status clrnn_session_algorithms(size_t *count, clrnn_algorithm_info *infos,
+                                                size_t capacity, const clrnn_session *session,
+                                                size_t i);
 CLRNN_API clrnn_status clrnn_session_profile(clrnn_profile *out, const clrnn_session *session,
                                              size_t i);
 CLRNN_API clrnn_status clrnn_session_judgement(clrnn_judgement *out, const clrnn_session *session,

@@ -389,6 +389,23 @@ size = run;
     out.shape[1] = rows;
 =>
     out.shape[1] = rows - 1;
+@@ session: moved weights do not move | cpu | session expect | src/graph/session_move.c
+    return value != 0 && isfinite(value) && isfinite(to) ? to : value;
+=>
+    return value;
+@@ session: a mask's values are moved | cpu | expect | src/graph/session_move.c
+    if (session->desc.moved == 0 || from == NULL || from->dtype != CLRNN_DTYPE_F32 ||
+        !is_arithmetic(node->op)) {
+=>
+    if (session->desc.moved == 0 || from == NULL || from->dtype != CLRNN_DTYPE_F32) {
+@@ expect: a bound for all of a thousandth | cpu | expect | src/cli/expect_whole.c
+        const double bound = factor * (spread[i] + unit / 2);
+=>
+        const double bound = factor * (spread[i] + unit / 2) + 1e-3;
+@@ expect: the rows of the file's start | cpu | expect | src/cli/expect_whole.c
+axis, load->first_row,
+=>
+axis, 0,
 @@ keras: a GRU's gates as PyTorch has them | cpu | keras | src/io/keras_weights.c
     static const int gru[3] = {1, 0, 2};
 =>

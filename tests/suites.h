@@ -60,7 +60,8 @@
     X(tune) \
     X(threads) \
     X(cli) \
-    X(whole)
+    X(whole) \
+    X(expect)
 /* clang-format on */
 
 #define SUITE_DECLARE(name) Suite *name##_suite(void);

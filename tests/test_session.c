@@ -1,6 +1,6 @@
 /*
  * test_session.c: whole models through sessions: the same bits on every place, whether values stay on the
- * device between layers or not; nothing allocated, built or sent again in a second run; streams cut in
+ * device between layers or not; numbers moved by roundings; nothing allocated, built or sent again in a second run; streams cut in
  * pieces; inputs that are wrong.
  */
 #include "faults.h"
@@ -8,6 +8,7 @@
 #include "suites.h"
 #include "support.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,118 @@ START_TEST(is_the_same_everywhere) {
     clrnn_model_free(model);
     clrnn_arrays_free(values);
     test_places_free(places, count);
+}
+END_TEST
+
+static double largest_difference(const clrnn_tensor *a, const clrnn_tensor *b) {
+    double most = 0;
+    for (int64_t i = 0; i < clrnn_tensor_count(a); i++) {
+        most = fmax(
+            most, fabs((double)((const float *)a->data)[i] - (double)((const float *)b->data)[i]));
+    }
+    return most;
+}
+
+/* Numbers moved by roundings move outputs by little, in another way for each seed and in the same one on
+ * every place. A mask at a value is where it was. */
+START_TEST(moved_by_roundings) {
+    struct test_place places[PLACES];
+    const size_t count = test_places(places, PLACES);
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load(models[_i], &values, &x);
+    clrnn_session *still = run(places[0].context, model, NULL, &x), *refused = NULL;
+    clrnn_session *first = run(places[0].context, model, &(clrnn_session_desc){.moved = 1}, &x);
+    clrnn_session *other = run(places[0].context, model, &(clrnn_session_desc){.moved = 2}, &x);
+    const clrnn_tensor *y = clrnn_session_output(still, 0);
+    const clrnn_tensor *moved = clrnn_session_output(first, 0);
+    const double apart = largest_difference(y, moved);
+    ck_assert_msg(apart > 0 && apart < 1e-5, "%s: %g apart", models[_i], apart);
+    ck_assert(largest_difference(moved, clrnn_session_output(other, 0)) > 0);
+    ck_assert(clrnn_session_roundings(still) > 10 && clrnn_session_roundings(still) < 1000);
+    ck_assert(clrnn_session_roundings(still) == clrnn_session_roundings(first));
+    ck_assert(clrnn_session_roundings(NULL) == 0);
+    for (size_t place = 0; place < count; place++) {
+        const clrnn_session_desc desc = {.moved = 1};
+        clrnn_session *session = run(places[place].context, model, &desc, &x);
+        same_output(session, moved, places[place].name);
+        ok(clrnn_session_run(session, 1, &x));
+        same_output(session, moved, "again");
+        clrnn_session_free(session);
+    }
+    fails(clrnn_session_create(&refused, places[0].context, model,
+                               &(clrnn_session_desc){.moved = 1, .judge = 1}),
+          ARGUMENT, "not moved ones");
+    clrnn_session_free(still);
+    clrnn_session_free(first);
+    clrnn_session_free(other);
+    clrnn_model_free(model);
+    clrnn_arrays_free(values);
+    test_places_free(places, count);
+}
+END_TEST
+
+/* One summand more is a rounding more; a step is three of a recurrent layer. */
+START_TEST(roundings_are_counted) {
+    clrnn_context *context = NULL;
+    clrnn_net *net = NULL;
+    clrnn_model *model = NULL;
+    enum { INPUTS = 5, HIDDEN = 3, MOST = 9 };
+    static float weights[4 * HIDDEN * INPUTS], x[MOST * INPUTS];
+    const clrnn_layer_desc layer = {
+        .cell = CLRNN_CELL_LSTM, .hidden = HIDDEN, .bias = CLRNN_BIAS_NONE};
+    ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU}));
+    ok(clrnn_net_create(&net,
+                        &(clrnn_net_desc){.inputs = INPUTS, .num_layers = 1, .layers = &layer}));
+    ok(clrnn_net_set_weight(
+        net, "weight_ih_l0",
+        &(clrnn_tensor){.data = weights, .rank = 2, .shape = {4 * HIDDEN, INPUTS}}));
+    ok(clrnn_net_set_weight(
+        net, "weight_hh_l0",
+        &(clrnn_tensor){.data = weights, .rank = 2, .shape = {4 * HIDDEN, HIDDEN}}));
+    ok(clrnn_model_create(&model, net, 0));
+    for (int steps = 1; steps <= MOST; steps += 4) {
+        const clrnn_binding input = {.value = {.data = x, .rank = 3, .shape = {steps, 1, INPUTS}}};
+        clrnn_session *session = run(context, model, NULL, &input);
+        ck_assert(clrnn_session_roundings(session) == INPUTS + HIDDEN + 32 + 3 * steps);
+        clrnn_session_free(session);
+    }
+    clrnn_model_free(model);
+    clrnn_net_free(net);
+    clrnn_context_free(context);
+}
+END_TEST
+
+/* What clrnn_plan_algorithms says of a layer's net, once its sizes are known. */
+START_TEST(lists_algorithms) {
+    clrnn_context *context = NULL;
+    clrnn_arrays *values = NULL;
+    clrnn_binding x;
+    clrnn_model *model = load("dense", &values, &x);
+    clrnn_session *session = NULL;
+    clrnn_algorithm_info infos[16];
+    size_t count = 0;
+    ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU}));
+    ok(clrnn_session_create(&session, context, model, NULL));
+    fails(clrnn_session_algorithms(&count, infos, COUNT(infos), session, 0), ARGUMENT,
+          "layer 0 did not run");
+    ok(clrnn_session_run(session, 1, &x));
+    for (size_t i = 0; i < clrnn_session_layer_count(session); i++) {
+        int allowed = 0;
+        ok(clrnn_session_algorithms(&count, NULL, 0, session, i));
+        ck_assert(count >= 1 && count <= COUNT(infos));
+        ok(clrnn_session_algorithms(&count, infos, COUNT(infos), session, i));
+        for (size_t k = 0; k < count; k++) {
+            allowed += infos[k].allowed;
+        }
+        ck_assert_int_ge(allowed, 1);
+    }
+    fails(clrnn_session_algorithms(&count, infos, COUNT(infos), session, 99), ARGUMENT,
+          "layer 99 did not run");
+    clrnn_session_free(session);
+    clrnn_model_free(model);
+    clrnn_context_free(context);
+    clrnn_arrays_free(values);
 }
 END_TEST
 
@@ -302,6 +415,9 @@ Suite *session_suite(void) {
     Suite *suite = suite_create("session");
     TCase *whole = tcase_create("whole");
     tcase_add_loop_test(whole, is_the_same_everywhere, 0, MODELS);
+    tcase_add_loop_test(whole, moved_by_roundings, 0, MODELS);
+    tcase_add_test(whole, roundings_are_counted);
+    tcase_add_test(whole, lists_algorithms);
     tcase_add_loop_test(whole, a_second_run_makes_nothing, 0, MODELS);
     tcase_add_test(whole, values_stay_on_the_device);
     tcase_add_loop_test(whole, a_sequence_alone, 0, MODELS);

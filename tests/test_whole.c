@@ -180,7 +180,6 @@ START_TEST(says_what_is_wrong) {
            "speaker_rnn.keras has no input y");
     expect("run " SPEAKER "speaker_rnn.keras -i tests/data/x_test.npy --batch-first", 2,
            "a Keras model says itself how x lies");
-    expect("run " SPEAKER "speaker_rnn.keras -i tests/data/x_test.npy -a list", 2, "-v shows");
     expect("run " SPEAKER "speaker_rnn.keras -i tests/data/x_test.npy -i tests/data/x_test.npy", 2,
            "was read from tests/data/x_test.npy already");
     expect("run " SPEAKER "speaker_rnn.keras -i tests/data/x_test.npy -o " SPEAKER

@@ -1,10 +1,12 @@
 /*
  * check_whole.c: a whole model on both engines. Every layer that runs on an engine is judged by the
  * equations with what it was given there; the outputs are held against each other bit for bit, and, to
- * inform, against a run of all layers in double precision.
+ * inform, against a run of all layers in double precision. An expected result is held against that run,
+ * too (expect_whole.h).
  */
 #include "cli/check_whole.h"
 
+#include "cli/expect_whole.h"
 #include "cli/report.h"
 #include "cli/verdict.h"
 #include "cli/whole.h"
@@ -17,7 +19,8 @@ enum { ENGINES = 2 };
 
 typedef struct whole_check {
     whole load;
-    int count; /* of engines that ran */
+    int count;     /* of engines that ran */
+    int is_listed; /* -a list: nothing more to do */
     whole_result results[ENGINES];
     verdict verdicts[ENGINES];
     char algorithms[ENGINES][64];
@@ -25,6 +28,9 @@ typedef struct whole_check {
     int is_cpu[ENGINES];
     whole_result exact; /* the reference engine's */
     verdict_difference between;
+    whole_expected expected;
+    verdict of_expected;
+    verdict_difference to_expected;
 } whole_check;
 
 /* The worst of an engine's layers stands for it. */
@@ -49,13 +55,14 @@ static int judge_layers(verdict *out, const whole_result *result) {
     return REPORT_FINE;
 }
 
-static int run_engine(whole_check *job, compute_setup setup, int is_both) {
+static int run_engine(whole_check *job, compute_setup setup, int is_both, int as_json) {
     clrnn_context *context = NULL;
     whole_result *result = &job->results[job->count];
     verdict *one = &job->verdicts[job->count];
     compute_result named = {0};
     int code = REPORT_FINE;
     setup.for_judge = 1;
+    setup.with_states = job->expected.with_states;
     const clrnn_status status = compute_open_for(&context, &setup, job->load.work);
     if (status == CLRNN_STATUS_NO_DEVICE && is_both && setup.device == NULL &&
         setup.engine == CLRNN_ENGINE_OPENCL) {
@@ -64,6 +71,11 @@ static int run_engine(whole_check *job, compute_setup setup, int is_both) {
     }
     if (status != CLRNN_STATUS_OK) {
         code = compute_fail_open(&setup, "opening an engine");
+        goto out;
+    }
+    if (compute_is_list(&setup)) {
+        code = whole_list(context, &job->load, &setup, as_json);
+        job->is_listed = 1;
         goto out;
     }
     code = whole_compute(result, context, &job->load, &setup);
@@ -90,7 +102,8 @@ out:
 }
 
 static int run_exact(whole_check *job) {
-    const compute_setup setup = {.engine = CLRNN_ENGINE_REFERENCE};
+    const compute_setup setup = {.engine = CLRNN_ENGINE_REFERENCE,
+                                 .with_states = job->expected.with_states};
     clrnn_context *context = NULL;
     int code = REPORT_FINE;
     if (compute_open_for(&context, &setup, job->load.work) != CLRNN_STATUS_OK) {
@@ -134,18 +147,54 @@ static void compare(whole_check *job) {
     }
 }
 
+static int judge_expected(whole_check *job) {
+    int code = REPORT_FINE;
+    job->of_expected = (verdict){.name = "expected", .algorithm = "", .device = ""};
+    TRY(expect_whole_measure(&job->expected, &job->load, &job->exact));
+    TRY(expect_whole_judge(&job->of_expected, &job->expected, &job->load));
+    TRY(expect_whole_compare(&job->to_expected, &job->expected, &job->results[0]));
+out:
+    return code;
+}
+
 static int print_json(const whole_check *job, int is_fine) {
     json_t *results = json_array();
     for (int i = 0; i < job->count; i++) {
         (void)json_array_append_new(results, verdict_json(&job->verdicts[i]));
+    }
+    if (expect_whole_is_given(&job->expected)) {
+        (void)json_array_append_new(results, verdict_json(&job->of_expected));
     }
     json_t *object =
         json_pack("{s:o,s:o}", "model", report_json_text(job->load.path), "results", results);
     if (job->count == ENGINES) {
         (void)json_object_set_new(object, "opencl_to_cpu", verdict_difference_json(&job->between));
     }
+    if (expect_whole_is_given(&job->expected)) {
+        (void)json_object_set_new(object, "to_expected",
+                                  verdict_difference_json(&job->to_expected));
+    }
     (void)json_object_set_new(object, "ok", json_boolean(is_fine));
     return report_json(object);
+}
+
+static void print_text(const whole_check *job) {
+    const int has_expected = expect_whole_is_given(&job->expected);
+    verdict_print_header();
+    for (int i = 0; i < job->count; i++) {
+        verdict_print(&job->verdicts[i]);
+    }
+    if (has_expected) {
+        verdict_print(&job->of_expected);
+    }
+    if (job->count == ENGINES) {
+        verdict_print_difference("opencl", "cpu", &job->between);
+    }
+    if (has_expected) {
+        (void)printf("%s and expected differ in %lld of %lld values, at most by %.3e\n",
+                     job->verdicts[0].name, (long long)job->to_expected.differ,
+                     (long long)job->to_expected.values, job->to_expected.max_abs);
+    }
 }
 
 static int conclude(const whole_check *job, const options *opts, int strict) {
@@ -156,21 +205,18 @@ static int conclude(const whole_check *job, const options *opts, int strict) {
     for (int i = 0; i < job->count; i++) {
         is_fine &= verdict_is_fine(&job->verdicts[i]);
     }
+    is_fine &= verdict_is_fine(&job->of_expected); /* all 0 where there is none */
     if (opts->given[OPTION_JSON]) {
         TRY(print_json(job, is_fine));
     } else {
-        verdict_print_header();
-        for (int i = 0; i < job->count; i++) {
-            verdict_print(&job->verdicts[i]);
-        }
-        if (job->count == ENGINES) {
-            verdict_print_difference("opencl", "cpu", &job->between);
-        }
+        print_text(job);
     }
     for (int i = 0; i < job->count; i++) {
         const int one = verdict_report(&job->verdicts[i]);
         code = one != REPORT_FINE ? one : code;
     }
+    const int expected = verdict_report(&job->of_expected);
+    code = expected != REPORT_FINE ? expected : code;
     if (bits_differ) {
         code = verdict_report_bits(&job->between);
     }
@@ -184,16 +230,15 @@ int check_whole(const clrnn_model *model, const options *opts, const compute_set
     const int is_both = named == NULL || strcmp(named, "auto") == 0;
     whole_check job = {0};
     int code = REPORT_FINE;
-    static const option_id of_nets[] = {OPTION_EXPECT, OPTION_EXPECT_STATE};
-    for (size_t i = 0; i < sizeof of_nets / sizeof of_nets[0]; i++) {
-        if (opts->given[of_nets[i]]) {
-            return report_fail(REPORT_USAGE,
-                               "--%s: %s is more than recurrent layers, whose equations judge a "
-                               "result from elsewhere",
-                               options_name(of_nets[i]), opts->arguments[0]);
-        }
-    }
     TRY(whole_load(&job.load, model, opts->arguments[0], opts));
+    TRY(expect_whole_load(&job.expected, &job.load, opts));
+    if (expect_whole_is_given(&job.expected) && setup->weights != CLRNN_WEIGHTS_FP32) {
+        code = report_fail(REPORT_USAGE,
+                           "--weights %s and --expect: a result from elsewhere is held "
+                           "against the weights as they are",
+                           clrnn_weights_name(setup->weights));
+        goto out;
+    }
     for (int i = 0; i < ENGINES; i++) {
         compute_setup one = *setup;
         one.engine = engines[i];
@@ -201,7 +246,10 @@ int check_whole(const clrnn_model *model, const options *opts, const compute_set
             one.device = NULL;
         }
         if (is_both || engines[i] == setup->engine) {
-            TRY(run_engine(&job, one, is_both));
+            TRY(run_engine(&job, one, is_both, opts->given[OPTION_JSON] != 0));
+        }
+        if (job.is_listed) {
+            goto out;
         }
     }
     TRY(run_exact(&job));
@@ -211,12 +259,16 @@ int check_whole(const clrnn_model *model, const options *opts, const compute_set
     if (job.count == ENGINES) {
         compare(&job);
     }
+    if (expect_whole_is_given(&job.expected)) {
+        TRY(judge_expected(&job));
+    }
     TRY(conclude(&job, opts, setup->strict));
 out:
     for (int i = 0; i < ENGINES; i++) {
         whole_result_free(&job.results[i]);
     }
     whole_result_free(&job.exact);
+    expect_whole_free(&job.expected);
     whole_free(&job.load);
     return code;
 }

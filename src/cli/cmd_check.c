@@ -266,8 +266,7 @@ static int round_weights(check_job *job) {
     compute_setup plain = job->setup;
     clrnn_context *context = NULL;
     int code = REPORT_FINE;
-    const int is_list = plain.algorithm != NULL && strcmp(plain.algorithm, "list") == 0;
-    if (plain.weights == CLRNN_WEIGHTS_FP32 || is_list) {
+    if (plain.weights == CLRNN_WEIGHTS_FP32 || compute_is_list(&plain)) {
         return code;
     }
     if (expect_is_given(&job->expected)) {
@@ -350,7 +349,6 @@ static int run_engine(check_job *job, compute_setup setup, int is_both) {
     compute_result *result = &job->results[job->num_results];
     clrnn_context *context = NULL;
     int code = REPORT_FINE;
-    int is_list = setup.algorithm != NULL && strcmp(setup.algorithm, "list") == 0;
     setup.for_judge = 1;
     clrnn_status status = compute_open(&context, &setup, &job->load);
     if (status == CLRNN_STATUS_NO_DEVICE && is_both && setup.device == NULL &&
@@ -366,7 +364,7 @@ static int run_engine(check_job *job, compute_setup setup, int is_both) {
         code = compute_fail_open(&setup, doing);
         goto out;
     }
-    if (is_list) {
+    if (compute_is_list(&setup)) {
         code = compute_list(context, &job->load, &setup, job->opts.given[OPTION_JSON] != 0);
         job->num_results = code == REPORT_FINE ? MAX_ENGINES : 0; /* nothing more to do */
         goto out;

@@ -163,12 +163,6 @@ static int run_whole(const clrnn_model *model, const options *opts, const comput
     clrnn_context *context = NULL;
     const int as_json = opts->given[OPTION_JSON] != 0;
     int code = REPORT_FINE;
-    if (setup->algorithm != NULL && strcmp(setup->algorithm, "list") == 0) {
-        return report_fail(REPORT_USAGE,
-                           "-a list: %s has several layers, each with a choice of its "
-                           "own; -v shows what was chosen",
-                           opts->arguments[0]);
-    }
     compute_setup wanted = *setup;
     wanted.with_states = files[1].path != NULL;
     TRY(whole_load(&load, model, opts->arguments[0], opts));
@@ -179,6 +173,10 @@ static int run_whole(const clrnn_model *model, const options *opts, const comput
     }
     if (setup->engine == CLRNN_ENGINE_AUTO && clrnn_context_engine(context) == CLRNN_ENGINE_CPU) {
         report_note("no OpenCL device, running on the cpu engine");
+    }
+    if (compute_is_list(setup)) {
+        code = whole_list(context, &load, setup, as_json);
+        goto out;
     }
     TRY(whole_compute(&ran, context, &load, &wanted));
     whole_explain(&ran, context);
@@ -215,8 +213,6 @@ int cmd_run(const options *opts) {
         {.option = "--final-state", .path = opts->value[OPTION_FINAL_STATE]},
         {.option = "--trace", .path = opts->value[OPTION_TRACE]},
     };
-    int is_list =
-        opts->value[OPTION_ALGORITHM] != NULL && strcmp(opts->value[OPTION_ALGORITHM], "list") == 0;
     TRY(compute_configure(&setup, opts));
     TRY(check_standard_output(opts));
     TRY(options_seed(opts));
@@ -242,7 +238,7 @@ int cmd_run(const options *opts) {
     if (setup.engine == CLRNN_ENGINE_AUTO && clrnn_context_engine(context) == CLRNN_ENGINE_CPU) {
         report_note("no OpenCL device, running on the cpu engine");
     }
-    if (is_list) {
+    if (compute_is_list(&setup)) {
         code = compute_list(context, &load, &setup, as_json);
         goto out;
     }

@@ -137,27 +137,37 @@ int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_co
                                      : report_fail_library(0, "listing the algorithms");
 }
 
+void compute_print_algorithms(const clrnn_algorithm_info *infos, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        (void)printf("%-16s %-4s %s\n", infos[i].name, infos[i].allowed ? "yes" : "no",
+                     infos[i].reason);
+    }
+}
+
+json_t *compute_algorithms_json(const clrnn_algorithm_info *infos, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(
+            list, json_pack("{s:o,s:b,s:o}", "name", report_json_text(infos[i].name), "allowed",
+                            infos[i].allowed, "reason", report_json_text(infos[i].reason)));
+    }
+    return list;
+}
+
+int compute_is_list(const compute_setup *setup) {
+    return setup->algorithm != NULL && strcmp(setup->algorithm, "list") == 0;
+}
+
 int compute_list(const clrnn_context *context, const workload *load, const compute_setup *setup,
                  int as_json) {
     clrnn_algorithm_info *infos = NULL;
     size_t count = 0;
     int code = REPORT_FINE;
     TRY(compute_algorithms(&infos, &count, context, load, setup));
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        if (as_json) {
-            (void)json_array_append_new(
-                list, json_pack("{s:o,s:b,s:o}", "name", report_json_text(infos[i].name), "allowed",
-                                infos[i].allowed, "reason", report_json_text(infos[i].reason)));
-        } else {
-            (void)printf("%-16s %-4s %s\n", infos[i].name, infos[i].allowed ? "yes" : "no",
-                         infos[i].reason);
-        }
-    }
     if (as_json) {
-        code = report_json(list);
+        code = report_json(compute_algorithms_json(infos, count));
     } else {
-        json_decref(list);
+        compute_print_algorithms(infos, count);
     }
 out:
     free(infos);

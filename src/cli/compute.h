@@ -4,6 +4,7 @@
 
 #include "cli/tuned.h"
 #include "cli/workload.h"
+#include <jansson.h>
 
 typedef struct compute_setup {
     clrnn_engine engine;
@@ -17,6 +18,7 @@ typedef struct compute_setup {
     int for_judge;   /* keep what it needs of every step and layer */
     int last_only;   /* y is the last output of each row */
     int with_states; /* whole models: of --final-state */
+    uint64_t moved;  /* whole models: as in clrnn_session_desc */
     int with_profile;
     tuned_file tuning;
     clrnn_trace *trace; /* NULL: none; else it takes what the contexts do */
@@ -51,9 +53,13 @@ int compute_fail_open(const compute_setup *setup, const char *doing);
 /* Fills *out with every algorithm (free it). Reports failures. */
 int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_context *context,
                        const workload *load, const compute_setup *setup);
+/* The table of them. */
+void compute_print_algorithms(const clrnn_algorithm_info *infos, size_t count);
+json_t *compute_algorithms_json(const clrnn_algorithm_info *infos, size_t count);
 /* Does what -a list promises. */
 int compute_list(const clrnn_context *context, const workload *load, const compute_setup *setup,
                  int as_json);
+int compute_is_list(const compute_setup *setup); /* -a list */
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,
                 const compute_setup *setup);
 /* What -v says: engine, device, algorithm, why, time. */

@@ -107,10 +107,13 @@ static const option_row table[OPTION_COUNT] = {
     [OPTION_TUNING] = {0, "tuning", "FILE", KIND_TEXT, RUN | CHECK | BENCH | TUNE,
                        "what tune learnt of this machine, or none (default clrnn/tuning.json in "
                        "XDG_DATA_HOME, else in ~/.local/share)"},
-    [OPTION_EXPECT] = {0, "expect", "FILE", KIND_TEXT, CHECK,
-                       "judge this y too: .npy, or .npz with output (and output_l0 ..., h_n, c_n)"},
-    [OPTION_EXPECT_STATE] = {0, "expect-state", "FILE", KIND_TEXT, CHECK,
-                             ".npz with h_n (and c_n) that belong to --expect"},
+    [OPTION_EXPECT] =
+        {0, "expect", "FILE", KIND_TEXT, CHECK,
+         "judge this y too: .npy, or .npz with output (and output_l0 ..., h_n, c_n); of "
+         "a whole model its outputs by name"},
+    [OPTION_EXPECT_STATE] =
+        {0, "expect-state", "FILE", KIND_TEXT, CHECK,
+         ".npz with h_n (and c_n) that belong to --expect; of a whole model its states"},
     [OPTION_CELL] = {0, "cell", "NAME", KIND_TEXT, CHECK, "key cell of the problem"},
     [OPTION_STEPS] = {0, "steps", "T", KIND_TEXT, CHECK, "key T"},
     [OPTION_BATCH] = {0, "batch", "N", KIND_TEXT, CHECK, "key N"},

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PLACE_TEXT = 192 };
+
 static const char *data_of(const clrnn_tensor *array) {
     return (const char *)array->data + array->offset;
 }
@@ -74,25 +76,41 @@ static const char *what_text(const verdict *one, char text[64]) {
     return text;
 }
 
+/* "y step 3 row 1 unit 7" with `of` and `and` between them; returns text. */
+static const char *place_text(const verdict *one, const char *of, const char *and,
+                              char text[PLACE_TEXT]) {
+    const clrnn_judgement *j = &one->judgement;
+    char what[64];
+    if (one->place[0] != 0) {
+        (void)snprintf(text, PLACE_TEXT, "%s", one->place);
+    } else {
+        (void)snprintf(text, PLACE_TEXT, "%s%s step %lld%s row %lld%s unit %lld",
+                       what_text(one, what), of, (long long)j->step, and,
+                       (long long)(j->row + one->first_row), and, (long long)j->unit);
+    }
+    return text;
+}
+
 void verdict_print(const verdict *one) {
     const clrnn_judgement *j = &one->judgement;
     char pair[64];
-    char what[64];
+    char place[PLACE_TEXT];
     int is_fine = verdict_is_fine(one);
     (void)snprintf(pair, sizeof pair, "%.3e / %.3e", j->residual, j->bound);
-    (void)printf("%-9s %-16s %10.3e %10.4g %9.4g  %-23s %s step %lld row %lld unit %lld  %s%s%s\n",
-                 one->name, one->algorithm[0] != 0 ? one->algorithm : "-", j->max_abs, j->max_ulp,
-                 j->ratio, pair, what_text(one, what), (long long)j->step,
-                 (long long)(j->row + one->first_row), (long long)j->unit,
-                 is_fine ? report_green() : report_red(), is_fine ? "ok" : "MISMATCH",
-                 report_plain());
+    (void)printf("%-9s %-16s %10.3e %10.4g %9.4g  %-23s %s  %s%s%s\n", one->name,
+                 one->algorithm[0] != 0 ? one->algorithm : "-", j->max_abs, j->max_ulp, j->ratio,
+                 pair, place_text(one, "", "", place), is_fine ? report_green() : report_red(),
+                 is_fine ? "ok" : "MISMATCH", report_plain());
 }
 
 json_t *verdict_json(const verdict *one) {
     const clrnn_judgement *j = &one->judgement;
-    json_t *worst = json_pack("{s:s,s:i,s:i,s:I,s:I,s:I}", "what", j->what, "layer", j->layer,
-                              "direction", j->direction, "step", (json_int_t)j->step, "row",
-                              (json_int_t)(j->row + one->first_row), "unit", (json_int_t)j->unit);
+    json_t *worst =
+        one->place[0] != 0
+            ? json_pack("{s:o}", "place", report_json_text(one->place))
+            : json_pack("{s:s,s:i,s:i,s:I,s:I,s:I}", "what", j->what, "layer", j->layer,
+                        "direction", j->direction, "step", (json_int_t)j->step, "row",
+                        (json_int_t)(j->row + one->first_row), "unit", (json_int_t)j->unit);
     json_t *object = json_pack(
         "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "result", one->name, "algorithm",
         report_json_text(one->algorithm), "device", report_json_text(one->device), "max_abs",
@@ -105,7 +123,7 @@ json_t *verdict_json(const verdict *one) {
 
 int verdict_report(const verdict *one) {
     const clrnn_judgement *j = &one->judgement;
-    char what[64];
+    char place[PLACE_TEXT];
     if (verdict_is_fine(one)) {
         return REPORT_FINE;
     }
@@ -115,9 +133,8 @@ int verdict_report(const verdict *one) {
                            one->name);
     }
     return report_fail(REPORT_MISMATCH,
-                       "mismatch: %s: %s of step %lld, row %lld, unit %lld is off by %.3e, the "
-                       "bound is %.3e; %lld of %lld values are bad",
-                       one->name, what_text(one, what), (long long)j->step,
-                       (long long)(j->row + one->first_row), (long long)j->unit, j->residual,
-                       j->bound, (long long)j->bad, (long long)j->checked);
+                       "mismatch: %s: %s is off by %.3e, the bound is %.3e; %lld of %lld values "
+                       "are bad",
+                       one->name, place_text(one, " of", ",", place), j->residual, j->bound,
+                       (long long)j->bad, (long long)j->checked);
 }

@@ -11,6 +11,7 @@ typedef struct verdict {
     const char *device;
     int64_t first_row; /* of --rows: what the judgement's rows count from */
     int names_layer;   /* the net has several layers, or two directions in one */
+    char place[160];   /* of an output of a whole model, "output[3][7]", where no step is judged */
     const char *layer; /* of a whole model: the name of the worst one; else NULL */
     clrnn_judgement judgement;
     int last_differs; /* y of last_only is not h_n */

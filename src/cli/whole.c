@@ -458,6 +458,8 @@ static int bind_all(intake *in) {
     }
     if (rows != NULL) {
         TRY(workload_parse_rows(&first, &end, rows, in->batch));
+        load->first_row = first;
+        load->whole_batch = in->batch;
     }
     for (size_t i = 0; i < in->count; i++) {
         if (in->files[i] == NULL) {

@@ -16,7 +16,8 @@ typedef struct whole {
     clrnn_arrays *arrays;    /* owns the values */
     clrnn_binding *bindings; /* one an input at most, in the order of the model's inputs */
     size_t count;
-    double work; /* multiply-adds, roughly: how long a device may take */
+    int64_t first_row, whole_batch; /* of --rows, and how many there were before; 0, 0: all */
+    double work;                    /* multiply-adds, roughly: how long a device may take */
 } whole;
 
 /* -i, -l, -m, --initial-state, --rows. The model must outlive it. Gives the exit code. */
@@ -34,11 +35,16 @@ typedef struct whole_result {
     clrnn_arrays *outputs; /* as users get them */
     clrnn_arrays *states;  /* to go on with */
     double seconds;
+    double roundings; /* clrnn_session_roundings */
 } whole_result;
 
 /* Fails with a message of its own. */
 int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
                   const compute_setup *setup);
+/* An output or a state by name; NULL: there is none. */
+const clrnn_tensor *whole_find(const whole_result *result, const char *name);
+/* -a list: runs the model, to know the sizes of its layers, and lists what each of them could run. */
+int whole_list(clrnn_context *context, const whole *load, const compute_setup *setup, int as_json);
 /* What -v says of each layer. */
 void whole_explain(const whole_result *result, const clrnn_context *context);
 void whole_result_free(whole_result *result);

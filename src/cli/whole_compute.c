@@ -53,6 +53,7 @@ int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
         .states =
             setup->with_states || strcmp(clrnn_model_get_info(load->model).format, "torch") == 0,
         .judge = setup->for_judge,
+        .moved = setup->moved,
     };
     const char *engine = clrnn_engine_name(clrnn_context_engine(context));
     int code = REPORT_FINE;
@@ -64,6 +65,7 @@ int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
         status = clrnn_session_run(out->session, load->count, load->bindings);
     }
     out->seconds = now_seconds() - started;
+    out->roundings = clrnn_session_roundings(out->session);
     if (status != CLRNN_STATUS_OK) {
         /* what does not go together here stands in the user's files */
         const int is_input = status == CLRNN_STATUS_SHAPE || status == CLRNN_STATUS_ARGUMENT;
@@ -73,6 +75,64 @@ int whole_compute(whole_result *out, clrnn_context *context, const whole *load,
     TRY(copy_outputs(out, load));
 out:
     report_progress_end();
+    return code;
+}
+
+const clrnn_tensor *whole_find(const whole_result *result, const char *name) {
+    const clrnn_tensor *found = clrnn_arrays_find(result->outputs, name);
+    return found != NULL ? found : clrnn_arrays_find(result->states, name);
+}
+
+/* What layer i could run; count 0: it had nothing to do. */
+static int list_layer(clrnn_algorithm_info **out, size_t *count, const clrnn_session *session,
+                      size_t i) {
+    *out = NULL;
+    *count = 0;
+    if (clrnn_session_algorithms(count, NULL, 0, session, i) != CLRNN_STATUS_OK) {
+        return REPORT_FINE;
+    }
+    *out = calloc(*count + 1, sizeof **out);
+    if (*out == NULL) {
+        return report_fail(REPORT_FAILED, "out of memory");
+    }
+    return clrnn_session_algorithms(count, *out, *count, session, i) == CLRNN_STATUS_OK
+               ? REPORT_FINE
+               : report_fail_library(0, "listing the algorithms");
+}
+
+int whole_list(clrnn_context *context, const whole *load, const compute_setup *setup, int as_json) {
+    compute_setup plain = *setup;
+    whole_result ran = {0};
+    clrnn_algorithm_info *infos = NULL;
+    size_t count = 0;
+    json_t *layers = json_array();
+    int code = REPORT_FINE;
+    plain.algorithm = NULL;
+    plain.for_judge = 0;
+    TRY(whole_compute(&ran, context, load, &plain));
+    for (size_t i = 0; i < clrnn_session_layer_count(ran.session); i++) {
+        const char *name = clrnn_session_layer_name(ran.session, i);
+        char escaped[160];
+        TRY(list_layer(&infos, &count, ran.session, i));
+        if (as_json) {
+            (void)json_array_append_new(layers, json_pack("{s:o,s:o}", "layer",
+                                                          report_json_text(name), "algorithms",
+                                                          compute_algorithms_json(infos, count)));
+        } else {
+            (void)printf("%s%s%s\n", report_bold(), report_escape(escaped, sizeof escaped, name),
+                         report_plain());
+            compute_print_algorithms(infos, count);
+        }
+        free(infos);
+        infos = NULL;
+    }
+    if (as_json) {
+        code = report_json(json_incref(layers));
+    }
+out:
+    json_decref(layers);
+    free(infos);
+    whole_result_free(&ran);
     return code;
 }
 

@@ -28,8 +28,10 @@ static clrnn_status make_layers(clrnn_session *session) {
     session->inputs = calloc((size_t)most_inputs, sizeof(clrnn_tensor *));
     session->targets = calloc((size_t)most_outputs, sizeof(struct graph_array *));
     session->gathers = calloc((size_t)graph->node_count + 1, sizeof *session->gathers);
-    REQUIRE(session->gathers != NULL && session->layers != NULL && session->layer_of != NULL &&
-                session->inputs != NULL && session->targets != NULL,
+    session->moves = calloc((size_t)most_inputs, sizeof *session->moves);
+    session->move_count = session->moves != NULL ? most_inputs : 0;
+    REQUIRE(session->moves != NULL && session->gathers != NULL && session->layers != NULL &&
+                session->layer_of != NULL && session->inputs != NULL && session->targets != NULL,
             MEMORY, "session: out of memory");
     for (int i = 0; i < graph->node_count; i++) {
         session->layer_of[i] = session_has_net(&graph->nodes[i]) ? session->layer_count : -1;
@@ -73,6 +75,8 @@ clrnn_status session_create(clrnn_session **out, clrnn_context *context, const s
     session->context = context;
     session->graph = graph;
     session->desc = desc != NULL ? *desc : (clrnn_session_desc){0};
+    REQUIRE(!session->desc.judge || session->desc.moved == 0, ARGUMENT,
+            "session: the equations judge weights as they are, not moved ones");
     if (session->desc.algorithm != NULL) {
         snprintf(session->algorithm, sizeof session->algorithm, "%s", session->desc.algorithm);
         session->desc.algorithm = session->algorithm;
@@ -102,6 +106,10 @@ void clrnn_session_free(clrnn_session *session) {
     for (int i = 0; session->gathers != NULL && i < session->graph->node_count; i++) {
         session_gather_free(session, &session->gathers[i]);
     }
+    for (int i = 0; i < session->move_count; i++) {
+        graph_array_free(&session->moves[i]);
+    }
+    free(session->moves);
     free(session->gathers);
     free(session->values);
     free(session->layers);
@@ -267,6 +275,7 @@ static clrnn_status run_op(clrnn_session *session, int index) {
     const int gathers = session_may_gather(session, node);
     for (int slot = 0; slot < node->input_count; slot++) {
         TRY(session_fetch(&session->inputs[slot], session, session_input(session, node, slot)));
+        TRY(session_move(&session->inputs[slot], session, node, slot));
     }
     for (int slot = 0; slot < node->output_count; slot++) {
         struct session_value *value = session_output(session, node, slot);
@@ -282,6 +291,7 @@ static clrnn_status run_op(clrnn_session *session, int index) {
             value->tensor = &value->array.tensor;
         }
     }
+    session_count_roundings(session, node, 1);
 out:
     return status;
 }
@@ -313,6 +323,7 @@ clrnn_status clrnn_session_run(clrnn_session *session, size_t num_inputs,
     int is_flat;
     REQUIRE(session != NULL && (inputs != NULL || num_inputs == 0), ARGUMENT,
             "session: run needs a session and a list of %zu inputs", num_inputs);
+    session->roundings = 0;
     memset(session->outputs, 0, (size_t)session->graph->output_count * sizeof *session->outputs);
     for (int i = 0; i < session->layer_count; i++) {
         session->layers[i].has_run = 0;

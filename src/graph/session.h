@@ -20,6 +20,7 @@ enum { SESSION_Y, SESSION_HIDDENS, SESSION_CELLS, SESSION_O_N, SESSION_H_N, SESS
 /* A node with a net. */
 struct session_layer {
     const struct graph_node *node;
+    clrnn_net *moved; /* the node's net with moved weights (owned); NULL: it runs as it is */
     clrnn_plan *plan; /* NULL: never ran */
     int steps, batch; /* that the plan takes at most */
     int has_run;      /* in the last run */
@@ -58,6 +59,9 @@ struct clrnn_session {
     /* scratch of a node */
     const clrnn_tensor **inputs;
     struct graph_array **targets;
+    struct graph_array *moves; /* [move_count] of its inputs */
+    int move_count;
+    double roundings; /* of the last run */
 };
 
 clrnn_status session_create(clrnn_session **out, clrnn_context *context, const struct graph *graph,
@@ -75,6 +79,16 @@ int session_may_gather(const clrnn_session *session, const struct graph_node *no
 clrnn_status session_gather(clrnn_session *session, struct session_gather *gather,
                             const struct graph_node *node, const clrnn_tensor *ids);
 void session_gather_free(clrnn_session *session, struct session_gather *gather);
+
+/* session_move.c, for desc.moved. A net with its weights moved. */
+clrnn_status session_move_net(clrnn_net **out, const clrnn_net *net, uint64_t seed);
+/* What a node takes as input `slot`: where it computes with floats, a moved copy instead, valid until the
+ * next node. */
+clrnn_status session_move(const clrnn_tensor **value, clrnn_session *session,
+                          const struct graph_node *node, int slot);
+
+/* Counts the roundings of a node that ran. */
+void session_count_roundings(clrnn_session *session, const struct graph_node *node, int steps);
 
 /* The value of a node's input or output; NULL: the node has none there. */
 struct session_value *session_input(const clrnn_session *session, const struct graph_node *node,

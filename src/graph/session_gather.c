@@ -13,8 +13,9 @@ int session_may_gather(const clrnn_session *session, const struct graph_node *no
     const struct session_value *rows = session_output(session, node, 0);
     const clrnn_tensor *table = graph_constant(session->graph, node->inputs[1]);
     return node->op == GRAPH_EMBEDDING && session->context->engine->gather != NULL &&
-           !session->desc.judge && rows != NULL && rows->may_stay && table != NULL &&
-           table->dtype == CLRNN_DTYPE_F32 && table->rank == 2 && clrnn_tensor_count(table) > 0;
+           !session->desc.judge && session->desc.moved == 0 && rows != NULL && rows->may_stay &&
+           table != NULL && table->dtype == CLRNN_DTYPE_F32 && table->rank == 2 &&
+           clrnn_tensor_count(table) > 0;
 }
 
 /* ids as int32: they are whole numbers within the table, or the op has failed. */

@@ -38,31 +38,45 @@ static clrnn_status say_where(clrnn_status status, const struct session_layer *l
 
 /* ---- plans ----------------------------------------------------------------------------------- */
 
-/* A plan that takes so many steps and rows: the one that is there, or a larger one. */
-static clrnn_status bring_plan(clrnn_session *session, struct session_layer *layer, int64_t steps,
-                               int64_t batch) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    enum { MOST = 1 << 30 };
+static clrnn_plan_desc describe(const clrnn_session *session, const struct session_layer *layer,
+                                int64_t steps, int64_t batch) {
     const int is_recurrent = layer->node->op == GRAPH_NET;
-    REQUIRE(steps >= 1 && batch >= 1 && steps <= MOST && batch <= MOST, SHAPE,
-            "needs 1 to %d steps and rows, got %lld and %lld", MOST, (long long)steps,
-            (long long)batch);
-    if (layer->plan != NULL && steps <= layer->steps && batch <= layer->batch) {
-        goto out;
-    }
     const clrnn_plan_desc desc = {
         .algorithm = is_recurrent ? session->desc.algorithm : NULL,
-        .steps = (int)(steps > layer->steps ? steps : layer->steps),
-        .batch = (int)(batch > layer->batch ? batch : layer->batch),
+        .steps = (int)steps,
+        .batch = (int)batch,
         .batch_first = layer->node->batch_first,
         .projection = session->desc.projection,
         .chunk = is_recurrent ? session->desc.chunk : 0,
         .memory_limit = session->desc.memory_limit,
         .weights = session->desc.weights,
     };
+    return desc;
+}
+
+/* A plan that takes so many steps and rows: the one that is there, or a larger one. */
+static clrnn_status bring_plan(clrnn_session *session, struct session_layer *layer, int64_t steps,
+                               int64_t batch) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    enum { MOST = 1 << 30 };
+    REQUIRE(steps >= 1 && batch >= 1 && steps <= MOST && batch <= MOST, SHAPE,
+            "needs 1 to %d steps and rows, got %lld and %lld", MOST, (long long)steps,
+            (long long)batch);
+    if (layer->plan != NULL && steps <= layer->steps && batch <= layer->batch) {
+        goto out;
+    }
+    const clrnn_plan_desc desc =
+        describe(session, layer, steps > layer->steps ? steps : layer->steps,
+                 batch > layer->batch ? batch : layer->batch);
     clrnn_plan_free(layer->plan);
     layer->plan = NULL;
-    TRY(clrnn_plan_create(&layer->plan, session->context, layer->node->net, &desc));
+    if (session->desc.moved != 0 && layer->moved == NULL) {
+        const uint64_t number = (uint64_t)(layer - session->layers);
+        TRY(session_move_net(&layer->moved, layer->node->net,
+                             session->desc.moved ^ (number << 32)));
+    }
+    TRY(clrnn_plan_create(&layer->plan, session->context,
+                          layer->moved != NULL ? layer->moved : layer->node->net, &desc));
     layer->steps = desc.steps;
     layer->batch = desc.batch;
 out:
@@ -180,6 +194,7 @@ static clrnn_status take(clrnn_tensor *out, clrnn_session *session,
     clrnn_status status = CLRNN_STATUS_OK;
     const clrnn_tensor *found;
     TRY(session_fetch(&found, session, session_input(session, layer->node, slot)));
+    TRY(session_move(&found, session, layer->node, slot));
     if (found != NULL) {
         *out = *found;
     }
@@ -248,6 +263,7 @@ static clrnn_status run_net(clrnn_session *session, struct session_layer *layer)
     const int64_t steps = x->shape[node->batch_first ? 1 : 0];
     const int64_t batch = x->shape[node->batch_first ? 0 : 1];
     TRY(bring_plan(session, layer, steps, batch));
+    session_count_roundings(session, node, (int)steps);
     TRY(take_x(&args.x, session, layer));
     TRY(take(&args.mask, session, layer, MASK));
     TRY(take(&args.lengths, session, layer, LENGTHS));
@@ -309,6 +325,7 @@ static clrnn_status run_dense(clrnn_session *session, struct session_layer *laye
         goto out;
     }
     TRY(bring_plan(session, layer, 1, rows));
+    session_count_roundings(session, layer->node, 1);
     TRY(take_x(&from, session, layer));
     TRY(session_make(&y, session, value, layer->plan->context, rank, shape));
     const clrnn_forward_args args = {
@@ -340,6 +357,7 @@ void session_layer_free(struct session_layer *layer) {
     free(layer->judged.arrays);
     free(layer->judged.layers);
     clrnn_plan_free(layer->plan);
+    clrnn_net_free(layer->moved);
 }
 
 /* ---- what they say of themselves ------------------------------------------------------------- */
@@ -360,6 +378,18 @@ const char *clrnn_session_layer_name(const clrnn_session *session, size_t i) {
 const char *clrnn_session_describe(const clrnn_session *session, size_t i) {
     const struct session_layer *layer = layer_at(session, i);
     return layer != NULL && layer->plan != NULL ? clrnn_plan_describe(layer->plan) : NULL;
+}
+
+clrnn_status clrnn_session_algorithms(size_t *count, clrnn_algorithm_info *infos, size_t capacity,
+                                      const clrnn_session *session, size_t i) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct session_layer *layer = layer_at(session, i);
+    REQUIRE(layer != NULL && layer->plan != NULL, ARGUMENT, "session: layer %zu did not run", i);
+    clrnn_plan_desc desc = describe(session, layer, layer->steps, layer->batch);
+    desc.algorithm = NULL;
+    TRY(clrnn_plan_algorithms(count, infos, capacity, session->context, layer->node->net, &desc));
+out:
+    return status;
 }
 
 clrnn_status clrnn_session_profile(clrnn_profile *out, const clrnn_session *session, size_t i) {

@@ -52,7 +52,8 @@ clrnn_status session_make(clrnn_tensor *out, clrnn_session *session, struct sess
     clrnn_tensor there = {.dtype = CLRNN_DTYPE_F32, .rank = rank};
     memcpy(there.shape, shape, (size_t)rank * sizeof shape[0]);
     const int stays = value->may_stay && context == session->context &&
-                      context->engine->state_buffer != NULL && !session->desc.judge;
+                      context->engine->state_buffer != NULL && !session->desc.judge &&
+                      session->desc.moved == 0;
     if (stays && clrnn_tensor_count(&there) > 0) {
         TRY(reserve(session, value, clrnn_tensor_count(&there)));
         there.buffer = context->engine->state_buffer(value->memory);
