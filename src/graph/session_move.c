@@ -51,7 +51,11 @@ static int is_arithmetic(enum graph_op op) {
     case GRAPH_SUB:
     case GRAPH_MUL:
     case GRAPH_DIV:
+    case GRAPH_POW:
     case GRAPH_EXP:
+    case GRAPH_LOG:
+    case GRAPH_SQRT:
+    case GRAPH_ERF:
     case GRAPH_REDUCE_SUM:
     case GRAPH_REDUCE_MEAN:
         return 1;
@@ -129,7 +133,11 @@ static double of_op(const clrnn_session *session, const struct graph_node *node)
     case GRAPH_LOG_SOFTMAX:
         return FUNCTION + (double)x->shape[node->axis < 0 ? node->axis + x->rank : node->axis];
     case GRAPH_ACTIVATION:
+    case GRAPH_POW:
     case GRAPH_EXP:
+    case GRAPH_LOG:
+    case GRAPH_SQRT:
+    case GRAPH_ERF:
         return FUNCTION;
     default:
         return 1;
