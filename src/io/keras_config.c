@@ -9,6 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *keras_text(const json_t *json, const char *key) {
+    return json_string_value(json_object_get(json, key));
+}
+
+int keras_is_frozen(const json_t *config) {
+    return json_is_false(json_object_get(config, "trainable"));
+}
+
+clrnn_status keras_layer_within(struct keras_layer *out, const struct keras_layer *layer,
+                                const char *key, const json_t *inner) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    out->version = layer->version;
+    out->type = keras_text(inner, "class_name");
+    out->config = json_object_get(inner, "config");
+    out->is_frozen = keras_is_frozen(out->config) || (layer->version < 3 && layer->is_frozen);
+    REQUIRE(out->type != NULL && json_is_object(out->config), FORMAT, "%s: %s: is no layer",
+            layer->label, key);
+    snprintf(out->label, sizeof out->label, "%.200s: %s", layer->label, key);
+out:
+    return status;
+}
+
 static const json_t *value_of(const struct keras_layer *layer, const char *key) {
     const json_t *value = json_object_get(layer->config, key);
     return json_is_null(value) ? NULL : value;

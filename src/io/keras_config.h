@@ -20,6 +20,12 @@ struct keras_layer {
     int is_frozen;
 };
 
+/* NULL: there is no such key, or no text. */
+const char *keras_text(const json_t *json, const char *key);
+int keras_is_frozen(const json_t *config);
+/* A layer within a layer: {"class_name": ..., "config": ...}. */
+clrnn_status keras_layer_within(struct keras_layer *out, const struct keras_layer *layer,
+                                const char *key, const json_t *inner);
 clrnn_status keras_flag(int *out, const struct keras_layer *layer, const char *key, int fallback);
 clrnn_status keras_count(int *out, const struct keras_layer *layer, const char *key);
 clrnn_status keras_real(float *out, const struct keras_layer *layer, const char *key,
