@@ -103,6 +103,14 @@ int hdf5_file_links(const struct hdf5_file *file, const char *path) {
                : -1;
 }
 
+int hdf5_file_link(char *out, size_t size, const struct hdf5_file *file, const char *path, int i) {
+    const ssize_t length = i < hdf5_file_links(file, path)
+                               ? H5Lget_name_by_idx(file->id, path, H5_INDEX_NAME, H5_ITER_INC,
+                                                    (hsize_t)i, out, size, H5P_DEFAULT)
+                               : -1;
+    return length > 0 && (size_t)length < size;
+}
+
 /* Data within the file, by filters of the library. */
 static clrnn_status check_storage(hid_t dataset, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -300,6 +308,15 @@ int hdf5_file_links(const struct hdf5_file *file, const char *path) {
     (void)file;
     (void)path;
     return -1;
+}
+
+int hdf5_file_link(char *out, size_t size, const struct hdf5_file *file, const char *path, int i) {
+    (void)out;
+    (void)size;
+    (void)file;
+    (void)path;
+    (void)i;
+    return 0;
 }
 
 clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, const char *path) {

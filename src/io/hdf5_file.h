@@ -20,6 +20,8 @@ void hdf5_file_close(struct hdf5_file *file);
 int hdf5_file_has(const struct hdf5_file *file, const char *path);
 /* How many links a group has; -1: there is none. */
 int hdf5_file_links(const struct hdf5_file *file, const char *path);
+/* The name of link i of a group, in the order of names; 0: there is none of at most size - 1 bytes. */
+int hdf5_file_link(char *out, size_t size, const struct hdf5_file *file, const char *path, int i);
 /* A dataset of floats as float32; its data are to be freed. */
 clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, const char *path);
 /* An attribute of one text, to be freed; *out NULL: there is none. */

@@ -163,6 +163,7 @@ clrnn_status keras_read_file(struct graph **out, struct keras_file *file) {
         }
         TRY(add_layer(reading, json_array_get(layers, i)));
     }
+    TRY(keras_file_finish(file));
     REQUIRE(reading->steps.count > 0, FORMAT, "%s: has no layer that computes anything",
             file->label);
     const int made = reading->steps.steps[reading->steps.count - 1].is_apart ? 2 : 1;
