@@ -18,7 +18,9 @@ int hdf5_file_probe(const unsigned char *bytes, size_t size) {
 }
 
 #ifdef WITH_HDF5
+#include <float.h>
 #include <hdf5.h>
+#include <math.h>
 #include <pthread.h>
 
 struct hdf5_file {
@@ -137,6 +139,36 @@ out:
     return status;
 }
 
+/* 1: float32 has the number. */
+static int is_float(double value) {
+    const int is_within = fabs(value) <= (double)FLT_MAX;
+    const double rounded = is_within ? (double)(float)value : 0;
+    return is_within ? !(rounded < value) && !(rounded > value) : !isfinite(value);
+}
+
+/* Numbers of a dataset, none of them rounded. */
+static clrnn_status read_floats(float *out, hid_t dataset, int is_wide, size_t count,
+                                const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const hid_t type = is_wide ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
+    double *wide = NULL;
+    if (is_wide) {
+        wide = malloc((count > 0 ? count : 1) * sizeof *wide);
+        REQUIRE(wide != NULL, MEMORY, "%s: out of memory for %zu doubles", label, count);
+    }
+    REQUIRE(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                    is_wide ? (void *)wide : (void *)out) >= 0,
+            FORMAT, "%s: cannot be read, it is damaged", label);
+    for (size_t i = 0; is_wide && i < count; i++) {
+        REQUIRE(is_float(wide[i]), FORMAT, "%s: value %zu is %.17g, which float32 does not hold",
+                label, i, wide[i]);
+        out[i] = (float)wide[i];
+    }
+out:
+    free(wide);
+    return status;
+}
+
 clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
     enum { RATIO = 1032 }; /* what deflate can expand */
@@ -170,8 +202,8 @@ clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, con
             FORMAT, "%s: says %zu bytes, the file has %zu", label, bytes, file->size);
     data = malloc(bytes > 0 ? bytes : 1);
     REQUIRE(data != NULL, MEMORY, "%s: out of memory for %zu bytes", label, bytes);
-    REQUIRE(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0, FORMAT,
-            "%s: cannot be read, it is damaged", label);
+    TRY(read_floats(data, dataset, H5Tget_size(type) > sizeof(float), bytes / sizeof(float),
+                    label));
     *out = tensor;
     out->data = data;
     data = NULL;

@@ -22,7 +22,7 @@ int hdf5_file_has(const struct hdf5_file *file, const char *path);
 int hdf5_file_links(const struct hdf5_file *file, const char *path);
 /* The name of link i of a group, in the order of names; 0: there is none of at most size - 1 bytes. */
 int hdf5_file_link(char *out, size_t size, const struct hdf5_file *file, const char *path, int i);
-/* A dataset of floats as float32; its data are to be freed. */
+/* A dataset of floats as float32; its data are to be freed. FORMAT where it holds a double that is none. */
 clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, const char *path);
 /* An attribute of one text, to be freed; *out NULL: there is none. */
 clrnn_status hdf5_file_text(char **out, const struct hdf5_file *file, const char *path,

@@ -33,6 +33,10 @@ clrnn_status keras_real(float *out, const struct keras_layer *layer, const char 
 /* An activation by its name or object; *softmax (NULL: refused) 1 where it is softmax. */
 clrnn_status keras_activation(clrnn_activation *out, int *softmax, const struct keras_layer *layer,
                               const char *key, const char *fallback);
+/* The name of a layer's dtype or of its policy, "float32" where it says none; "" where it has no name. */
+const char *keras_dtype(const json_t *config);
+/* The largest n that the dtype has with all whole numbers below it; 0: it is not known. */
+int64_t keras_dtype_whole(const char *name);
 /* Every key is among the layer's own (a list that ends with NULL) or harmless. */
 clrnn_status keras_check_keys(const struct keras_layer *layer, const char *const *own);
 

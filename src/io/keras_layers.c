@@ -77,6 +77,9 @@ clrnn_status keras_add_embedding(struct keras_reading *reading, const struct ker
     TRY(keras_flag(&mask_zero, layer, "mask_zero", 0));
     REQUIRE(reading->steps.count == 0, FORMAT, "%s: takes integers and must come first",
             layer->label);
+    REQUIRE(vocabulary - 1 <= keras_dtype_whole(reading->dtype), FORMAT,
+            "%s: its input_dim is %d, and the %s that go into it hold no id above %lld",
+            layer->label, vocabulary, reading->dtype, (long long)keras_dtype_whole(reading->dtype));
     TRY(keras_file_take(&table, reading->file, "", 0, 1, 0, vocabulary, features));
     if (layer->is_frozen) {
         keras_reading_frozen(reading, keras_text(layer->config, "name"),

@@ -57,6 +57,22 @@ out:
     return status;
 }
 
+/* Keras makes x of the dtype first: of numbers float64 alone leaves what float32 can hold. */
+static clrnn_status take_dtype(struct keras_reading *reading, const struct keras_layer *layer) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    reading->dtype = keras_dtype(layer->config);
+    REQUIRE(keras_dtype_whole(reading->dtype) > 0, FORMAT, "%s: its dtype %.60s is not supported",
+            layer->label, reading->dtype);
+    REQUIRE(reading->features == 0 || strcmp(reading->dtype, "float32") == 0 ||
+                strcmp(reading->dtype, "float64") == 0,
+            FORMAT,
+            "%s: its dtype is %.60s, to which Keras would round x: float32 and float64 are "
+            "supported",
+            layer->label, reading->dtype);
+out:
+    return status;
+}
+
 static clrnn_status add_layer(struct keras_reading *reading, const json_t *json) {
     static const struct {
         const char *type;
@@ -99,6 +115,7 @@ static clrnn_status add_layer(struct keras_reading *reading, const json_t *json)
                    layer.label));
     if (strcmp(layer.type, "InputLayer") == 0) {
         TRY(keras_check_keys(&layer, none));
+        TRY(take_dtype(reading, &layer));
         reading->steps.input = name;
         goto out;
     }
@@ -138,6 +155,7 @@ clrnn_status keras_read_file(struct graph **out, struct keras_file *file) {
     REQUIRE(reading != NULL, MEMORY, "%s: out of memory", file->label);
     reading->file = file;
     reading->steps = (struct steps){.length = -1, .input = "x", .batch_first = 1};
+    reading->dtype = "float32";
     reading->seen = json_object();
     REQUIRE(type != NULL, FORMAT, "%s: its config has no class_name", file->label);
     reading->is_functional = strcmp(type, "Functional") == 0 || strcmp(type, "Model") == 0;

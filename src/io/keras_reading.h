@@ -19,7 +19,8 @@ struct keras_reading {
     struct steps steps;
     int64_t features; /* of what goes into the next layer; 0: integers */
     int has_input;
-    int64_t batch; /* N as the file fixes it for its summary, else -1 */
+    const char *dtype; /* of x */
+    int64_t batch;     /* N as the file fixes it for its summary, else -1 */
     int is_functional;
     json_t *seen;                     /* class -> how many so far */
     float *tables[KERAS_MOST_LAYERS]; /* of embeddings, to be freed */
