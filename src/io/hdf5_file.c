@@ -6,6 +6,7 @@
 #include "io/hdf5_file.h"
 
 #include "io/arrays.h"
+#include "io/hdf5_turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,6 @@ int hdf5_file_probe(const unsigned char *bytes, size_t size) {
 #include <float.h>
 #include <hdf5.h>
 #include <math.h>
-#include <pthread.h>
 
 struct hdf5_file {
     hid_t id;
@@ -30,9 +30,6 @@ struct hdf5_file {
 };
 
 enum { MOST_TEXTS = 4096, MOST_PATH = 1000 };
-
-/* The library may be built without threads. */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 clrnn_status hdf5_file_open(struct hdf5_file **out, const unsigned char *bytes, size_t size,
                             const char *label) {
@@ -45,9 +42,8 @@ clrnn_status hdf5_file_open(struct hdf5_file **out, const unsigned char *bytes, 
     file->id = -1;
     file->size = size;
     strncpy(file->label, label, sizeof file->label - 1);
-    is_mine = pthread_mutex_lock(&turn) == 0;
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    H5PLset_loading_state(0); /* no plug-ins: a file names filters */
+    hdf5_turn_begin();
+    is_mine = 1;
     access = H5Pcreate(H5P_FILE_ACCESS);
     REQUIRE(access >= 0 && H5Pset_fapl_core(access, GROW, 0) >= 0 &&
                 H5Pset_file_image(access, (void *)bytes, size) >= 0,
@@ -63,7 +59,7 @@ out:
     }
     free(file);
     if (is_mine) {
-        pthread_mutex_unlock(&turn);
+        hdf5_turn_end();
     }
     return status;
 }
@@ -72,7 +68,7 @@ void hdf5_file_close(struct hdf5_file *file) {
     if (file != NULL) {
         H5Fclose(file->id);
         free(file);
-        pthread_mutex_unlock(&turn);
+        hdf5_turn_end();
     }
 }
 

@@ -11,7 +11,7 @@
 struct hdf5_file;
 
 int hdf5_file_probe(const unsigned char *bytes, size_t size);
-/* UNSUPPORTED: built without HDF5. One file is open at a time in a process; others wait. */
+/* UNSUPPORTED: built without HDF5. An open file has the turn (hdf5_turn.h): others wait. */
 clrnn_status hdf5_file_open(struct hdf5_file **out, const unsigned char *bytes, size_t size,
                             const char *label);
 void hdf5_file_close(struct hdf5_file *file);

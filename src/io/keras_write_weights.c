@@ -12,6 +12,7 @@
 
 #include "io/keras_write.h"
 
+#include "io/hdf5_turn.h"
 #include "io/keras_names.h"
 
 #include <hdf5.h>
@@ -269,11 +270,7 @@ clrnn_status keras_weights_image(unsigned char **out, size_t *size,
                                  const struct keras_model *model) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct store store = {-1, -1, -1};
-    H5E_auto2_t report = NULL;
-    void *report_data = NULL;
-    /* HDF5 prints its errors unless it is told not to. */
-    H5Eget_auto2(H5E_DEFAULT, &report, &report_data);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    hdf5_turn_begin();
     TRY(open_store(&store));
     TRY(put_layers(&store, model));
     TRY(take_image(out, size, &store));
@@ -281,7 +278,7 @@ out:
     H5Fclose(store.file);
     H5Pclose(store.group_plan);
     H5Pclose(store.dataset_plan);
-    H5Eset_auto2(H5E_DEFAULT, report, report_data);
+    hdf5_turn_end();
     return status;
 }
 
