@@ -38,29 +38,29 @@ static clrnn_status open_archive(struct keras_file *out, const unsigned char *by
                                  const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
     char label[ARRAYS_LABEL];
-    zip_t *zip = NULL;
+    struct zip_archive zip = {0};
     unsigned char *text = NULL;
     json_t *about = NULL;
     size_t length = 0;
     TRY(zip_entry_open(&zip, bytes, size, path));
     out->is_archive = 1;
-    TRY(zip_entry_read(&text, &length, zip, "metadata.json", JSON_TEXT_MAX, path));
+    TRY(zip_entry_read(&text, &length, &zip, "metadata.json", JSON_TEXT_MAX, path));
     TRY(read_json(&about, (const char *)text, length, arrays_label(label, path, "metadata.json")));
     out->version = version_of(json_string_value(json_object_get(about, "keras_version")), 3);
     free(text);
     text = NULL;
-    TRY(zip_entry_read(&text, &length, zip, "config.json", JSON_TEXT_MAX, path));
+    TRY(zip_entry_read(&text, &length, &zip, "config.json", JSON_TEXT_MAX, path));
     TRY(read_json(&out->config, (const char *)text, length,
                   arrays_label(label, path, "config.json")));
-    REQUIRE(!zip_entry_exists(zip, "model.weights.npz"), FORMAT,
+    REQUIRE(!zip_entry_exists(&zip, "model.weights.npz"), FORMAT,
             "%s: model.weights.npz holds pickled Python objects, which are not read; Keras writes "
             "model.weights.h5 where h5py is installed",
             out->label);
-    TRY(zip_entry_read(&out->bytes, &length, zip, "model.weights.h5", LARGEST, path));
+    TRY(zip_entry_read(&out->bytes, &length, &zip, "model.weights.h5", LARGEST, path));
     TRY(hdf5_file_open(&out->weights, out->bytes, length,
                        arrays_label(label, path, "model.weights.h5")));
 out:
-    zip_entry_close(zip);
+    zip_entry_close(&zip);
     json_decref(about);
     free(text);
     return status;
