@@ -401,6 +401,14 @@ size = run;
         out->alpha = 0.2f; /* max(0, min(1, 0.2 x + 0.5)) */
 =>
         (void)out;
+@@ keras: a weight that no layer takes goes by | cpu | keras_refusals | src/io/keras_file.c
+    REQUIRE(count >= 0 || json_object_get(file->all_taken, path) != NULL, FORMAT,
+=>
+    REQUIRE(count >= -1, FORMAT,
+@@ keras: doubles are rounded | cpu | keras_refusals | src/io/hdf5_file.c
+    return is_within ? !(rounded < value) && !(rounded > value) : !isfinite(value);
+=>
+    return is_within || !(rounded < value) || !isfinite(value);
 @@ onnx: an LSTM's gates as PyTorch has them | cpu | onnx | src/io/onnx_recurrent.c
 {0, 2, 3, 1}
 =>
