@@ -381,7 +381,7 @@ size = run;
 (size_t)ids[i] * (size_t)features + f
 =>
 (size_t)ids[0] * (size_t)features + f
-@@ session: masks are not led on | cpu | keras | src/graph/session_layer.c
+@@ session: masks are not led on | cpu | keras_cases | src/graph/session_layer.c
     TRY(take(&args.mask, session, layer, MASK));
 =>
     (void)MASK;
@@ -406,18 +406,26 @@ size = run;
 axis, load->first_row,
 =>
 axis, 0,
-@@ keras: a GRU's gates as PyTorch has them | cpu | keras | src/io/keras_weights.c
+@@ keras: a GRU's gates as PyTorch has them | cpu | keras_cases | src/io/keras_weights.c
     static const int gru[3] = {1, 0, 2};
 =>
     static const int gru[3] = {0, 1, 2};
-@@ keras: outputs of a backward layer in the order of time | cpu | keras | src/io/steps_graph.c
+@@ keras: outputs of a backward layer in the order of time | cpu | keras_cases | src/io/steps_graph.c
     } else if (step->flip) {
 =>
     } else if (0) {
-@@ keras: Keras 2's hard_sigmoid is Keras 3's | cpu | keras | src/io/keras_config.c
+@@ keras: Keras 2's hard_sigmoid is Keras 3's | cpu | keras_cases | src/io/keras_config.c
         out->alpha = 0.2f; /* max(0, min(1, 0.2 x + 0.5)) */
 =>
         (void)out;
+@@ keras: a weight that no layer takes goes by | cpu | keras_refusals | src/io/keras_file.c
+    REQUIRE(count >= 0 || json_object_get(file->all_taken, path) != NULL, FORMAT,
+=>
+    REQUIRE(count >= -1, FORMAT,
+@@ keras: doubles are rounded | cpu | keras_refusals | src/io/hdf5_file.c
+    return is_within ? !(rounded < value) && !(rounded > value) : !isfinite(value);
+=>
+    return is_within || !(rounded < value) || !isfinite(value);
 @@ onnx: an LSTM's gates as PyTorch has them | cpu | onnx | src/io/onnx_recurrent.c
 {0, 2, 3, 1}
 =>

@@ -23,7 +23,6 @@
     X(onnx_refusals) \
     X(onnx_hostile) \
     X(fuzz) \
-    X(keras) \
     X(keras_cases) \
     X(keras_refusals) \
     X(hdf5) \

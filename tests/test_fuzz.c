@@ -29,8 +29,9 @@ enum {
     LARGEST = 64 << 10
 }; /* copies of a file; larger files are slow and say no more */
 
-static const char *const folders[] = {"tests/data",       "tests/data/keras", "tests/data/onnx",
-                                      "tests/data/chain", "tests/data/graph", "tests/data/golden"};
+static const char *const folders[] = {"tests/data",       "tests/data/keras_cases",
+                                      "tests/data/onnx",  "tests/data/chain",
+                                      "tests/data/graph", "tests/data/golden"};
 
 static uint64_t next_random(uint64_t *state) {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);

@@ -1,6 +1,6 @@
 /*
  * test_keras_refusals.c: Keras models that are not read, and what messages say of them; files that are cut
- * or changed. Configs stand alone here, with zeros for weights.
+ * or changed, or hold more than their configs say (tests/tools/make_keras_surplus.py makes them). Configs stand alone here, with zeros for weights.
  */
 #include "files.h"
 #include "suites.h"
@@ -17,6 +17,12 @@
 #define INPUT "{'class_name':'InputLayer','config':{'name':'in','batch_shape':[null,7,4]}}"
 #define IDS                                                                                        \
     "{'class_name':'InputLayer','config':{'name':'in','batch_shape':[null,7],'dtype':'int32'}}"
+/* A model whose input is of a dtype; shape: what is behind the batch. */
+#define FROM(dtype, shape, layers)                                                                 \
+    MODEL("Sequential",                                                                            \
+          "{'class_name':'InputLayer','config':{'name':'in','batch_shape':[null," shape            \
+          "],'dtype':'" dtype "'}}," layers,                                                       \
+          "")
 #define MODEL(type, layers, more)                                                                  \
     "{'class_name':'" type "','config':{'name':'m','layers':[" layers "]" more "}}"
 #define LINE(layers) MODEL("Sequential", INPUT "," layers, "")
@@ -44,7 +50,26 @@ static const struct {
     {LINE(LSTM("'time_major':true")), "time_major is not supported"},
     {LINE(LSTM("'dtype':'float16'")), "its dtype is not float32"},
     {LINE(LSTM("'dtype':{'class_name':'DTypePolicy','config':{'name':'mixed_float16'}}")),
-     "its dtype is not float32"},
+     "its dtype is not float32 but mixed_float16"},
+    {LINE(LSTM("'dtype':'float64'")), "its dtype is not float32 but float64"},
+    {LINE(LSTM("'dtype':{'class_name':'QuantizedDTypePolicy','config':{'mode':'int8'}}")),
+     "its dtype is not float32 but one without a name"},
+    {LINE(BOTH("'layer':{'class_name':'GRU','config':{'units':2,'dtype':'bfloat16'}}")),
+     "layer: its dtype is not float32 but bfloat16"},
+    {LINE(LAYER("RNN", "'cell':{'class_name':'GRUCell','config':{'units':2,'dtype':'float64'}}")),
+     "cell: its dtype is not float32 but float64"},
+    {LINE(LAYER("Dropout", "'rate':0.5,'dtype':'float16'")), "its dtype is not float32"},
+    {FROM("int32", "7,4", LSTM("'use_bias':true")),
+     "'in': its dtype is int32, to which Keras would round x"},
+    {FROM("float16", "7,4", LAYER("Masking", "'mask_value':0")), "its dtype is float16, to which"},
+    {FROM("bfloat16", "7,4", LAYER("Dense", "'units':2")), "its dtype is bfloat16, to which"},
+    {FROM("bool", "7,4", LSTM("'use_bias':true")), "'in': its dtype bool is not supported"},
+    {FROM("string", "7", LAYER("Embedding", "'input_dim':5,'output_dim':2")),
+     "its dtype string is not supported"},
+    {FROM("int8", "7", LAYER("Embedding", "'input_dim':129,'output_dim':2")),
+     "its input_dim is 129, and the int8 that go into it hold no id above 127"},
+    {FROM("float16", "7", LAYER("Embedding", "'input_dim':2050,'output_dim':2")),
+     "hold no id above 2048"},
     {LINE(LSTM("'activation':'sparsemax'")), "activation 'sparsemax' is not supported"},
     {LINE(LSTM("'activation':'softmax'")), "activation 'softmax' is not supported"},
     {LINE(LSTM("'recurrent_activation':{'class_name':'Mine','config':{}}")),
@@ -177,6 +202,11 @@ static const char *const taken[] = {
                                                                                     "'axis':-1")),
     MODEL("Sequential", IDS "," LAYER("Embedding", "'input_dim':5,'output_dim':2,'lora_rank':null"),
           ""),
+    FROM("float64", "7,4",
+         LSTM("'dtype':{'class_name':'DTypePolicy','config':{'name':'float32'}}")),
+    FROM("float32", "7", LAYER("Embedding", "'input_dim':5,'output_dim':2,'dtype':null")),
+    FROM("int8", "7", LAYER("Embedding", "'input_dim':128,'output_dim':2")),
+    FROM("float16", "7", LAYER("Embedding", "'input_dim':2049,'output_dim':2")),
     WEB(CALL("Masking", "m", ",'mask_value':0.5", OF("in", "")) "," CALL(
             "NotEqual", "n", "",
             "{'args':[" TENSOR(
@@ -216,6 +246,41 @@ START_TEST(deep_json_is_refused) {
     ck_assert_int_eq(read_config(&graph, text), CLRNN_STATUS_FORMAT);
     ck_assert_ptr_nonnull(strstr(clrnn_last_error()->message, "nested"));
     free(text);
+}
+END_TEST
+
+/* ---- files that hold more than their configs say --------------------------------------------- */
+
+#define SURPLUS "tests/data/keras_surplus/"
+
+static const struct {
+    const char *file, *says; /* NULL: nothing is wrong */
+} surplus[] = {
+    {"layer.keras", "has the weight layers/dense/vars/0, which no layer of its config takes"},
+    {"part.keras", "has the weight layers/simple_rnn/vars/0, which"},
+    {"model.keras", "has the weight vars/0, which"},
+    {"link.keras", "has the weight layers/simple_rnn/more, which"},
+    {"loop.keras", "has too many groups at layers/again/again"},
+    {"layer.h5", "has the weight model_weights/dense/dense/kernel:0, which"},
+    {"unnamed.h5", "has the weight model_weights/lstm/more, which"},
+    {"top.h5", "has the weight model_weights/top_level_model_weights/scale:0, which"},
+    {"double.h5", "value 1 is 0.10000000000000001, which float32 does not hold"},
+    {"large.h5", "value 1 is 1.0000000000000001e+300, which float32 does not hold"},
+    {"beside.keras", NULL},
+    {"beside.h5", NULL},
+};
+
+START_TEST(surplus_is_refused) {
+    clrnn_model *model = NULL;
+    char path[80];
+    snprintf(path, sizeof path, SURPLUS "%s", surplus[_i].file);
+    if (surplus[_i].says == NULL) {
+        EXPECT_OK(clrnn_model_load(&model, path, NULL));
+    } else {
+        expect_failure(clrnn_model_load(&model, path, NULL), CLRNN_STATUS_FORMAT, surplus[_i].says);
+        ck_assert_ptr_null(model);
+    }
+    clrnn_model_free(model);
 }
 END_TEST
 
@@ -283,6 +348,7 @@ Suite *keras_refusals_suite(void) {
     tcase_add_loop_test(configs, is_refused_by_name, 0, COUNT(refused));
     tcase_add_loop_test(configs, is_taken, 0, COUNT(taken));
     tcase_add_test(configs, deep_json_is_refused);
+    tcase_add_loop_test(configs, surplus_is_refused, 0, COUNT(surplus));
     tcase_add_loop_test(damaged, cut_is_refused, 0, COUNT(files));
     tcase_add_loop_test(damaged, changed_is_survived, 0, 1);
     suite_add_tcase(suite, configs);

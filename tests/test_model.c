@@ -294,7 +294,7 @@ static const struct {
 } foreign[] = {
     {"m.pt", "PK\3\4m/data.pkl", 14, "m.pt: is a PyTorch checkpoint; models are .npz"},
     {"m.keras", "PK\3\4model.weights.h5", 20, "is a Keras model; models are .npz"},
-    {"m.keras", "PK\3\4metadata.json config.json", 29, "is a damaged zip file"},
+    {"m.keras", "PK\3\4metadata.json config.json", 29, "is not a whole zip file"},
     {"m.keras", "PK\3\4config.json", 15, "is not a whole zip file"},
     {"m.h5", "\x89HDF\r\n\x1a\n", 8, "is a damaged HDF5 file"},
     {"m.onnx", "\x08\x07\x12\x07pytorch", 11, "holds no graph"},

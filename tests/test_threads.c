@@ -1,18 +1,23 @@
 /*
  * test_threads.c: the threads of the cpu engine: every group of a job is run once, groups may wait for
- * each other, and no two threads stay on one core where there are others.
+ * each other, and no two threads stay on one core where there are others. Threads of the program that
+ * read and write Keras's files at once.
  */
 #define _GNU_SOURCE /* sched_getcpu, affinity */
+#include "files.h"
 #include "suites.h"
 #include "support.h"
 
 #include "cpu/cpu_pool.h"
+#include "io/keras.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { GROUPS = 1000 };
 
@@ -109,14 +114,70 @@ START_TEST(threads_that_cannot_part) {
 }
 END_TEST
 
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* A file that is read and written again, over and over: the same bytes come each time. */
+struct copying {
+    pthread_t thread;
+    const char *file;
+    int failures;
+};
+
+static void *copy_model(void *context) {
+    struct copying *copying = context;
+    size_t size, first_size = 0;
+    unsigned char *bytes = read_whole(copying->file, &size), *first = NULL;
+    for (int i = 0; i < 50; i++) {
+        struct graph *graph = NULL;
+        unsigned char *copy = NULL;
+        size_t copy_size = 0;
+        const int is_made =
+            keras_read(&graph, bytes, size, "m") == CLRNN_STATUS_OK &&
+            keras_write(&copy, &copy_size, graph, &(struct write_options){0}) == CLRNN_STATUS_OK;
+        const int is_same =
+            is_made &&
+            (first == NULL || (copy_size == first_size && memcmp(copy, first, copy_size) == 0));
+        copying->failures += !is_same;
+        graph_free(graph);
+        if (first == NULL) {
+            first = copy;
+            first_size = copy_size;
+        } else {
+            free(copy);
+        }
+    }
+    free(first);
+    free(bytes);
+    return NULL;
+}
+
+START_TEST(threads_read_and_write_keras) {
+    struct copying copies[4] = {{.file = "tests/data/keras_cases/functional_plain.keras"},
+                                {.file = "tests/data/keras_cases/keras2.h5"},
+                                {.file = "tests/data/keras_cases/gru_both.keras"},
+                                {.file = "tests/data/keras_cases/twice.keras"}};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(pthread_create(&copies[i].thread, NULL, copy_model, &copies[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(pthread_join(copies[i].thread, NULL), 0);
+        ck_assert_msg(copies[i].failures == 0, "%s: %d of 50 failed", copies[i].file,
+                      copies[i].failures);
+    }
+}
+END_TEST
+
 Suite *threads_suite(void) {
     Suite *suite = suite_create("threads");
     TCase *jobs = tcase_create("jobs"), *place = tcase_create("cores");
+    TCase *files = tcase_create("files");
+    tcase_add_test(files, threads_read_and_write_keras);
     tcase_set_timeout(jobs, 120);
     tcase_add_loop_test(jobs, every_group_once, 1, 5);
     tcase_add_test(place, threads_part);
     tcase_add_test(place, threads_that_cannot_part);
     suite_add_tcase(suite, jobs);
     suite_add_tcase(suite, place);
+    suite_add_tcase(suite, files);
     return suite;
 }

@@ -628,11 +628,11 @@ START_TEST(keras_weights_in_order) {
         struct graph *graph = make(cases[i].text, 21);
         unsigned char *bytes = NULL, *weights = NULL;
         size_t size = 0;
-        zip_t *zip = NULL;
+        struct zip_archive zip = {0};
         struct hdf5_file *file = NULL;
         ok(keras_write(&bytes, &size, graph, &options));
         ok(zip_entry_open(&zip, bytes, size, "m.keras"));
-        ok(zip_entry_read(&weights, &size, zip, "model.weights.h5", 1 << 20, "m.keras"));
+        ok(zip_entry_read(&weights, &size, &zip, "model.weights.h5", 1 << 20, "m.keras"));
         ok(hdf5_file_open(&file, weights, size, "m.keras"));
         check_cell(file, cases[i].path, net_strand(graph->nodes[0].net, 0, 0), cases[i].order,
                    cases[i].two_biases);
@@ -644,7 +644,7 @@ START_TEST(keras_weights_in_order) {
                        cases[i].two_biases);
         }
         hdf5_file_close(file);
-        zip_entry_close(zip);
+        zip_entry_close(&zip);
         free(weights);
         free(bytes);
         graph_free(graph);

@@ -6,6 +6,7 @@
 #include "io/hdf5_file.h"
 
 #include "io/arrays.h"
+#include "io/hdf5_turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,9 @@ int hdf5_file_probe(const unsigned char *bytes, size_t size) {
 }
 
 #ifdef WITH_HDF5
+#include <float.h>
 #include <hdf5.h>
-#include <pthread.h>
+#include <math.h>
 
 struct hdf5_file {
     hid_t id;
@@ -28,9 +30,6 @@ struct hdf5_file {
 };
 
 enum { MOST_TEXTS = 4096, MOST_PATH = 1000 };
-
-/* The library may be built without threads. */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 clrnn_status hdf5_file_open(struct hdf5_file **out, const unsigned char *bytes, size_t size,
                             const char *label) {
@@ -43,9 +42,8 @@ clrnn_status hdf5_file_open(struct hdf5_file **out, const unsigned char *bytes, 
     file->id = -1;
     file->size = size;
     strncpy(file->label, label, sizeof file->label - 1);
-    is_mine = pthread_mutex_lock(&turn) == 0;
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    H5PLset_loading_state(0); /* no plug-ins: a file names filters */
+    hdf5_turn_begin();
+    is_mine = 1;
     access = H5Pcreate(H5P_FILE_ACCESS);
     REQUIRE(access >= 0 && H5Pset_fapl_core(access, GROW, 0) >= 0 &&
                 H5Pset_file_image(access, (void *)bytes, size) >= 0,
@@ -61,7 +59,7 @@ out:
     }
     free(file);
     if (is_mine) {
-        pthread_mutex_unlock(&turn);
+        hdf5_turn_end();
     }
     return status;
 }
@@ -70,7 +68,7 @@ void hdf5_file_close(struct hdf5_file *file) {
     if (file != NULL) {
         H5Fclose(file->id);
         free(file);
-        pthread_mutex_unlock(&turn);
+        hdf5_turn_end();
     }
 }
 
@@ -103,6 +101,14 @@ int hdf5_file_links(const struct hdf5_file *file, const char *path) {
                : -1;
 }
 
+int hdf5_file_link(char *out, size_t size, const struct hdf5_file *file, const char *path, int i) {
+    const ssize_t length = i < hdf5_file_links(file, path)
+                               ? H5Lget_name_by_idx(file->id, path, H5_INDEX_NAME, H5_ITER_INC,
+                                                    (hsize_t)i, out, size, H5P_DEFAULT)
+                               : -1;
+    return length > 0 && (size_t)length < size;
+}
+
 /* Data within the file, by filters of the library. */
 static clrnn_status check_storage(hid_t dataset, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -126,6 +132,36 @@ out:
     if (plist >= 0) {
         H5Pclose(plist);
     }
+    return status;
+}
+
+/* 1: float32 has the number. */
+static int is_float(double value) {
+    const int is_within = fabs(value) <= (double)FLT_MAX;
+    const double rounded = is_within ? (double)(float)value : 0;
+    return is_within ? !(rounded < value) && !(rounded > value) : !isfinite(value);
+}
+
+/* Numbers of a dataset, none of them rounded. */
+static clrnn_status read_floats(float *out, hid_t dataset, int is_wide, size_t count,
+                                const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const hid_t type = is_wide ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
+    double *wide = NULL;
+    if (is_wide) {
+        wide = malloc((count > 0 ? count : 1) * sizeof *wide);
+        REQUIRE(wide != NULL, MEMORY, "%s: out of memory for %zu doubles", label, count);
+    }
+    REQUIRE(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                    is_wide ? (void *)wide : (void *)out) >= 0,
+            FORMAT, "%s: cannot be read, it is damaged", label);
+    for (size_t i = 0; is_wide && i < count; i++) {
+        REQUIRE(is_float(wide[i]), FORMAT, "%s: value %zu is %.17g, which float32 does not hold",
+                label, i, wide[i]);
+        out[i] = (float)wide[i];
+    }
+out:
+    free(wide);
     return status;
 }
 
@@ -162,8 +198,8 @@ clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, con
             FORMAT, "%s: says %zu bytes, the file has %zu", label, bytes, file->size);
     data = malloc(bytes > 0 ? bytes : 1);
     REQUIRE(data != NULL, MEMORY, "%s: out of memory for %zu bytes", label, bytes);
-    REQUIRE(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0, FORMAT,
-            "%s: cannot be read, it is damaged", label);
+    TRY(read_floats(data, dataset, H5Tget_size(type) > sizeof(float), bytes / sizeof(float),
+                    label));
     *out = tensor;
     out->data = data;
     data = NULL;
@@ -300,6 +336,15 @@ int hdf5_file_links(const struct hdf5_file *file, const char *path) {
     (void)file;
     (void)path;
     return -1;
+}
+
+int hdf5_file_link(char *out, size_t size, const struct hdf5_file *file, const char *path, int i) {
+    (void)out;
+    (void)size;
+    (void)file;
+    (void)path;
+    (void)i;
+    return 0;
 }
 
 clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, const char *path) {

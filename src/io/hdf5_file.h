@@ -11,7 +11,7 @@
 struct hdf5_file;
 
 int hdf5_file_probe(const unsigned char *bytes, size_t size);
-/* UNSUPPORTED: built without HDF5. One file is open at a time in a process; others wait. */
+/* UNSUPPORTED: built without HDF5. An open file has the turn (hdf5_turn.h): others wait. */
 clrnn_status hdf5_file_open(struct hdf5_file **out, const unsigned char *bytes, size_t size,
                             const char *label);
 void hdf5_file_close(struct hdf5_file *file);
@@ -20,7 +20,9 @@ void hdf5_file_close(struct hdf5_file *file);
 int hdf5_file_has(const struct hdf5_file *file, const char *path);
 /* How many links a group has; -1: there is none. */
 int hdf5_file_links(const struct hdf5_file *file, const char *path);
-/* A dataset of floats as float32; its data are to be freed. */
+/* The name of link i of a group, in the order of names; 0: there is none of at most size - 1 bytes. */
+int hdf5_file_link(char *out, size_t size, const struct hdf5_file *file, const char *path, int i);
+/* A dataset of floats as float32; its data are to be freed. FORMAT where it holds a double that is none. */
 clrnn_status hdf5_file_read(clrnn_tensor *out, const struct hdf5_file *file, const char *path);
 /* An attribute of one text, to be freed; *out NULL: there is none. */
 clrnn_status hdf5_file_text(char **out, const struct hdf5_file *file, const char *path,

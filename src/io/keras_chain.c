@@ -1,7 +1,7 @@
 /* keras_chain.c: who takes what in a functional model, as Keras 2 and 3 say it. */
 #include "io/keras_chain.h"
 
-#include "io/json_text.h"
+#include "io/keras_config.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +24,8 @@ struct chain {
     const char *before; /* the chain's last layer so far */
 };
 
-static const char *text_at(const json_t *json, const char *key) {
-    return json_string_value(json_object_get(json, key));
-}
-
 static const char *name_of(const json_t *layer) {
-    const char *name = text_at(json_object_get(layer, "config"), "name");
+    const char *name = keras_text(json_object_get(layer, "config"), "name");
     return name != NULL ? name : "";
 }
 
@@ -209,7 +205,7 @@ clrnn_status keras_chain(json_t **out, int *outputs, const json_t *model, const 
     chain->label = label;
     for (size_t i = 0; i < json_array_size(layers); i++) {
         json_t *layer = json_array_get(layers, i);
-        const char *type = text_at(layer, "class_name");
+        const char *type = keras_text(layer, "class_name");
         int is_op = 0;
         REQUIRE(type != NULL && name_of(layer)[0] != '\0', FORMAT,
                 "%s: layer %zu has no class_name or no name", label, i);

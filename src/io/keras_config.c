@@ -9,6 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *keras_text(const json_t *json, const char *key) {
+    return json_string_value(json_object_get(json, key));
+}
+
+int keras_is_frozen(const json_t *config) {
+    return json_is_false(json_object_get(config, "trainable"));
+}
+
+clrnn_status keras_layer_within(struct keras_layer *out, const struct keras_layer *layer,
+                                const char *key, const json_t *inner) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    out->version = layer->version;
+    out->type = keras_text(inner, "class_name");
+    out->config = json_object_get(inner, "config");
+    out->is_frozen = keras_is_frozen(out->config) || (layer->version < 3 && layer->is_frozen);
+    REQUIRE(out->type != NULL && json_is_object(out->config), FORMAT, "%s: %s: is no layer",
+            layer->label, key);
+    snprintf(out->label, sizeof out->label, "%.200s: %s", layer->label, key);
+out:
+    return status;
+}
+
 static const json_t *value_of(const struct keras_layer *layer, const char *key) {
     const json_t *value = json_object_get(layer->config, key);
     return json_is_null(value) ? NULL : value;
@@ -181,13 +203,30 @@ static int is_among(const char *key, const char *const *keys, size_t count) {
     return 0;
 }
 
-/* "float32", or an object that says so. */
-static int is_float32(const json_t *dtype) {
-    if (json_is_object(dtype)) {
-        dtype = json_object_get(json_object_get(dtype, "config"), "name");
+const char *keras_dtype(const json_t *config) {
+    const json_t *dtype = json_object_get(config, "dtype");
+    const char *name = json_is_object(dtype) ? keras_text(json_object_get(dtype, "config"), "name")
+                                             : json_string_value(dtype);
+    return dtype == NULL || json_is_null(dtype) ? "float32" : name != NULL ? name : "";
+}
+
+int64_t keras_dtype_whole(const char *name) {
+    static const struct {
+        const char *name;
+        int64_t whole;
+    } dtypes[] = {
+        {"float32", 1 << 24}, {"float64", INT64_C(1) << 53},
+        {"float16", 1 << 11}, {"bfloat16", 1 << 8},
+        {"int8", INT8_MAX},   {"uint8", UINT8_MAX},
+        {"int16", INT16_MAX}, {"uint16", UINT16_MAX},
+        {"int32", INT32_MAX}, {"uint32", UINT32_MAX},
+        {"int64", INT64_MAX}, {"uint64", INT64_MAX},
+    };
+    int64_t whole = 0;
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        whole = strcmp(dtypes[i].name, name) == 0 ? dtypes[i].whole : whole;
     }
-    return json_is_null(dtype) ||
-           (json_is_string(dtype) && strcmp(json_string_value(dtype), "float32") == 0);
+    return whole;
 }
 
 clrnn_status keras_check_keys(const struct keras_layer *layer, const char *const *own) {
@@ -196,8 +235,10 @@ clrnn_status keras_check_keys(const struct keras_layer *layer, const char *const
     json_t *value;
     json_object_foreach((json_t *)layer->config, key, value) {
         if (strcmp(key, "dtype") == 0) {
-            REQUIRE(strcmp(layer->type, "InputLayer") == 0 || is_float32(value), FORMAT,
-                    "%s: its dtype is not float32, which is not supported", layer->label);
+            const char *dtype = keras_dtype(layer->config);
+            REQUIRE(strcmp(layer->type, "InputLayer") == 0 || strcmp(dtype, "float32") == 0, FORMAT,
+                    "%s: its dtype is not float32 but %.60s, which is not supported", layer->label,
+                    dtype[0] != '\0' ? dtype : "one without a name");
         } else if (is_among(key, off, sizeof off / sizeof off[0])) {
             REQUIRE(json_is_null(value) || json_is_false(value), FORMAT, "%s: %s is not supported",
                     layer->label, key);

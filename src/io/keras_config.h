@@ -20,6 +20,12 @@ struct keras_layer {
     int is_frozen;
 };
 
+/* NULL: there is no such key, or no text. */
+const char *keras_text(const json_t *json, const char *key);
+int keras_is_frozen(const json_t *config);
+/* A layer within a layer: {"class_name": ..., "config": ...}. */
+clrnn_status keras_layer_within(struct keras_layer *out, const struct keras_layer *layer,
+                                const char *key, const json_t *inner);
 clrnn_status keras_flag(int *out, const struct keras_layer *layer, const char *key, int fallback);
 clrnn_status keras_count(int *out, const struct keras_layer *layer, const char *key);
 clrnn_status keras_real(float *out, const struct keras_layer *layer, const char *key,
@@ -27,6 +33,10 @@ clrnn_status keras_real(float *out, const struct keras_layer *layer, const char 
 /* An activation by its name or object; *softmax (NULL: refused) 1 where it is softmax. */
 clrnn_status keras_activation(clrnn_activation *out, int *softmax, const struct keras_layer *layer,
                               const char *key, const char *fallback);
+/* The name of a layer's dtype or of its policy, "float32" where it says none; "" where it has no name. */
+const char *keras_dtype(const json_t *config);
+/* The largest n that the dtype has with all whole numbers below it; 0: it is not known. */
+int64_t keras_dtype_whole(const char *name);
 /* Every key is among the layer's own (a list that ends with NULL) or harmless. */
 clrnn_status keras_check_keys(const struct keras_layer *layer, const char *const *own);
 

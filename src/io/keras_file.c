@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 64, LARGEST = 1 << 30 /* bytes of weights in an archive */ };
+enum { PATH = 1000, DEPTH = 64, LARGEST = 1 << 30 /* bytes of weights in an archive */ };
 
 static int has_text(const unsigned char *bytes, size_t size, const char *text) {
     return memmem(bytes, size, text, strlen(text)) != NULL;
@@ -38,29 +38,29 @@ static clrnn_status open_archive(struct keras_file *out, const unsigned char *by
                                  const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
     char label[ARRAYS_LABEL];
-    zip_t *zip = NULL;
+    struct zip_archive zip = {0};
     unsigned char *text = NULL;
     json_t *about = NULL;
     size_t length = 0;
     TRY(zip_entry_open(&zip, bytes, size, path));
     out->is_archive = 1;
-    TRY(zip_entry_read(&text, &length, zip, "metadata.json", JSON_TEXT_MAX, path));
+    TRY(zip_entry_read(&text, &length, &zip, "metadata.json", JSON_TEXT_MAX, path));
     TRY(read_json(&about, (const char *)text, length, arrays_label(label, path, "metadata.json")));
     out->version = version_of(json_string_value(json_object_get(about, "keras_version")), 3);
     free(text);
     text = NULL;
-    TRY(zip_entry_read(&text, &length, zip, "config.json", JSON_TEXT_MAX, path));
+    TRY(zip_entry_read(&text, &length, &zip, "config.json", JSON_TEXT_MAX, path));
     TRY(read_json(&out->config, (const char *)text, length,
                   arrays_label(label, path, "config.json")));
-    REQUIRE(!zip_entry_exists(zip, "model.weights.npz"), FORMAT,
+    REQUIRE(!zip_entry_exists(&zip, "model.weights.npz"), FORMAT,
             "%s: model.weights.npz holds pickled Python objects, which are not read; Keras writes "
             "model.weights.h5 where h5py is installed",
             out->label);
-    TRY(zip_entry_read(&out->bytes, &length, zip, "model.weights.h5", LARGEST, path));
+    TRY(zip_entry_read(&out->bytes, &length, &zip, "model.weights.h5", LARGEST, path));
     TRY(hdf5_file_open(&out->weights, out->bytes, length,
                        arrays_label(label, path, "model.weights.h5")));
 out:
-    zip_entry_close(zip);
+    zip_entry_close(&zip);
     json_decref(about);
     free(text);
     return status;
@@ -112,6 +112,7 @@ void keras_file_close(struct keras_file *file) {
     hdf5_file_close(file->weights);
     free(file->bytes);
     json_decref(file->config);
+    json_decref(file->all_taken);
     *file = (struct keras_file){0};
 }
 
@@ -169,23 +170,41 @@ void keras_file_split(struct keras_file *file, int trained) {
 }
 
 /* Where the next weight is. */
-static clrnn_status find_weight(char *path, size_t size, struct keras_file *file, const char *part,
-                                int i, int count, int is_frozen) {
+static clrnn_status find_weight(char path[PATH], struct keras_file *file, const char *part, int i,
+                                int count, int is_frozen) {
     clrnn_status status = CLRNN_STATUS_OK;
     if (!file->is_archive) {
         const int next = is_frozen ? file->trained + file->frozen++ : file->taken++;
         REQUIRE(next < file->count, FORMAT,
                 "%s: layer '%.60s': has %d weights, its config asks for more", file->label,
                 file->name, file->count);
-        snprintf(path, size, "%s/%s", file->path, file->names[next]);
+        snprintf(path, PATH, "%s/%s", file->path, file->names[next]);
         goto out;
     }
     const char *between = part[0] != '\0' ? "/" : "";
-    snprintf(path, size, "%s%s%s/vars", file->path, between, part);
+    snprintf(path, PATH, "%s%s%s/vars", file->path, between, part);
     const int found = hdf5_file_links(file->weights, path);
     REQUIRE(found == count, FORMAT, "%s: layer '%.60s': needs %d weights in %s, got %d",
             file->label, file->name, count, path, found > 0 ? found : 0);
-    snprintf(path, size, "%s%s%s/vars/%d", file->path, between, part, i);
+    snprintf(path, PATH, "%s%s%s/vars/%d", file->path, between, part, i);
+out:
+    return status;
+}
+
+/* Names of weights may begin or go on with more than one stroke: each is one. */
+static clrnn_status note_taken(struct keras_file *file, const char *path) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char plain[PATH];
+    size_t used = 0;
+    for (const char *at = path; *at != '\0' && used + 1 < sizeof plain; at++) {
+        if (at[0] != '/' || (at[1] != '/' && at[1] != '\0')) {
+            plain[used++] = at[0];
+        }
+    }
+    plain[used] = '\0';
+    file->all_taken = file->all_taken != NULL ? file->all_taken : json_object();
+    REQUIRE(json_object_set_new_nocheck(file->all_taken, plain, json_true()) == 0, MEMORY,
+            "%s: out of memory", file->label);
 out:
     return status;
 }
@@ -194,7 +213,7 @@ clrnn_status keras_file_take(float **out, struct keras_file *file, const char *p
                              int count, int is_frozen, int64_t rows, int64_t columns) {
     clrnn_status status = CLRNN_STATUS_OK;
     enum { ZEROS = 1 << 20 };
-    char path[1000];
+    char path[PATH];
     char wanted[64], got[64] = "a number";
     clrnn_tensor tensor = {0};
     *out = NULL;
@@ -205,8 +224,9 @@ clrnn_status keras_file_take(float **out, struct keras_file *file, const char *p
         REQUIRE(*out != NULL, MEMORY, "weights: out of memory");
         goto out;
     }
-    TRY(find_weight(path, sizeof path, file, part, i, count, is_frozen));
+    TRY(find_weight(path, file, part, i, count, is_frozen));
     TRY(hdf5_file_read(&tensor, file->weights, path));
+    TRY(note_taken(file, path));
     const int rank = columns > 0 ? 2 : 1;
     snprintf(wanted, sizeof wanted, columns > 0 ? "[%lld][%lld]" : "[%lld]", (long long)rows,
              (long long)columns);
@@ -233,6 +253,57 @@ clrnn_status keras_file_end(struct keras_file *file) {
     REQUIRE(taken == file->count, FORMAT,
             "%s: layer '%.60s': has %d weights, its config asks for %d", file->label, file->name,
             file->count, taken);
+out:
+    return status;
+}
+
+/* ---- what nothing takes ---------------------------------------------------------------------- */
+
+/* A walk through the groups of a file; hard links may make it go on without end. */
+struct walk {
+    const struct keras_file *file;
+    char path[PATH];
+    int visits;
+};
+
+/* Goes on with a group's links, or holds an array against those that were taken. */
+static clrnn_status walk_on(struct walk *walk, int depth) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    enum { DEEPEST = 32, MOST_VISITS = 1 << 16 };
+    const struct keras_file *file = walk->file;
+    char *path = walk->path;
+    const size_t length = strlen(path);
+    const int count = hdf5_file_links(file->weights, path);
+    REQUIRE(depth < DEEPEST && walk->visits++ < MOST_VISITS, FORMAT,
+            "%s: has too many groups at %.200s", file->label, path);
+    REQUIRE(count >= 0 || json_object_get(file->all_taken, path) != NULL, FORMAT,
+            "%s: has the weight %.200s, which no layer of its config takes", file->label, path);
+    for (int i = 0; i < count; i++) {
+        char name[PATH];
+        REQUIRE(hdf5_file_link(name, sizeof name - length - 1, file->weights, path, i), FORMAT,
+                "%s: %.200s: is damaged", file->label, path);
+        if (strcmp(name, "seed_generator") != 0) { /* of a Dropout, and of cells */
+            (void)snprintf(path + length, PATH - length, "/%s", name);
+            TRY(walk_on(walk, depth + 1));
+            path[length] = '\0';
+        }
+    }
+out:
+    return status;
+}
+
+clrnn_status keras_file_finish(const struct keras_file *file) {
+    static const char *const archive[] = {"layers", "vars", NULL};
+    static const char *const hdf5[] = {"model_weights", NULL};
+    clrnn_status status = CLRNN_STATUS_OK;
+    const char *const *groups = file->is_archive ? archive : hdf5;
+    for (int i = 0; file->weights != NULL && groups[i] != NULL; i++) {
+        struct walk walk = {.file = file};
+        if (hdf5_file_has(file->weights, groups[i])) {
+            (void)snprintf(walk.path, sizeof walk.path, "%s", groups[i]);
+            TRY(walk_on(&walk, 0));
+        }
+    }
 out:
     return status;
 }

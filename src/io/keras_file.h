@@ -22,6 +22,7 @@ struct keras_file {
     struct hdf5_file *weights; /* NULL: there are none, and zeros stand for them (fuzzing) */
     int is_archive;
     unsigned char *bytes; /* of the weights' file within an archive */
+    json_t *all_taken;    /* paths of the arrays that were */
     /* the layer in hand */
     char name[160]; /* what messages call it */
     char path[320]; /* of its group */
@@ -47,5 +48,8 @@ clrnn_status keras_file_take(float **out, struct keras_file *file, const char *p
                              int count, int is_frozen, int64_t rows, int64_t columns);
 /* Every weight of the layer was taken. */
 clrnn_status keras_file_end(struct keras_file *file);
+/* After all layers: there is no array of a layer that was not taken, but for what drops out at random. FORMAT
+ * names it. An optimizer's arrays and those of metrics lie elsewhere. */
+clrnn_status keras_file_finish(const struct keras_file *file);
 
 #endif

@@ -12,13 +12,15 @@
 
 #include "io/keras_write.h"
 
-#include <ctype.h>
+#include "io/hdf5_turn.h"
+#include "io/keras_names.h"
+
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_ROOM = 64, GROWTH = 1 << 16 };
+enum { GROWTH = 1 << 16 };
 
 struct store {
     hid_t file, group_plan, dataset_plan; /* property lists without time stamps */
@@ -201,23 +203,6 @@ out:
     return status;
 }
 
-/* "simple_rnn_1" of the class SimpleRNN: keras/src/utils/naming.py, to_snake_case. */
-static void path_of(char path[PATH_ROOM], const char *class_name, int number) {
-    size_t used = 0;
-    for (const char *at = class_name; *at != '\0' && used + 16 < PATH_ROOM; at++) {
-        const int is_upper = isupper((unsigned char)at[0]);
-        const int ends_lower = at > class_name && islower((unsigned char)at[-1]);
-        if (is_upper && ends_lower) {
-            path[used++] = '_';
-        }
-        path[used++] = (char)tolower((unsigned char)at[0]);
-    }
-    path[used] = '\0';
-    if (number > 0) {
-        snprintf(path + used, PATH_ROOM - used, "_%d", number);
-    }
-}
-
 static clrnn_status put_layers(const struct store *store, const struct keras_model *model) {
     clrnn_status status = CLRNN_STATUS_OK;
     hid_t vars = -1, layers = -1;
@@ -228,8 +213,8 @@ static clrnn_status put_layers(const struct store *store, const struct keras_mod
     for (int i = 0; i < model->count; i++) {
         const struct keras_layer *layer = &model->layers[i];
         const json_int_t number = json_integer_value(json_object_get(numbers, layer->class_name));
-        char path[PATH_ROOM];
-        path_of(path, layer->class_name, (int)number);
+        char path[KERAS_STORED];
+        keras_stored_name(path, layer->class_name, (int)number);
         REQUIRE(json_object_set_new(numbers, layer->class_name, json_integer(number + 1)) == 0,
                 MEMORY, "keras: out of memory for names");
         TRY(put_layer(store, layers, layer, path));
@@ -285,11 +270,7 @@ clrnn_status keras_weights_image(unsigned char **out, size_t *size,
                                  const struct keras_model *model) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct store store = {-1, -1, -1};
-    H5E_auto2_t report = NULL;
-    void *report_data = NULL;
-    /* HDF5 prints its errors unless it is told not to. */
-    H5Eget_auto2(H5E_DEFAULT, &report, &report_data);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    hdf5_turn_begin();
     TRY(open_store(&store));
     TRY(put_layers(&store, model));
     TRY(take_image(out, size, &store));
@@ -297,7 +278,7 @@ out:
     H5Fclose(store.file);
     H5Pclose(store.group_plan);
     H5Pclose(store.dataset_plan);
-    H5Eset_auto2(H5E_DEFAULT, report, report_data);
+    hdf5_turn_end();
     return status;
 }
 

@@ -1,10 +1,5 @@
 /*
- * npz.c: reading .npz with libzip, writing it with zip_out.
- *
- * What the central directory says of an entry is held against the bytes that are there before
- * memory is asked for: deflate cannot expand more than 1032 times, and all entries together cannot
- * have more compressed bytes than the file. So a file asks for at most about 1032 times its own
- * size.
+ * npz.c: reading .npz with zip_entry, writing it with zip_out.
  *
  * Written is what numpy.savez writes, byte by byte (zip_out.h); libzip would write other bytes in each
  * of its versions, and would hold everything in memory twice.
@@ -16,99 +11,51 @@
 #include "io/npz.h"
 
 #include "io/npy.h"
+#include "io/zip_entry.h"
 #include "io/zip_out.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 
-enum {
-    MAX_ENTRIES = 65536,
-    DEFLATE_RATIO = 1032,      /* the most that deflate's format can expand */
-    DEFLATE_SLACK = 64 * 1024, /* bytes */
-    SUFFIX = 4                 /* ".npy" */
-};
+enum { MAX_ENTRIES = 65536, SUFFIX = 4 /* ".npy" */ };
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-struct entry {
-    zip_uint64_t index;
-    zip_stat_t info;
-    char *name; /* without .npy */
-    char label[ARRAYS_LABEL];
-};
-
-static clrnn_status check_entry(struct entry *entry, zip_t *zip, zip_uint64_t left,
-                                const char *path) {
-    const zip_uint64_t wanted = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
-                                ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+/* The array's name: the entry's, without .npy; to be freed. */
+static clrnn_status name_of(char **out, const struct zip_archive *archive, zip_uint64_t index,
+                            const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
-    char archive[ARRAYS_LABEL];
-    zip_stat_t *info = &entry->info;
-    arrays_label(archive, path, NULL);
-    REQUIRE(zip_stat_index(zip, entry->index, 0, info) == 0 && (info->valid & wanted) == wanted,
-            FORMAT, "%s: entry %llu cannot be read: %s", archive, (unsigned long long)entry->index,
-            zip_strerror(zip));
-    const size_t length = strlen(info->name);
-    arrays_label(entry->label, path, info->name);
-    REQUIRE(length >= SUFFIX && strcmp(info->name + length - SUFFIX, ".npy") == 0, FORMAT,
-            "%s: is not an array: every entry of .npz must end in .npy", entry->label);
-    entry->name = strndup(info->name, length - SUFFIX);
-    REQUIRE(entry->name != NULL, MEMORY, "%s: out of memory", archive);
-    arrays_label(entry->label, path, entry->name);
-    REQUIRE(zip_name_locate(zip, info->name, 0) == (zip_int64_t)entry->index, FORMAT,
-            "%s: two entries have this name", entry->label);
-    REQUIRE(info->encryption_method == ZIP_EM_NONE, FORMAT, "%s: is encrypted", entry->label);
-    REQUIRE(info->comp_method == ZIP_CM_STORE || info->comp_method == ZIP_CM_DEFLATE, FORMAT,
-            "%s: must be stored or deflated, got compression method %u", entry->label,
-            (unsigned)info->comp_method);
-    REQUIRE(info->comp_size <= left, FORMAT,
-            "%s: says %llu compressed bytes, the file has %llu left", entry->label,
-            (unsigned long long)info->comp_size, (unsigned long long)left);
-    REQUIRE(info->comp_method == ZIP_CM_DEFLATE || info->size == info->comp_size, FORMAT,
-            "%s: is stored and says %llu bytes in, %llu out", entry->label,
-            (unsigned long long)info->comp_size, (unsigned long long)info->size);
-    REQUIRE(info->size <= DEFLATE_RATIO * info->comp_size + DEFLATE_SLACK, FORMAT,
-            "%s: says %llu bytes out of %llu, more than deflate can do (x %d)", entry->label,
-            (unsigned long long)info->size, (unsigned long long)info->comp_size, DEFLATE_RATIO);
+    char label[ARRAYS_LABEL];
+    const char *name = zip_get_name(archive->zip, index, 0);
+    arrays_label(label, path, NULL);
+    REQUIRE(name != NULL, FORMAT, "%s: entry %llu cannot be read: %s", label,
+            (unsigned long long)index, zip_strerror(archive->zip));
+    const size_t length = strlen(name);
+    arrays_label(label, path, name);
+    REQUIRE(length >= SUFFIX && strcmp(name + length - SUFFIX, ".npy") == 0, FORMAT,
+            "%s: is not an array: every entry of .npz must end in .npy", label);
+    *out = strndup(name, length - SUFFIX);
+    REQUIRE(*out != NULL, MEMORY, "%s: out of memory", label);
+    REQUIRE(zip_name_locate(archive->zip, name, 0) == (zip_int64_t)index, FORMAT,
+            "%s: two entries have this name", arrays_label(label, path, *out));
 out:
     return status;
 }
 
-static clrnn_status read_entry(clrnn_arrays *into, zip_t *zip, zip_uint64_t index,
-                               zip_uint64_t *left, const char *path) {
+static clrnn_status read_entry(clrnn_arrays *into, struct zip_archive *archive, zip_uint64_t index,
+                               const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct entry entry = {.index = index};
-    zip_file_t *file = NULL;
+    char label[ARRAYS_LABEL];
+    char *name = NULL;
     unsigned char *bytes = NULL;
-    unsigned char more;
-    zip_uint64_t used = 0;
-    zip_int64_t got = 1;
-    TRY(check_entry(&entry, zip, *left, path));
-    *left -= entry.info.comp_size;
-    const zip_uint64_t size = entry.info.size;
-    bytes = malloc(size > 0 ? (size_t)size : 1);
-    REQUIRE(bytes != NULL, MEMORY, "%s: out of memory for %llu bytes", entry.label,
-            (unsigned long long)size);
-    file = zip_fopen_index(zip, index, 0);
-    REQUIRE(file != NULL, FORMAT, "%s: cannot be read: %s", entry.label, zip_strerror(zip));
-    while (used < size && got > 0) {
-        got = zip_fread(file, bytes + used, size - used);
-        used += got > 0 ? (zip_uint64_t)got : 0;
-    }
-    /* libzip checks the CRC where the data end. */
-    got = got < 0 ? got : zip_fread(file, &more, 1);
-    REQUIRE(got >= 0, FORMAT, "%s: is damaged: %s", entry.label,
-            zip_error_strerror(zip_file_get_error(file)));
-    REQUIRE(used == size && got == 0, FORMAT, "%s: says %llu bytes, got %s%llu", entry.label,
-            (unsigned long long)size, got > 0 ? "more than " : "", (unsigned long long)used);
-    TRY(npy_parse(into, entry.name, bytes, (size_t)size, entry.label));
+    size_t size = 0;
+    TRY(name_of(&name, archive, index, path));
+    arrays_label(label, path, name);
+    TRY(zip_entry_read_at(&bytes, &size, archive, index, SIZE_MAX - 1, label));
+    TRY(npy_parse(into, name, bytes, size, label));
 out:
-    if (file != NULL) {
-        zip_fclose(file);
-    }
     free(bytes);
-    free(entry.name);
+    free(name);
     return status;
 }
 
@@ -116,32 +63,17 @@ clrnn_status npz_read(clrnn_arrays *into, const unsigned char *bytes, size_t siz
                       const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
     char label[ARRAYS_LABEL];
-    zip_t *zip = NULL;
-    zip_error_t error;
-    zip_uint64_t left = size;
-    zip_error_init(&error);
+    struct zip_archive archive = {0};
     arrays_label(label, path, NULL);
-    zip_source_t *source = zip_source_buffer_create(bytes, size, 0, &error);
-    REQUIRE(source != NULL, MEMORY, "%s: %s", label, zip_error_strerror(&error));
-    zip = zip_open_from_source(source, ZIP_RDONLY, &error);
-    REQUIRE(zip != NULL || zip_error_code_zip(&error) != ZIP_ER_NOZIP, FORMAT,
-            "%s: is not a whole zip file: it begins as one and has no end, got %zu bytes", label,
-            size);
-    REQUIRE(zip != NULL, FORMAT, "%s: is a damaged zip file: %s", label,
-            zip_error_strerror(&error));
-    source = NULL; /* belongs to zip now */
-    const zip_int64_t count = zip_get_num_entries(zip, 0);
+    TRY(zip_entry_open(&archive, bytes, size, path));
+    const zip_int64_t count = zip_get_num_entries(archive.zip, 0);
     REQUIRE(count >= 0 && count <= MAX_ENTRIES, FORMAT,
             "%s: must have at most %d entries, got %lld", label, MAX_ENTRIES, (long long)count);
     for (zip_int64_t i = 0; i < count; i++) {
-        TRY(read_entry(into, zip, (zip_uint64_t)i, &left, path));
+        TRY(read_entry(into, &archive, (zip_uint64_t)i, path));
     }
 out:
-    if (zip != NULL) {
-        zip_discard(zip);
-    }
-    zip_source_free(source);
-    zip_error_fini(&error);
+    zip_entry_close(&archive);
     return status;
 }
 

@@ -65,9 +65,9 @@ def build(name, keras, make, options):
     return keras.Sequential([start] + made, name="line")
 
 
-def randomize(name, made):
+def randomize(name, made, scale):
     rng = rng_of(name)
-    made.set_weights([(0.9 * rng.standard_normal(w.shape)).astype(w.dtype)
+    made.set_weights([(scale * rng.standard_normal(w.shape)).astype(w.dtype)
                       if "float" in str(w.dtype) else w for w in made.get_weights()])
 
 
@@ -167,11 +167,23 @@ model("unrolled")(lambda L: [L.GRU(3, unroll=True, dropout=0.2, recurrent_dropou
 model("any_length", inputs=(None, 4))(lambda L: [L.LSTM(3, return_sequences=True), L.Dense(2)])
 model("masked_by_caller", mask=True)(lambda L: [L.LSTM(3, return_sequences=True), L.SimpleRNN(2)])
 
+model("dense")(lambda L: [
+    L.Dense(6, activation="hard_sigmoid"), L.SimpleRNN(3, return_sequences=True),
+    L.TimeDistributed(L.Dense(4, activation="tanh")), L.Activation("sigmoid"), L.Softmax()])
+model("zero_output_rnn", gaps=0.0)(lambda L: [
+    L.Masking(), L.SimpleRNN(4, return_sequences=True, zero_output_for_mask=True)])
+
 for _merge in ("sum", "mul", "ave", None):
     model(f"merge_{str(_merge).lower()}", gaps=0.0)(lambda L, m=_merge: [
         L.Masking(), L.Bidirectional(L.LSTM(3, return_sequences=True), merge_mode=m)])
     model(f"merge_{str(_merge).lower()}_last", gaps=0.0)(lambda L, m=_merge: [
         L.Masking(), L.Bidirectional(L.GRU(3), merge_mode=m)])
+model("both_sum")(lambda L: [
+    L.Bidirectional(L.SimpleRNN(3, return_sequences=True), merge_mode="sum")])
+model("both_mul")(lambda L: [
+    L.Bidirectional(L.LSTM(3, return_sequences=True), merge_mode="mul")])
+model("both_dense")(lambda L: [L.Bidirectional(L.GRU(3)), L.Dense(2, activation="softmax")])
+model("both_mask_last", gaps=0.0)(lambda L: [L.Masking(), L.Bidirectional(L.GRU(3))])
 model("both_last")(lambda L: [L.Bidirectional(L.LSTM(3))])
 model("both_then", gaps=0.0)(lambda L: [
     L.Masking(), L.Bidirectional(L.GRU(2, return_sequences=True)), L.LSTM(3)])
@@ -226,6 +238,12 @@ model("twice")(lambda L: [L.LSTM(2, return_sequences=True, name="zeta"), L.Dense
                           L.LSTM(3, name="eta")])
 ACTS = ("linear relu relu6 elu selu celu gelu silu sigmoid hard_sigmoid hard_tanh softplus "
         "softsign exponential log_sigmoid mish leaky_relu tanh").split()
+# Recurrent layers, each with a function of its own; small weights, since some have no bound.
+for _name, _acts in (("rnn_acts", "gelu silu selu mish"),
+                     ("rnn_acts_next", "softplus hard_tanh log_sigmoid celu"),
+                     ("rnn_acts_last", "relu6 leaky_relu linear exponential")):
+    model(_name, scale=0.3)(lambda L, acts=_acts: [
+        L.SimpleRNN(3, activation=act, return_sequences=True) for act in acts.split()])
 model("activations")(lambda L: [L.Dense(4, activation=act) for act in ACTS[:9]] +
                      [L.Activation(act) for act in ACTS[9:]] + [L.SimpleRNN(2)])
 
@@ -239,6 +257,9 @@ model("functional_embedding", functional=True, inputs=(7,), dtype="int32", words
 model("functional_none", functional=True)(lambda L: [
     L.Bidirectional(L.GRU(2, return_sequences=True), merge_mode=None)])
 
+model("functional_any_length", functional=True, inputs=(None, 4))(lambda L: [
+    L.Dropout(0.1), L.GRU(3), L.Dense(2)])
+
 model("keras2", ".h5", k2, gaps=0.0)(lambda L: [
     L.Masking(), L.Bidirectional(L.LSTM(2, return_sequences=True, name="inner"), name="b"),
     L.GRU(3, reset_after=False, name="a"), L.Dense(2, activation="softmax", name="c")])
@@ -248,6 +269,13 @@ for _keras, _n in ((k2, "keras2"), (k3, "keras3")):
         L.LSTM(2, dropout=0.1)])
 model("keras2_hard", ".h5", k2)(lambda L: [
     L.LSTM(3, recurrent_activation="hard_sigmoid", go_backwards=True, return_sequences=True)])
+model("keras2_before", ".h5", k2)(lambda L: [
+    L.GRU(4, reset_after=False, recurrent_activation="hard_sigmoid", return_sequences=True),
+    L.SimpleRNN(3)])
+model("keras2_functional_cells", ".h5", k2, functional=True)(lambda L: [
+    L.RNN([L.LSTMCell(3), L.GRUCell(2)]), L.Dense(2)])
+model("keras3_both", ".h5", gaps=0.0)(lambda L: [
+    L.Masking(), L.Bidirectional(L.LSTM(3)), L.Dense(2)])
 model("keras2_cells", ".h5", k2, inputs=(7,), dtype="int32", words=4)(lambda L: [
     L.Embedding(4, 3, mask_zero=True), L.RNN(L.StackedRNNCells([L.GRUCell(2), L.LSTMCell(3)]))])
 model("keras2_turned", ".h5", k2)(lambda L: [
@@ -272,16 +300,22 @@ def split_names(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", default="tests/data/keras_cases")
-    parser.add_argument("names", nargs="*", help="only these, and no index")
+    parser.add_argument("names", nargs="*", help="only these; of others all stays as it is")
     args = parser.parse_args()
     os.makedirs(args.output, exist_ok=True)
-    lines, values = [], {}
+    lines, values = {}, {}
+    index = os.path.join(args.output, "index.txt")
+    if args.names:
+        with open(index) as file:
+            lines = {line.split(".")[0]: line for line in file}
+        with np.load(os.path.join(args.output, "values.npz")) as file:
+            values = dict(file)
     for name, suffix, keras, make, options in MODELS:
         if args.names and name not in args.names:
             continue
         keras.backend.clear_session()
         made = build(name, keras, make, options)
-        randomize(name, made)
+        randomize(name, made, options.get("scale", 0.9))
         x = data_of(name, options)
         path = os.path.join(args.output, name + suffix)
         save(path, made, keras)
@@ -296,17 +330,17 @@ def main():
         for i, one in enumerate(y if isinstance(y, (list, tuple)) else [y]):
             values[f"{name}.output" + (f"_{i}" if i else "")] = np.asarray(one)
         values[name + ".x"] = x
-        lines.append(" ".join([name + suffix, str(total), str(trainable)] + rows) + "\n")
-        print(lines[-1], end="", flush=True)
-    if not args.names:
-        with open(os.path.join(args.output, "index.txt"), "w") as file:
-            file.writelines(lines)
-        with zipfile.ZipFile(os.path.join(args.output, "values.npz"), "w") as file:
-            for name, array in values.items():
-                data = io.BytesIO()
-                np.lib.format.write_array(data, array)
-                file.writestr(zipfile.ZipInfo(name + ".npy"), data.getvalue(),
-                              zipfile.ZIP_DEFLATED, 9)
+        lines[name] = " ".join([name + suffix, str(total), str(trainable)] + rows) + "\n"
+        print(lines[name], end="", flush=True)
+    order = [name for name, *_ in MODELS]
+    with open(index, "w") as file:
+        file.writelines(lines[name] for name in order if name in lines)
+    with zipfile.ZipFile(os.path.join(args.output, "values.npz"), "w") as file:
+        for name in sorted(values, key=lambda name: order.index(name.split(".")[0])):
+            data = io.BytesIO()
+            np.lib.format.write_array(data, values[name])
+            file.writestr(zipfile.ZipInfo(name + ".npy"), data.getvalue(),
+                          zipfile.ZIP_DEFLATED, 9)
 
 
 if __name__ == "__main__":
