@@ -121,8 +121,9 @@ static const char *activation_name(const json_t *value) {
     return is_function && json_is_string(name) ? json_string_value(name) : NULL;
 }
 
-clrnn_status keras_activation(clrnn_activation *out, int *softmax, const struct keras_layer *layer,
-                              const char *key, const char *fallback) {
+clrnn_status keras_activation(clrnn_activation *out, enum step_kind *over,
+                              const struct keras_layer *layer, const char *key,
+                              const char *fallback) {
     clrnn_status status = CLRNN_STATUS_OK;
     const json_t *value = json_object_get(layer->config, key);
     const char *name = value == NULL         ? fallback
@@ -134,9 +135,11 @@ clrnn_status keras_activation(clrnn_activation *out, int *softmax, const struct 
         REQUIRE(0, FORMAT, "%s: %s is %.60s, which is not supported", layer->label, key,
                 json_is_string(type) ? json_string_value(type) : "no name");
     }
-    if (softmax != NULL) {
-        *softmax = strcmp(name, "softmax") == 0;
-        if (*softmax) {
+    if (over != NULL) {
+        *over = strcmp(name, "softmax") == 0       ? STEP_SOFTMAX
+                : strcmp(name, "log_softmax") == 0 ? STEP_LOG_SOFTMAX
+                                                   : STEP_ACTIVATION;
+        if (*over != STEP_ACTIVATION) {
             *out = (clrnn_activation){.kind = CLRNN_ACT_LINEAR};
             goto out;
         }

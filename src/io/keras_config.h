@@ -6,6 +6,7 @@
 #define CLRNN_IO_KERAS_CONFIG_H
 
 #include "core/status.h"
+#include "io/steps.h"
 
 #include <jansson.h>
 
@@ -30,9 +31,11 @@ clrnn_status keras_flag(int *out, const struct keras_layer *layer, const char *k
 clrnn_status keras_count(int *out, const struct keras_layer *layer, const char *key);
 clrnn_status keras_real(float *out, const struct keras_layer *layer, const char *key,
                         float fallback);
-/* An activation by its name or object; *softmax (NULL: refused) 1 where it is softmax. */
-clrnn_status keras_activation(clrnn_activation *out, int *softmax, const struct keras_layer *layer,
-                              const char *key, const char *fallback);
+/* An activation by its name or object; *over (NULL: refused) is SOFTMAX or LOG_SOFTMAX where it is one of
+ * all features, else ACTIVATION. */
+clrnn_status keras_activation(clrnn_activation *out, enum step_kind *over,
+                              const struct keras_layer *layer, const char *key,
+                              const char *fallback);
 /* The name of a layer's dtype or of its policy, "float32" where it says none; "" where it has no name. */
 const char *keras_dtype(const json_t *config);
 /* The largest n that the dtype has with all whole numbers below it; 0: it is not known. */

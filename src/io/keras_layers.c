@@ -18,13 +18,14 @@ static clrnn_status add_dense(struct keras_reading *reading, const struct keras_
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_net_desc desc = {.inputs = (int)reading->features};
     clrnn_net *net = NULL;
-    int has_bias, softmax = 0;
+    enum step_kind over;
+    int has_bias;
     TRY(keras_check_keys(dense, keys));
     TRY(keras_reading_numbers(reading, layer));
     desc.layer.cell = CLRNN_CELL_DENSE;
     TRY(keras_count(&desc.layer.hidden, dense, "units"));
     TRY(keras_flag(&has_bias, dense, "use_bias", 1));
-    TRY(keras_activation(&desc.layer.acts[0][0], &softmax, dense, "activation", "linear"));
+    TRY(keras_activation(&desc.layer.acts[0][0], &over, dense, "activation", "linear"));
     desc.layer.bias = has_bias ? CLRNN_BIAS_SINGLE : CLRNN_BIAS_NONE;
     TRY(clrnn_net_create(&net, &desc));
     TRY(keras_weights_dense(net, reading->file, part));
@@ -38,8 +39,8 @@ static clrnn_status add_dense(struct keras_reading *reading, const struct keras_
     step->net = net;
     net = NULL;
     reading->features = desc.layer.hidden;
-    if (softmax) {
-        step = keras_reading_step(reading, STEP_SOFTMAX, layer);
+    if (over != STEP_ACTIVATION) {
+        step = keras_reading_step(reading, over, layer);
         step->is_own_layer = 0;
         step->axis = -1;
     }
@@ -116,11 +117,10 @@ clrnn_status keras_add_activation(struct keras_reading *reading, const struct ke
     static const char *const keys[] = {"activation", NULL};
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_activation act = {0};
-    int softmax = 0;
+    enum step_kind over;
     TRY(keras_check_keys(layer, keys));
-    TRY(keras_activation(&act, &softmax, layer, "activation", "linear"));
-    struct step *step =
-        keras_reading_step(reading, softmax ? STEP_SOFTMAX : STEP_ACTIVATION, layer);
+    TRY(keras_activation(&act, &over, layer, "activation", "linear"));
+    struct step *step = keras_reading_step(reading, over, layer);
     step->act = act;
     step->axis = -1;
 out:

@@ -230,24 +230,29 @@ out:
     return status;
 }
 
+static const char *softmax_name(const struct layer_step *step) {
+    return step->kind == LAYER_SOFTMAX ? "softmax" : "log_softmax";
+}
+
 static clrnn_status add_dense(struct keras_model *model, const struct layer_step *step,
-                              int takes_softmax) {
+                              const struct layer_step *softmax) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct keras_layer *layer;
     const struct strand *strand = net_strand(step->net, 0, 0);
     TRY(check_act(step, &strand->acts[0]));
     TRY(add_layer(&layer, model, step, "Dense", step->name));
     layer->half = strand;
-    layer->activation = takes_softmax ? "softmax" : keras_act_name(&strand->acts[0]);
+    layer->activation = softmax != NULL ? softmax_name(softmax) : keras_act_name(&strand->acts[0]);
 out:
     return status;
 }
 
-/* A softmax that is a dense layer's own activation. */
+/* A softmax that is a dense layer's own activation, or no layer at all, as in ONNX. */
 static int is_own_softmax(const struct layer_step *step, const struct layer_step *next) {
-    return step->kind == LAYER_DENSE && next->kind == LAYER_SOFTMAX &&
-           next->axis == LAYER_AXIS_FEATURES && next->node->layer >= 0 &&
-           next->node->layer == step->node->layer &&
+    return step->kind == LAYER_DENSE &&
+           (next->kind == LAYER_SOFTMAX || next->kind == LAYER_LOG_SOFTMAX) &&
+           next->axis == LAYER_AXIS_FEATURES &&
+           (next->node->layer < 0 || next->node->layer == step->node->layer) &&
            net_strand(step->net, 0, 0)->acts[0].kind == CLRNN_ACT_LINEAR;
 }
 
@@ -290,7 +295,7 @@ static clrnn_status add_step(int *taken, struct keras_model *model, int at, int 
         break;
     case LAYER_DENSE:
         *taken = next != NULL && is_own_softmax(step, next) ? 2 : 1;
-        TRY(add_dense(model, step, *taken == 2));
+        TRY(add_dense(model, step, *taken == 2 ? next : NULL));
         break;
     case LAYER_ACTIVATION:
         TRY(check_act(step, &step->node->act));
@@ -305,7 +310,7 @@ static clrnn_status add_step(int *taken, struct keras_model *model, int at, int 
                 "%s: in Keras only Softmax layers without a mask take another axis than the last",
                 layer_label(label, step));
         TRY(add_layer(&layer, model, step, is_act ? "Activation" : "Softmax", step->name));
-        layer->activation = step->kind == LAYER_SOFTMAX ? "softmax" : "log_softmax";
+        layer->activation = softmax_name(step);
         break;
     }
     case LAYER_FLIP:

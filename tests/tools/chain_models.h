@@ -89,6 +89,7 @@ static const struct {
     {"softmax_time", CHAIN_BOTH, "x 5 | gru 4 | softmax 1"},
     {"softmax_batch", CHAIN_BOTH, "x 5 | gru 4 last | softmax 0"},
     {"log_softmax", CHAIN_BOTH, "x 5 | gru 4 | log_softmax"},
+    {"dense_softmax", CHAIN_BOTH, "x 5 | gru 4 last | dense 3 softmax"},
     {"acts", CHAIN_BOTH,
      "x 5 | act tanh | act selu | act gelu | act mish | act softplus | act log_sigmoid"},
     {"acts_more", CHAIN_BOTH,
