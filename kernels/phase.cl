@@ -21,6 +21,13 @@
 #define PHASE_BIASES (a->b + PHASE_GATE * p->stride)
 #define PHASE_BIAS_STRIDE (p->stride)
 
+/* Where h, c or o of a row lies once its last step is done. */
+#ifdef WORDS
+#define END_OF(vector, first, width) (a->ends + (vector)*p->work_vector + n * p->stride)
+#else
+#define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
+#endif
+
 /* Where row n is in this step, and where it has x_proj of the phase's first gate. */
 static inline struct place PHASE_NAME(phase_place_)(const struct params *p, const pass *a, wide n) {
     GLOBAL const struct row *row = a->rows + n;
@@ -114,12 +121,13 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
         store_units(c, a->cells + place_of(&p->cells, time, row), unit, p->hidden);
     }
     if (is_last) {
-        store_units(c, a->state + p->state_c + (wide)row->slot * p->hidden, unit, p->hidden);
+        store_units(c, END_OF(WORK_C, p->state_c, p->hidden), unit, p->hidden);
     }
 #endif
 
 #if PHASE + 1 < PHASES
     VSTORE(published, work_row(p, a, WORK_PUBLISHED, n) + unit);
+    SHARE(PHASE, n, unit, published);
 #if CARRIES == 1
     VSTORE(carry[0], work_row(p, a, WORK_CARRY, n) + unit);
 #endif
@@ -132,6 +140,7 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
     }
     real o = h;
     VSTORE(h, work_row(p, a, WORK_H + ((a->step + 1) & 1), n) + unit);
+    SHARE(PHASE, n, unit, h);
     if (masked) {
         WORK float *o_work = work_row(p, a, WORK_O, n) + unit;
         if (!live) {
@@ -151,8 +160,8 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
         put_output(p, a, o, time, row, unit);
     }
     if (is_last) {
-        store_units(h, a->state + p->state_h + (wide)row->slot * p->width, unit, p->width);
-        store_units(o, a->state + p->state_o + (wide)row->slot * p->width, unit, p->width);
+        store_units(h, END_OF(WORK_H, p->state_h, p->width), unit, p->width);
+        store_units(o, END_OF(WORK_O, p->state_o, p->width), unit, p->width);
     }
 #endif
 }

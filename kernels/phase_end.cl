@@ -12,4 +12,5 @@
 #undef PHASE_WEIGHTS
 #undef PHASE_BIASES
 #undef PHASE_BIAS_STRIDE
+#undef END_OF
 #undef PHASE

@@ -54,7 +54,19 @@ typedef struct {
     int step;                  /* of the way: 0 is the first one computed */
     wide first_row;            /* of the batch: where local vectors begin */
     int next;                  /* the block of units that comes after this one */
+#ifdef WORDS
+    GLOBAL uint *words; /* in which groups hand numbers to each other: words.cl */
+    GLOBAL float *ends; /* h, c, o behind the last step, before they become the state */
+    int part;           /* of the units: the group's */
+#endif
 } pass;
+
+/* Of the groups that share a row, one stores what all of them would. */
+#ifdef WORDS
+#define PART (a->part)
+#else
+#define PART 0
+#endif
 
 /* A row of a tile in one step. */
 struct place {
@@ -88,6 +100,11 @@ static inline wide place_packed(const struct layout *array, const pass *a, int p
     return packed ? array->at + (a->starts[time] + row->at) * array->row
                   : place_of(array, time, row);
 }
+
+/* Other groups need the number: words.cl. */
+#ifndef WORDS
+#define SHARE(phase, n, unit, value)
+#endif
 
 static inline WORK float *work_row(const struct params *p, const pass *a, int vector, wide n) {
 #ifdef WORK_LOCAL
@@ -165,8 +182,7 @@ static inline void clear_past(const struct params *p, const pass *a, GLOBAL floa
                               const struct layout *layout, int packed, int count,
                               GLOBAL const struct row *row) {
     const int from = row->length > p->first ? row->length : p->first;
-    (void)a;
-    for (int unit = LOCAL_ID; unit < count && !packed; unit += GROUP_ITEMS) {
+    for (int unit = LOCAL_ID; unit < count && !packed && PART == 0; unit += GROUP_ITEMS) {
         for (int t = from; t < p->first + p->count; t++) {
             array[place_of(layout, t, row) + unit] = 0.0f;
         }
@@ -196,14 +212,14 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
         if (p->masked) {
             o_work[unit] = read ? o[unit] : 0.0f;
         }
-        if (inside && clear) {
+        if (inside && clear && PART == 0) {
             h[unit] = 0.0f;
             o[unit] = 0.0f;
         }
 #if STATES == 2
         GLOBAL float *c = a->state + p->state_c + (wide)row->slot * p->hidden;
         work_row(p, a, WORK_C, n)[unit] = unit < p->hidden && !p->from_zero ? c[unit] : 0.0f;
-        if (unit < p->hidden && clear) {
+        if (unit < p->hidden && clear && PART == 0) {
             c[unit] = 0.0f;
         }
 #endif
@@ -211,7 +227,7 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
     if (p->y_mode == Y_ALL && p->merge == MERGE_STORE) {
         clear_past(p, a, a->y, &p->y, p->y_packed, p->width, row);
     }
-    if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0) {
+    if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0 && PART == 0) {
         for (int unit = LOCAL_ID * VECTOR_WIDTH; unit < p->width;
              unit += GROUP_ITEMS * VECTOR_WIDTH) {
             const real last = p->from_zero ? R(0.0f) : load_units(h, unit, p->width);

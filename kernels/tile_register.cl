@@ -11,6 +11,8 @@
  *     partial[slice][row of the batch][LINES HELD]    the slices' sums, in local memory
  *     bias[R units]                                   there too, from BIAS on
  *
+ * With several groups a row (WORDS) each has PART's units alone, and W one such array for each part.
+ *
  * h, c and what phases publish lie in local memory, too (WORK_LOCAL); x_proj is asked for before the
  * product begins: of this step, or, where registers are left and the product is short, of the next.
  * Every index of `held` is a constant once loops are unrolled: else it would be memory. A template,
@@ -29,10 +31,15 @@
 #define SPLIT PHASE_NAME(SPLIT_) /* S */
 #define SLICE PHASE_NAME(SLICE_) /* k of a slice: S of them may go beyond k */
 #define VEC PHASE_NAME(VEC_)     /* words of v that are read at once: divides the slice */
-#define UNITS PHASE_NAME(UNITS_)
-#define BIAS PHASE_NAME(BIAS_) /* where biases begin in the scratch */
+#define UNITS PHASE_NAME(UNITS_) /* of a part */
+#define BIAS PHASE_NAME(BIAS_)   /* where biases begin in the scratch */
 /* Pairs of a row of the batch and a unit that an item finishes at most: GROUP_ITEMS apart. */
 #define OUTS ((ROWS * UNITS + GROUP_ITEMS - 1) / GROUP_ITEMS)
+#ifdef WORDS /* the last part may have fewer units */
+#define IS_UNIT(unit) ((unit) < PHASE_NAME(TOTAL_))
+#else
+#define IS_UNIT(unit) 1
+#endif
 #define HELD_WORDS (PHASE_WORDS > 0 ? PHASE_WORDS : 1)
 
 #if VEC == 1
@@ -54,15 +61,16 @@ static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, 
     UNROLL
     for (int o = 0; o < OUTS; o++) {
         const int pair = LOCAL_ID + o * GROUP_ITEMS;
+        const int unit = PART * UNITS + pair % UNITS;
         const wide n = a->first_row + pair / UNITS;
         UNROLL
         for (int word = 0; word < HELD_WORDS; word++) {
             held->x[o][word] = 0.0f;
         }
-        if (pair < ROWS * UNITS && n < p->batch && step < p->first + p->count) {
+        if (pair < ROWS * UNITS && IS_UNIT(unit) && n < p->batch && step < p->first + p->count) {
             const struct place at = PHASE_NAME(phase_place_)(p, &next, n);
             if (PHASE_WORDS > 0 && !is_over(&at)) {
-                PHASE_NAME(phase_load_)(p, a, &at, pair % UNITS, held->x[o]);
+                PHASE_NAME(phase_load_)(p, a, &at, unit, held->x[o]);
             }
         }
     }
@@ -71,7 +79,8 @@ static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, 
 /* Weights into registers, biases into local memory, and x_proj of the first step. */
 static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
                                           struct PHASE_NAME(held_) * held) {
-    GLOBAL const float *w = (GLOBAL const float *)PHASE_WEIGHTS + LOCAL_ID * VEC;
+    GLOBAL const float *w = (GLOBAL const float *)PHASE_WEIGHTS +
+                            (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
     UNROLL
     for (int j = 0; j < SLICE / VEC; j++) {
         UNROLL
@@ -83,7 +92,9 @@ static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
         }
     }
     for (int at = LOCAL_ID; at < PHASE_ROWS * UNITS; at += GROUP_ITEMS) {
-        a->scratch[BIAS + at] = PHASE_BIASES[at % PHASE_ROWS * PHASE_BIAS_STRIDE + at / PHASE_ROWS];
+        const int unit = PART * UNITS + at / PHASE_ROWS;
+        a->scratch[BIAS + at] =
+            IS_UNIT(unit) ? PHASE_BIASES[at % PHASE_ROWS * PHASE_BIAS_STRIDE + unit] : 0.0f;
     }
     if (AHEAD) {
         PHASE_NAME(tile_ask_)(p, a, a->step, held);
@@ -152,16 +163,16 @@ static inline void PHASE_NAME(tile_step_)(const struct params *p, const pass *a,
     UNROLL
     for (int o = 0; o < OUTS; o++) {
         const int pair = LOCAL_ID + o * GROUP_ITEMS;
-        const int i = pair / UNITS, unit = pair % UNITS;
-        if (i < count && pair < ROWS * UNITS) {
+        const int i = pair / UNITS, u = pair % UNITS, unit = PART * UNITS + u;
+        if (i < count && pair < ROWS * UNITS && IS_UNIT(unit)) {
             float sums[PHASE_ROWS];
             UNROLL
             for (int r = 0; r < PHASE_ROWS; r++) {
-                sums[r] = a->scratch[BIAS + unit * PHASE_ROWS + r];
+                sums[r] = a->scratch[BIAS + u * PHASE_ROWS + r];
                 UNROLL
                 for (int q = 0; q < SPLIT; q++) {
                     sums[r] =
-                        sums[r] + partial[(q * ROWS + i) * (LINES * HELD) + unit * PHASE_ROWS + r];
+                        sums[r] + partial[(q * ROWS + i) * (LINES * HELD) + u * PHASE_ROWS + r];
                 }
             }
             const struct place at = PHASE_NAME(phase_place_)(p, a, n + i);
@@ -178,4 +189,5 @@ static inline void PHASE_NAME(tile_step_)(const struct params *p, const pass *a,
 #undef UNITS
 #undef BIAS
 #undef OUTS
+#undef IS_UNIT
 #undef HELD_WORDS

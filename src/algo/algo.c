@@ -20,6 +20,7 @@ static const struct pair {
     {"single/panel", &sched_single, &tile_panel},
     {"persist/panel", &sched_persist, &tile_panel},
     {"single/register", &sched_single, &tile_register},
+    {"persist/register", &sched_words, &tile_part},
     {"single/stream", &sched_single, &tile_stream},
     {"step/stream", &sched_step, &tile_stream},
 };
@@ -121,6 +122,11 @@ static void recurrence_text(struct algo_config *config, const struct pair *pair,
     add_activations(program, cell);
     add_cell(program, cell);
     algo_add_file(program, "rows.cl", -1);
+    if (pair->schedule == &sched_words) {
+        algo_define(program, "WORDS", -1, 1);
+        algo_add_file(program, "words.cl", -1);
+        program->flags = device->has_flags; /* atomics of later versions, where they are */
+    }
     for (int phase = 0; phase < cell->phase_count; phase++) {
         add_phase(program, "phase.cl", pair->tile, phase);
     }
@@ -339,7 +345,7 @@ static clrnn_status choose_pair(struct algo_config *config, const struct pair **
     }
     REQUIRE(known, ARGUMENT,
             "plan: unknown algorithm %s: there are single/panel, persist/panel, "
-            "single/register, single/stream, step/stream",
+            "single/register, persist/register, single/stream, step/stream",
             name);
     REQUIRE(*out != NULL || name == NULL, UNSUPPORTED, "plan: algorithm %s is refused: %s", name,
             reason);

@@ -26,9 +26,10 @@ struct device_desc {
     int held_words; /* floats of weights that each of 256 items may keep in registers; 0: unknown */
     int64_t loop_limit; /* rounds of all loops of a kernel together, or 0: no such limit */
     int has_clblast;
-    int has_fetch;    /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
-    int has_division; /* a / b is quick and rounded once */
-    int has_flags;    /* groups of a launch can meet: acquire and release, at device scope */
+    int has_fetch;     /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
+    int has_division;  /* a / b is quick and rounded once */
+    int has_flags;     /* groups of a launch can meet: acquire and release, at device scope */
+    int runs_together; /* known: as many groups as compute units run at a time */
     int strict;
 };
 
@@ -39,6 +40,7 @@ struct problem {
     int width;        /* of h */
     int steps, batch; /* of a call at most */
     int reverse;
+    int merges;         /* its output joins that of the first direction */
     int has_projection; /* 0: x_proj is given (backward recurrences) */
     int transposed;     /* 1: W_hh is packed transposed */
     clrnn_projection projection;
@@ -78,6 +80,7 @@ struct algo_launch {
     int blocks; /* of units or columns */
     int meets;  /* its groups meet by flags */
     int finish; /* does what the launch before left undone */
+    int clears; /* makes ready what the launch behind it needs, in no time that counts */
 };
 
 /* How a product is computed: the same for the recurrence and for the projection. */
@@ -164,8 +167,11 @@ struct algo_split {
     int ranges, parts;
 };
 
+/* What a tile says of a product that does not fit. */
+#define ALGO_NEVER (INT64_C(1) << 60)
+
 /* A tile: refuses a device or a problem, and lays out a product; gives the cycles that it takes,
- * roughly, or 0. */
+ * roughly, or 0, or ALGO_NEVER. */
 struct tile {
     const char *file;            /* in kernels/ */
     const struct tile *projects; /* the tile of the projection beside it; NULL: it itself */
@@ -176,7 +182,7 @@ struct tile {
                      const struct device_desc *device, const struct cell *cell,
                      const struct algo_product *product);
 };
-extern const struct tile tile_panel, tile_register, tile_stream;
+extern const struct tile tile_panel, tile_register, tile_part, tile_stream;
 
 /* device_desc.held_words of a device whose CL_DEVICE_VENDOR_ID this is. */
 enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de };
@@ -197,6 +203,6 @@ struct schedule {
 
 /* Rounds of loops that one tile takes at most, k being `columns`: see device_desc.loop_limit. */
 int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices);
-extern const struct schedule sched_single, sched_step, sched_persist;
+extern const struct schedule sched_single, sched_step, sched_persist, sched_words;
 
 #endif

@@ -11,7 +11,10 @@ enum {
     ITEMS = 256,
     WAVE = 64,
     LOCAL_BYTES = 32 << 10,
-    VECTORS = 6 /* WORK_VECTORS of kernels/rows.cl */
+    PART_BYTES = 48 << 10, /* what a group may have everywhere, if it is one of few */
+    MOST_ROWS = 4,
+    CYCLES_OF_WORD = 4, /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
+    VECTORS = 6         /* WORK_VECTORS of kernels/rows.cl */
 };
 
 /* Words up to which registers are left for a second row, and for x_proj of the next step: more words
@@ -37,6 +40,7 @@ struct needs {
     int items;
     int64_t words; /* of weights in an item */
     int stride;    /* floats of a vector of a row of the batch, of which there are VECTORS */
+    int total;     /* units of the phase that has most, all parts together */
     int sums;      /* floats of the slices' sums, for each row of the batch */
     int biases;    /* floats */
     int64_t bytes; /* of local memory for a row of the batch, biases among them */
@@ -44,6 +48,11 @@ struct needs {
 
 static int larger(int a, int b) {
     return a > b ? a : b;
+}
+
+/* Units of a part, the last of which may have fewer. */
+static int part_of(int units, int parts) {
+    return (units + parts - 1) / parts;
 }
 
 static struct share share_of(int rows, int k, int slices) {
@@ -54,16 +63,18 @@ static struct share share_of(int rows, int k, int slices) {
     return share;
 }
 
-static struct needs needs_of(const struct cell *cell, const int *units, const int *k) {
+/* Of a part of the units; `parts` of them share a row. */
+static struct needs needs_of(const struct cell *cell, const int *units, const int *k, int parts) {
     struct needs needs = {.items = WAVE};
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        const int rows = cell->phases[phase].rows * units[phase];
+        const int rows = cell->phases[phase].rows * part_of(units[phase], parts);
         const struct share share = share_of(rows, k[phase], algo_slices(cell, k[phase]));
         needs.phases[phase] = share;
         needs.items = larger(needs.items, (share.lines * share.slices + WAVE - 1) / WAVE * WAVE);
         needs.words += (int64_t)share.held * share.slice;
         needs.stride = larger(needs.stride, larger(units[phase], share.slices * share.slice));
         needs.biases += rows;
+        needs.total = larger(needs.total, units[phase]);
     }
     needs.stride = (needs.stride + 3) / 4 * 4; /* vectors of 4 are read at once */
     for (int phase = 0; phase < cell->phase_count; phase++) {
@@ -77,25 +88,38 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
     return needs;
 }
 
-static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
-                  size_t size) {
-    const struct cell *cell = &problem->cell;
-    int units[CELL_MAX_PHASES] = {0}, k[CELL_MAX_PHASES] = {0};
-    for (int phase = 0; phase < cell->phase_count; phase++) {
-        units[phase] = algo_size(problem, cell->phases[phase].units);
-        k[phase] = algo_size(problem, cell->phases[phase].k);
+static void sizes_of(int *units, int *k, const struct problem *problem) {
+    for (int phase = 0; phase < problem->cell.phase_count; phase++) {
+        units[phase] = algo_size(problem, problem->cell.phases[phase].units);
+        k[phase] = algo_size(problem, problem->cell.phases[phase].k);
     }
-    if (k[0] == 0) {
+}
+
+/* What holds for one group a row and for several. */
+static int refuse_groups(const struct device_desc *device, const struct problem *problem,
+                         char *reason, size_t size) {
+    if (algo_size(problem, problem->cell.phases[0].k) == 0) {
         snprintf(reason, size, "a dense layer has no recurrent weights to keep in registers");
-        return 1;
-    }
-    const struct needs needs = needs_of(cell, units, k);
-    if (device->kind == DEVICE_HOST) {
+    } else if (device->kind == DEVICE_HOST) {
         snprintf(reason, size, "registers need work-groups: the cpu engine has none");
     } else if (device->max_group < ITEMS) {
         snprintf(reason, size, "needs work-groups of %d items, the device takes %zu", ITEMS,
                  device->max_group);
-    } else if (needs.words > device->held_words) {
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
+                  size_t size) {
+    int units[CELL_MAX_PHASES] = {0}, k[CELL_MAX_PHASES] = {0};
+    if (refuse_groups(device, problem, reason, size)) {
+        return 1;
+    }
+    sizes_of(units, k, problem);
+    const struct needs needs = needs_of(&problem->cell, units, k, 1);
+    if (needs.words > device->held_words) {
         snprintf(
             reason, size,
             "W_hh takes %lld words of each item's registers (H=%d), the device has room for %d",
@@ -118,11 +142,10 @@ static int rows_of(const struct device_desc *device, const struct algo_product *
     return product->batch > device->compute_units && room ? 2 : 1;
 }
 
-static int64_t shape(struct algo_tile *out, struct algo_program *program,
-                     const struct device_desc *device, const struct cell *cell,
-                     const struct algo_product *product) {
-    const struct needs needs = needs_of(cell, product->units, product->k);
-    out->rows = rows_of(device, product, &needs);
+static void lay_out(struct algo_tile *out, struct algo_program *program, const struct cell *cell,
+                    const struct algo_product *product, const struct needs *given, int rows) {
+    const struct needs needs = *given;
+    out->rows = rows;
     out->items = needs.items;
     out->vector_width = 1;
     out->split = 1;
@@ -136,19 +159,54 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
     int scratch = out->rows * needs.sums; /* biases stand behind the sums */
     for (int phase = 0; phase < cell->phase_count; phase++) {
         const struct share *share = &needs.phases[phase];
-        out->block[phase] = product->units[phase];
+        const int units = part_of(product->units[phase], product->parts);
+        out->block[phase] = units;
         out->held[phase] = share->held;
         algo_define(program, "HELD_", phase, share->held);
         algo_define(program, "LINES_", phase, share->lines);
         algo_define(program, "SPLIT_", phase, share->slices);
         algo_define(program, "SLICE_", phase, share->slice);
         algo_define(program, "VEC_", phase, pack_vec(share->slice));
-        algo_define(program, "UNITS_", phase, product->units[phase]);
+        algo_define(program, "UNITS_", phase, units);
         algo_define(program, "BIAS_", phase, scratch);
-        scratch += cell->phases[phase].rows * product->units[phase];
+        scratch += cell->phases[phase].rows * units;
     }
     algo_define(program, "SCRATCH_FLOATS", -1, scratch);
+}
+
+static int64_t shape(struct algo_tile *out, struct algo_program *program,
+                     const struct device_desc *device, const struct cell *cell,
+                     const struct algo_product *product) {
+    const struct needs needs = needs_of(cell, product->units, product->k, 1);
+    lay_out(out, program, cell, product, &needs, rows_of(device, product, &needs));
     return 0;
 }
 
 const struct tile tile_register = {"tile_register.cl", &tile_stream, 0, refuse, shape};
+
+/* ---- a part of the units --------------------------------------------------------------------- */
+
+/* Rows of the batch in a group: the fewest that leave no row without one. More than one where registers are
+ * left; and what the group needs must fit. */
+static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
+                          const struct device_desc *device, const struct cell *cell,
+                          const struct algo_product *product) {
+    const struct needs needs = needs_of(cell, product->units, product->k, product->parts);
+    const int64_t rows = product->rows;
+    const int64_t bytes = rows * needs.bytes;
+    const int most = needs.words <= FEW_WORDS ? MOST_ROWS : 1;
+    if (rows > most || needs.words > device->held_words || bytes > PART_BYTES ||
+        (size_t)bytes > device->local_memory) {
+        return ALGO_NEVER;
+    }
+    lay_out(out, program, cell, product, &needs, (int)rows);
+    int taken = 0;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        algo_define(program, "TOTAL_", phase, product->units[phase]);
+        taken = larger(taken, (int)rows * product->units[phase]);
+    }
+    algo_define(program, "TAKEN", -1, (taken + needs.items - 1) / needs.items);
+    return rows * needs.words * CYCLES_OF_WORD;
+}
+
+const struct tile tile_part = {"tile_register.cl", &tile_stream, 0, refuse_groups, shape_part};

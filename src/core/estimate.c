@@ -156,7 +156,8 @@ static double launch_us(const struct estimate_speeds *speeds, const struct algo_
     case ALGO_GROUPS_ROWS:
         break;
     }
-    return calls * speeds->launch_us + (launch->finish ? 0 : waves(speeds, groups) * step * steps);
+    const int is_idle = launch->finish || launch->clears;
+    return calls * speeds->launch_us + (is_idle ? 0 : waves(speeds, groups) * step * steps);
 }
 
 /* x_proj of `steps` steps: tiles of rows by blocks of columns, the weights of a block kept near. */

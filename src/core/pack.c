@@ -19,10 +19,15 @@ int pack_lines(int rows, int held) {
     return (rows + held - 1) / held;
 }
 
+/* Of one group. */
+static size_t held_floats(const struct pack_layout *layout) {
+    return (size_t)pack_slice(layout->columns, layout->slices) * (size_t)layout->held *
+           (size_t)layout->items;
+}
+
 size_t pack_floats(const struct pack_layout *layout) {
     if (layout->held > 0) {
-        return (size_t)pack_slice(layout->columns, layout->slices) * (size_t)layout->held *
-               (size_t)layout->items;
+        return blocks_of(layout->units, layout->block) * held_floats(layout);
     }
     return blocks_of(layout->units, layout->block) * (size_t)layout->block * (size_t)layout->rows *
            (size_t)layout->columns;
@@ -30,12 +35,13 @@ size_t pack_floats(const struct pack_layout *layout) {
 
 static size_t held_at(const struct pack_layout *layout, int row, int unit, int k) {
     const int slice = pack_slice(layout->columns, layout->slices), vec = pack_vec(slice);
-    const int lines = pack_lines(layout->units * layout->rows, layout->held);
-    const int number = unit * layout->rows + row;
+    const int lines = pack_lines(layout->block * layout->rows, layout->held);
+    const int number = unit % layout->block * layout->rows + row;
     const size_t item = (size_t)(k / slice) * (size_t)lines + (size_t)(number / layout->held);
     const size_t vector =
         (size_t)(k % slice / vec) * (size_t)layout->held + (size_t)(number % layout->held);
-    return (vector * (size_t)layout->items + item) * (size_t)vec + (size_t)(k % slice % vec);
+    return (size_t)(unit / layout->block) * held_floats(layout) +
+           (vector * (size_t)layout->items + item) * (size_t)vec + (size_t)(k % slice % vec);
 }
 
 static size_t packed_at(const struct pack_layout *layout, int row, int unit, int k) {

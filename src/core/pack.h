@@ -6,9 +6,9 @@
  *
  * with zeros where units pad the last block. block = 1 is plain row-major.
  *
- * Held in registers (held > 0), rows numbered unit R + r, item = slice x lines + row / held:
+ * Held in registers (held > 0), rows of a block numbered unit R + r, item = slice x lines + row / held:
  *
- *     packed   [slice's k / vec][held][items][vec]
+ *     packed   [block][slice's k / vec][held][items][vec]
  *
  * with -0 where rows, slices or items end: times 0 it adds -0 to a sum, which changes none.
  */

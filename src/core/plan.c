@@ -20,6 +20,8 @@ struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *
                             .steps = desc->steps,
                             .batch = desc->batch,
                             .reverse = strand->reverse,
+                            .merges =
+                                strand->direction == 1 && strand->desc->merge != CLRNN_MERGE_CONCAT,
                             .has_projection = 1,
                             .projection = desc->projection,
                             .chunk = chunk,

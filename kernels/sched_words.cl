@@ -1,0 +1,151 @@
+/*
+ * sched_words.cl: one launch for the whole sequence, the units of every step split over groups that hold
+ * their weights in registers and hand their numbers to each other (words.cl).
+ *
+ * Groups: rows of the batch, ROWS each, x parts of the units. Two barriers of the group a phase: the sums of
+ * a tile are complete, and the vector that the next product reads is.
+ *
+ * Nothing promises that all groups run at a time. A group that waits too long says so for all and ends.
+ * States are stored in the work space at first; the launch that follows (words_finish, one group for each
+ * range of rows) brings them to the state's memory, or does all of the piece by itself, from the state
+ * that is still there, if one gave up or none ran.
+ */
+#define WORDS_GIVEN_UP 0 /* of the flags: the epoch in which a group gave up */
+#define WORDS_RUN 1      /* the epoch in which words were cleared */
+#define WORDS_FIRST 32   /* words begin behind a cache line or two */
+
+#define WORDS_ARGUMENTS                                                                            \
+    KERNEL_ARRAYS, const int step, const int step_end, GLOBAL int *flags, const int epoch,         \
+        const int finish GROUP_PARAMS
+
+static inline int last_step(const pass *a, wide n_first, wide n_end, int step_end) {
+    int last = 0;
+    for (wide n = n_first; n < n_end; n++) {
+        last = a->rows[n].length > last ? a->rows[n].length : last;
+    }
+    return last < step_end ? last : step_end;
+}
+
+/* Vectors of 0, then the rows' states. */
+static inline void words_begin(const struct params *p, const pass *a, LOCAL float *kept,
+                               wide n_first, wide n_end) {
+    for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
+        kept[at] = 0.0f;
+    }
+    GROUP_BARRIER; /* nothing behind the units is read before it is 0 */
+    for (wide n = n_first; n < n_end; n++) {
+        rows_begin(p, a, n);
+    }
+    GROUP_BARRIER; /* the states are loaded before the first product reads them */
+}
+
+/* Every word is EMPTY. */
+KERNEL GROUP_SHAPE void words_clear(WORDS_ARGUMENTS) {
+    const struct params *p = PARAMS;
+    GLOBAL uint *words = (GLOBAL uint *)flags + WORDS_FIRST;
+    const wide total = (wide)p->count * PHASES * p->batch * p->stride;
+    const wide group = GROUP_ID(0) * p->parts + GROUP_ID(1);
+    const wide groups = (wide)get_num_groups(0) * p->parts;
+    for (wide at = group * GROUP_ITEMS + LOCAL_ID; at < total; at += groups * GROUP_ITEMS) {
+        words[at] = EMPTY;
+    }
+    if (group == 0 && LOCAL_ID == 0) {
+        flags[WORDS_RUN] = epoch;
+    }
+}
+
+/* Where a phase's numbers go. */
+#define WORDS_VECTOR(P) ((P) + 1 < PHASES ? WORK_PUBLISHED : WORK_H + ((a.step + 1) & 1))
+
+#define WORDS_HOLD(P)                                                                              \
+    struct CAT(held_, P) CAT(held, P);                                                             \
+    CAT(tile_hold_, P)(p, &a, &CAT(held, P));
+
+/* The last numbers of the last step go to nobody. */
+#define WORDS_STEP(P)                                                                                   \
+    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, (int)(n_end - n_first));                          \
+    if (((P) + 1 < PHASES || a.step + 1 < last) &&                                                      \
+        !words_take(p, &a, P, WORDS_VECTOR(P), CAT(UNITS_, P), CAT(TOTAL_, P),                          \
+                    (int)(n_end - n_first), given_up, (uint)epoch)) {                                   \
+        lost[0] = 1;                                                                                    \
+    }                                                                                                   \
+    GROUP_BARRIER; /* the vector is complete before the next product reads it, the sums have been     \
+                      added before new ones are stored, and all see whether one has waited in vain */ \
+    if (lost[0]) {                                                                                      \
+        return;                                                                                         \
+    }
+
+/* Steps `step` .. `step_end` - 1 of the rows of group GROUP_ID(0), the units of part GROUP_ID(1). */
+KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
+    const struct params *p = PARAMS;
+    LOCAL float scratch[SCRATCH_FLOATS];
+    LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
+    LOCAL int lost[1];
+    pass a = PASS_OF(step, scratch);
+    GLOBAL uint *given_up = (GLOBAL uint *)flags + WORDS_GIVEN_UP;
+    const wide n_first = GROUP_ID(0) * p->rows_group;
+    const wide n_end = range_end(p, n_first);
+    a.first_row = n_first;
+    a.words = (GLOBAL uint *)flags + WORDS_FIRST;
+    a.ends = work;
+    a.part = (int)GROUP_ID(1);
+    if (LOCAL_ID == 0) {
+        lost[0] = word_read(given_up) == (uint)epoch;
+    }
+    words_begin(p, &a, kept, n_first, n_end);
+    const int last = last_step(&a, n_first, n_end, step_end);
+    if (lost[0]) {
+        return;
+    }
+    FOR_PHASES(WORDS_HOLD)
+    for (; a.step < last; a.step++) {
+        FOR_PHASES(WORDS_STEP)
+    }
+}
+
+/* All parts one after the other, whose weights do not stay. */
+#define WORDS_ALONE(P)                                                                              \
+    for (a.part = 0; a.part < p->parts; a.part++) {                                                 \
+        WORDS_HOLD(P)                                                                               \
+        CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, (int)(n_end - n_first));                  \
+        GROUP_BARRIER; /* what was published is complete, and the sums and biases are free again */ \
+    }
+
+KERNEL GROUP_SHAPE void words_finish(WORDS_ARGUMENTS) {
+    const struct params *p = PARAMS;
+    LOCAL float scratch[SCRATCH_FLOATS];
+    LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
+    pass a = PASS_OF(step, scratch);
+    const wide n_first = GROUP_ID(0) * p->rows_group;
+    const wide n_end = range_end(p, n_first);
+    a.first_row = n_first;
+    a.words = (GLOBAL uint *)flags + WORDS_FIRST;
+    a.ends = work;
+    a.part = 0;
+    if (flags[WORDS_GIVEN_UP] == epoch || flags[WORDS_RUN] != epoch) {
+        words_begin(p, &a, kept, n_first, n_end);
+        const int last = last_step(&a, n_first, n_end, step_end);
+        for (; a.step < last; a.step++) {
+            FOR_PHASES(WORDS_ALONE)
+        }
+        barrier(CLK_GLOBAL_MEM_FENCE); /* ends are stored before other items load them */
+    }
+    for (wide n = n_first; n < n_end; n++) {
+        GLOBAL const struct row *row = rows + n;
+        if (row->length > p->first) { /* else it had no step in this piece */
+            GLOBAL const float *from = work + n * p->stride;
+            GLOBAL float *h = state + p->state_h + (wide)row->slot * p->width;
+            GLOBAL float *o = state + p->state_o + (wide)row->slot * p->width;
+            for (int unit = LOCAL_ID; unit < p->width; unit += GROUP_ITEMS) {
+                h[unit] = from[WORK_H * p->work_vector + unit];
+                o[unit] = from[WORK_O * p->work_vector + unit];
+            }
+#if STATES == 2
+            GLOBAL float *c = state + p->state_c + (wide)row->slot * p->hidden;
+            for (int unit = LOCAL_ID; unit < p->hidden; unit += GROUP_ITEMS) {
+                c[unit] = from[WORK_C * p->work_vector + unit];
+            }
+#endif
+        }
+    }
+}
