@@ -36,8 +36,14 @@
 #define PASS_OF(step, scratch)                                                                     \
     {                                                                                              \
         rows, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch, step,   \
-            0, 0                                                                                   \
+            0, 0 PASS_WORDS                                                                        \
     }
+#ifdef WORDS
+#define WORDS_FIRST 32 /* of the flags: words begin behind a cache line or two */
+#define PASS_WORDS , (GLOBAL uint *)flags + WORDS_FIRST, work, (int)GROUP_ID(1)
+#else
+#define PASS_WORDS
+#endif
 
 /* What every part of a kernel hands on: the arrays of the launch and the step it is in. */
 typedef struct {
@@ -61,12 +67,17 @@ typedef struct {
 #endif
 } pass;
 
-/* Of the groups that share a row, one stores what all of them would. */
 #ifdef WORDS
 #define PART (a->part)
 #else
 #define PART 0
 #endif
+
+/* Of the groups that share a row, one stores what all of them would. */
+static inline int is_first_part(const pass *a) {
+    (void)a;
+    return PART == 0;
+}
 
 /* A row of a tile in one step. */
 struct place {
@@ -182,7 +193,7 @@ static inline void clear_past(const struct params *p, const pass *a, GLOBAL floa
                               const struct layout *layout, int packed, int count,
                               GLOBAL const struct row *row) {
     const int from = row->length > p->first ? row->length : p->first;
-    for (int unit = LOCAL_ID; unit < count && !packed && PART == 0; unit += GROUP_ITEMS) {
+    for (int unit = LOCAL_ID; unit < count && !packed && is_first_part(a); unit += GROUP_ITEMS) {
         for (int t = from; t < p->first + p->count; t++) {
             array[place_of(layout, t, row) + unit] = 0.0f;
         }
@@ -212,14 +223,14 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
         if (p->masked) {
             o_work[unit] = read ? o[unit] : 0.0f;
         }
-        if (inside && clear && PART == 0) {
+        if (inside && clear && is_first_part(a)) {
             h[unit] = 0.0f;
             o[unit] = 0.0f;
         }
 #if STATES == 2
         GLOBAL float *c = a->state + p->state_c + (wide)row->slot * p->hidden;
         work_row(p, a, WORK_C, n)[unit] = unit < p->hidden && !p->from_zero ? c[unit] : 0.0f;
-        if (unit < p->hidden && clear && PART == 0) {
+        if (unit < p->hidden && clear && is_first_part(a)) {
             c[unit] = 0.0f;
         }
 #endif
@@ -227,7 +238,7 @@ static inline void rows_begin(const struct params *p, const pass *a, wide n) {
     if (p->y_mode == Y_ALL && p->merge == MERGE_STORE) {
         clear_past(p, a, a->y, &p->y, p->y_packed, p->width, row);
     }
-    if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0 && PART == 0) {
+    if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0 && is_first_part(a)) {
         for (int unit = LOCAL_ID * VECTOR_WIDTH; unit < p->width;
              unit += GROUP_ITEMS * VECTOR_WIDTH) {
             const real last = p->from_zero ? R(0.0f) : load_units(h, unit, p->width);

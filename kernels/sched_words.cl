@@ -12,7 +12,6 @@
  */
 #define WORDS_GIVEN_UP 0 /* of the flags: the epoch in which a group gave up */
 #define WORDS_RUN 1      /* the epoch in which words were cleared */
-#define WORDS_FIRST 32   /* words begin behind a cache line or two */
 
 #define WORDS_ARGUMENTS                                                                            \
     KERNEL_ARRAYS, const int step, const int step_end, GLOBAL int *flags, const int epoch,         \
@@ -86,9 +85,6 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
     const wide n_first = GROUP_ID(0) * p->rows_group;
     const wide n_end = range_end(p, n_first);
     a.first_row = n_first;
-    a.words = (GLOBAL uint *)flags + WORDS_FIRST;
-    a.ends = work;
-    a.part = (int)GROUP_ID(1);
     if (LOCAL_ID == 0) {
         lost[0] = word_read(given_up) == (uint)epoch;
     }
@@ -119,9 +115,6 @@ KERNEL GROUP_SHAPE void words_finish(WORDS_ARGUMENTS) {
     const wide n_first = GROUP_ID(0) * p->rows_group;
     const wide n_end = range_end(p, n_first);
     a.first_row = n_first;
-    a.words = (GLOBAL uint *)flags + WORDS_FIRST;
-    a.ends = work;
-    a.part = 0;
     if (flags[WORDS_GIVEN_UP] == epoch || flags[WORDS_RUN] != epoch) {
         words_begin(p, &a, kept, n_first, n_end);
         const int last = last_step(&a, n_first, n_end, step_end);

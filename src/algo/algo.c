@@ -308,6 +308,15 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
         problem->chunk > 0 && problem->chunk < problem->steps ? problem->chunk : problem->steps;
     config->chunk_steps = CHUNK_STEPS;
     shape_recurrence(config, pair, device, problem);
+    if (config->cycles >= ALGO_NEVER) {
+        snprintf(
+            reason, size,
+            "however W_hh (H=%d) and N=%d are split over %d compute units, a group has more than "
+            "%d words an item, %d rows or its local memory",
+            problem->hidden, problem->batch, device->compute_units, device->held_words,
+            ALGO_PART_ROWS);
+        return 0;
+    }
     config->weights = problem->weights;
     if (pair->tile->reads_16_bits && device->kind != DEVICE_HOST) {
         config->stored = problem->weights;

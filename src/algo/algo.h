@@ -169,6 +169,8 @@ struct algo_split {
 
 /* What a tile says of a product that does not fit. */
 #define ALGO_NEVER (INT64_C(1) << 60)
+/* Rows of the batch that a group of tile_part takes at most. */
+enum { ALGO_PART_ROWS = 4 };
 
 /* A tile: refuses a device or a problem, and lays out a product; gives the cycles that it takes,
  * roughly, or 0, or ALGO_NEVER. */

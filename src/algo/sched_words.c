@@ -41,11 +41,6 @@ static int refuse(const struct algo_config *config, const struct device_desc *de
         snprintf(reason, size,
                  "a launch whose groups gave up is done again, and would join its output to the "
                  "first direction's twice");
-    } else if (config->cycles >= ALGO_NEVER) {
-        snprintf(reason, size,
-                 "no split over %d compute units leaves each group weights of H=%d for %d words an "
-                 "item, rows (N=%d) and vectors that fit",
-                 device->compute_units, problem->hidden, device->held_words, problem->batch);
     } else if (problem->hidden < 2 * config->params.parts) {
         snprintf(reason, size, "H=%d is too few units to split", problem->hidden);
     } else if (words_of(config) > (int64_t)(INT_MAX / 2)) {

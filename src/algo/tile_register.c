@@ -12,9 +12,8 @@ enum {
     WAVE = 64,
     LOCAL_BYTES = 32 << 10,
     PART_BYTES = 48 << 10, /* what a group may have everywhere, if it is one of few */
-    MOST_ROWS = 4,
-    CYCLES_OF_WORD = 4, /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
-    VECTORS = 6         /* WORK_VECTORS of kernels/rows.cl */
+    CYCLES_OF_WORD = 4,    /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
+    VECTORS = 6            /* WORK_VECTORS of kernels/rows.cl */
 };
 
 /* Words up to which registers are left for a second row, and for x_proj of the next step: more words
@@ -194,7 +193,7 @@ static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
     const struct needs needs = needs_of(cell, product->units, product->k, product->parts);
     const int64_t rows = product->rows;
     const int64_t bytes = rows * needs.bytes;
-    const int most = needs.words <= FEW_WORDS ? MOST_ROWS : 1;
+    const int most = needs.words <= FEW_WORDS ? ALGO_PART_ROWS : 1;
     if (rows > most || needs.words > device->held_words || bytes > PART_BYTES ||
         (size_t)bytes > device->local_memory) {
         return ALGO_NEVER;

@@ -17,6 +17,7 @@ static const struct device_desc devices[] = {
     {.kind = DEVICE_CPU, .vector_width = 8, .max_group = 4096, .local_memory = 1 << 19},
     {.kind = DEVICE_CPU, .vector_width = 16, .max_group = 4096, .local_memory = 1 << 19},
     {.kind = DEVICE_GPU,
+     .compute_units = 80,
      .vector_width = 1,
      .max_group = 1024,
      .local_memory = 49152,
