@@ -331,6 +331,10 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
     return 1;
 }
 
+int algo_is_by_name(size_t index, const struct device_desc *device) {
+    return pairs[index].schedule == &sched_words && !device->runs_together;
+}
+
 int algo_refuses(size_t index, const struct device_desc *device, const struct problem *problem,
                  char *reason, size_t size) {
     struct algo_config config;
@@ -346,7 +350,7 @@ static clrnn_status choose_pair(struct algo_config *config, const struct pair **
     int known = 0;
     *out = NULL;
     for (size_t i = 0; i < PAIR_COUNT && *out == NULL; i++) {
-        if (name == NULL || strcmp(name, pairs[i].name) == 0) {
+        if (name == NULL ? !algo_is_by_name(i, device) : strcmp(name, pairs[i].name) == 0) {
             known = 1;
             *out = lay_out(config, &pairs[i], device, problem, reason, sizeof reason) ? &pairs[i]
                                                                                       : NULL;

@@ -26,10 +26,10 @@ struct device_desc {
     int held_words; /* floats of weights that each of 256 items may keep in registers; 0: unknown */
     int64_t loop_limit; /* rounds of all loops of a kernel together, or 0: no such limit */
     int has_clblast;
-    int has_fetch;     /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
-    int has_division;  /* a / b is quick and rounded once */
-    int has_flags;     /* groups of a launch can meet: acquire and release, at device scope */
-    int runs_together; /* known: as many groups as compute units run at a time */
+    int has_fetch;    /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
+    int has_division; /* a / b is quick and rounded once */
+    int has_flags;    /* groups of a launch can meet: acquire and release, at device scope */
+    int runs_together; /* as many groups as compute units run at a time, and meet quickly: was measured */
     int strict;
 };
 
@@ -130,6 +130,8 @@ clrnn_status algo_configure(struct algo_config *out, const struct device_desc *d
 /* Every pair, in order of preference; and whether it refuses a problem by what it is. */
 size_t algo_count(void);
 const char *algo_name(size_t index);
+/* 1: nobody knows that it can run here well: it is for those who name it. */
+int algo_is_by_name(size_t index, const struct device_desc *device);
 int algo_refuses(size_t index, const struct device_desc *device, const struct problem *problem,
                  char *reason, size_t size);
 

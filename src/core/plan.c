@@ -118,6 +118,9 @@ int plan_candidates(const char *names[PLAN_CANDIDATES], char *reason, size_t siz
     reason[0] = 0;
     for (size_t pair = 0; pair < algo_count() && count < PLAN_CANDIDATES; pair++) {
         const char *name = algo_name(pair);
+        if (algo_is_by_name(pair, &context->desc)) {
+            continue;
+        }
         if (is_refused(why, sizeof why, pair, context, net, desc, only)) {
             /* the cpu engine runs the first pair alone, a device the last where no other does */
             if (pair == 0 || context->desc.kind != DEVICE_HOST) {

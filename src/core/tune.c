@@ -217,6 +217,37 @@ out:
     return status;
 }
 
+/* ---- groups that meet ------------------------------------------------------------------------ */
+
+/* Whether persist/register is quicker than what a GPU takes without it, where weights are too many for one
+ * group's registers. Groups that wait in vain take much longer. */
+static clrnn_status choose_meeting(int *out, clrnn_context *context) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    static const struct tune_shape shape = {CLRNN_CELL_RNN, 100, 1, 64, 512};
+    struct work work = {0};
+    clrnn_plan *plan = NULL;
+    double meeting_us = 0, usual_us = 0;
+    *out = 0;
+    if (context->desc.kind != DEVICE_GPU) {
+        goto out;
+    }
+    TRY(work_make(&work, &shape));
+    status = time_work(&meeting_us, &plan, context, &work, "persist/register");
+    if (status == CLRNN_STATUS_UNSUPPORTED) {
+        status = CLRNN_STATUS_OK; /* it does not fit here */
+        goto out;
+    }
+    TRY(status);
+    clrnn_plan_free(plan);
+    plan = NULL;
+    TRY(time_work(&usual_us, &plan, context, &work, NULL));
+    *out = meeting_us < usual_us;
+out:
+    clrnn_plan_free(plan);
+    work_free(&work);
+    return status;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static void keep(struct tune_row *row, const struct work *work, const clrnn_plan *plan,
@@ -285,12 +316,15 @@ static void finish(struct tune_result *result, clrnn_context *context, int lanes
 clrnn_status tune_measure(struct tune_result *out, clrnn_context *context,
                           const clrnn_tune_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const int before = context->desc.vector_width;
+    const int before = context->desc.vector_width, together = context->desc.runs_together;
     int lanes = 0;
     *out = (struct tune_result){.usual = estimate_speeds_of(&context->desc)};
     out->rows = calloc(TUNE_SHAPES * PLAN_CANDIDATES, sizeof *out->rows);
     REQUIRE(out->rows != NULL, MEMORY, "tune: out of memory");
     TRY(choose_lanes(&lanes, context, desc));
+    context->desc.runs_together = 0;
+    TRY(choose_meeting(&out->tuning.runs_together, context));
+    context->desc.runs_together = out->tuning.runs_together;
     if (lanes > 0) {
         context->desc.vector_width = lanes;
     }
@@ -304,6 +338,7 @@ clrnn_status tune_measure(struct tune_result *out, clrnn_context *context,
 out:
     if (status != CLRNN_STATUS_OK) {
         context->desc.vector_width = before;
+        context->desc.runs_together = together;
     }
     return status;
 }

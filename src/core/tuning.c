@@ -49,12 +49,14 @@ void tuning_difference(char *out, size_t size, const struct tuning *tuning,
 
 void tuning_reset(clrnn_context *context) {
     context->speeds = estimate_speeds_of(&context->desc);
+    context->desc.runs_together = 0;
     snprintf(context->tuned, sizeof context->tuned, "usual speeds");
 }
 
 void tuning_apply(clrnn_context *context, const struct tuning *tuning) {
     context->speeds = tuning->speeds;
     context->speeds.cores = context->desc.compute_units;
+    context->desc.runs_together = tuning->runs_together;
     if (tuning->lanes > 0 && context->engine->takes_lanes(context->device, tuning->lanes)) {
         context->desc.vector_width = tuning->lanes;
     }

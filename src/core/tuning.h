@@ -16,9 +16,10 @@ struct tuning_device {
 
 struct tuning {
     struct tuning_device device;
-    char version[32]; /* of clRNN */
-    char date[32];    /* 2026-11-25 */
-    int lanes;        /* of panels; 0: as the device says */
+    char version[32];  /* of clRNN */
+    char date[32];     /* 2026-11-25 */
+    int lanes;         /* of panels; 0: as the device says */
+    int runs_together; /* groups of a launch meet, and quicker than launches are made */
     struct estimate_speeds speeds;
 };
 

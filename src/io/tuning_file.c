@@ -127,6 +127,7 @@ static clrnn_status read_entry(struct tuning *out, const json_t *entry, const ch
     TRY(read_count(&out->lanes, entry, "lanes", 16, label));
     REQUIRE(out->lanes == 0 || out->lanes == 4 || out->lanes == 8 || out->lanes == 16, FORMAT,
             "%s: a device's lanes must be 0, 4, 8 or 16, got %d", label, out->lanes);
+    out->runs_together = json_is_true(json_object_get(entry, "runs_together"));
     TRY(read_speeds(&out->speeds, entry, label));
 out:
     return status;
@@ -222,12 +223,12 @@ static json_t *choices_json(const struct tune_choice choices[TUNE_SHAPES]) {
 static json_t *entry_json(const struct tune_result *result) {
     const struct tuning *tuning = &result->tuning;
     const struct tuning_device *device = &tuning->device;
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:o, s:o, s:o}", "engine",
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:b, s:o, s:o, s:o}", "engine",
                      device->engine, "device", device->name, "vendor", device->vendor, "driver",
                      device->driver, "compute_units", device->compute_units, "clrnn",
-                     tuning->version, "date", tuning->date, "lanes", tuning->lanes, "speeds",
-                     speeds_json(&tuning->speeds), "usual", speeds_json(&result->usual), "measured",
-                     rows_json(result));
+                     tuning->version, "date", tuning->date, "lanes", tuning->lanes, "runs_together",
+                     tuning->runs_together, "speeds", speeds_json(&tuning->speeds), "usual",
+                     speeds_json(&result->usual), "measured", rows_json(result));
 }
 
 /* What is there, with every device checked; else a file of none. */
