@@ -41,7 +41,7 @@ static clrnn_status write_graph(const struct graph *graph, const char *path) {
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_arrays *arrays = NULL;
     TRY(clrnn_arrays_create(&arrays));
-    TRY(chain_write(arrays, graph));
+    TRY(chain_write(arrays, graph, NULL));
     TRY(clrnn_arrays_save(arrays, path));
 out:
     clrnn_arrays_free(arrays);
@@ -154,12 +154,346 @@ START_TEST(comes_back) {
 }
 END_TEST
 
+/* Turned round twice is not turned round; a batch is an axis of its own behind a last output, whatever
+ * the order of x; the length of a row is none of its features. */
+START_TEST(comes_back_as_it_is) {
+    static const char *const texts[] = {
+        "x 5 | rnn 4 rev | flip | flip | gru 3",
+        "x 5 time | gru 4 last | softmax 0",
+        "x 5 time | gru 4 | softmax 0",
+        "x 5 | gru 4 | softmax 0",
+        "x 5 | dense 4 act=tanh softmax",
+        "x 5 | rnn 2 | rnn 3 rev | dense 2 | rnn 2 bi last",
+    };
+    struct graph *graph = make(texts[_i], 5);
+    goes_round(graph, texts[_i]);
+    graph_free(graph);
+}
+END_TEST
+
+START_TEST(rows_have_no_steps) {
+    struct graph *graph = make("x 5 | dense 4", 5);
+    graph->inputs[0].rank = 2; /* [N][I] */
+    graph->inputs[0].shape[1] = 5;
+    clrnn_arrays *arrays = NULL;
+    clrnn_model *model = NULL;
+    ok(clrnn_arrays_create(&arrays));
+    ok(chain_write(arrays, graph, NULL));
+    ok(model_read(&model, arrays, "m", NULL));
+    ck_assert_int_eq(model->graph->inputs[0].shape[1], -1);
+    clrnn_model_free(model);
+    clrnn_arrays_free(arrays);
+    graph_free(graph);
+}
+END_TEST
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static void rename_layer(struct graph *graph, int layer, const char *name) {
+    free(graph->layers[layer].name);
+    graph->layers[layer].name = name != NULL ? strdup(name) : NULL;
+}
+
+#define LONG                                                                                       \
+    "0123456789012345678901234567890123456789012345678901234567890123456789"                       \
+    "01234567890123456789012345678901234567890123456789012345"
+
+START_TEST(names_are_made) {
+    static const struct {
+        const char *given[4], *written[4];
+    } cases[] = {
+        {{"a", "b", "c", "d"}, {"a", "b", "c", "d"}},
+        {{NULL, NULL, NULL, NULL}, {"recurrent", "dense", "dense_3", "recurrent_4"}},
+        {{"", "", "x", ""}, {"recurrent", "dense", "x", "recurrent_4"}},
+        {{"a", "a", "a", "a"}, {"a", "a_2", "a_3", "a_4"}},
+        {{"a", "a", "a_2", "a_3"}, {"a", "a_4", "a_2", "a_3"}},
+        {{"/rnn/GRU", "a.b", "a\nb", "a_b"}, {"/rnn/GRU", "a.b", "a_b_3", "a_b"}},
+        {{"\x1b[31m", "\x7f", "\xff\xfe", "\xc3\xa9"}, {"_[31m", "_", "__", "\xc3\xa9"}},
+        {{LONG "a", LONG "ab", LONG "\xc3\xa9", LONG "ac"}, {LONG "a", "", LONG, ""}},
+    };
+    struct graph *graph = make("x 3 | gru 2 | dense 4 softmax | dense 4 | lstm 2 last", 5);
+    const char *what = cases[_i].written[0];
+    for (int i = 0; i < 4; i++) {
+        rename_layer(graph, i, cases[_i].given[i]);
+    }
+    clrnn_model *model = NULL;
+    goes_round(graph, what);
+    ok(clrnn_model_load(&model, path_of("first", 0), NULL));
+    ck_assert_uint_eq(clrnn_model_layer_count(model), 4);
+    for (size_t i = 0; i < 4; i++) {
+        clrnn_layer_info layer;
+        const char *written = cases[_i].written[i];
+        ok(clrnn_model_layer(&layer, model, i));
+        ck_assert_msg(written[0] == '\0' || strcmp(layer.name, written) == 0, "%s, not %s",
+                      layer.name, written);
+        ck_assert_uint_le(strlen(layer.name), 127);
+    }
+    clrnn_model_free(model);
+    graph_free(graph);
+}
+END_TEST
+
+/* The name of x, too, and what listings call a layer. */
+START_TEST(texts_are_cleaned) {
+    struct graph *graph = make("x 3 | gru 2 | dense 4", 5);
+    free(graph->inputs[0].name);
+    graph->inputs[0].name = strdup("a\tb");
+    free(graph->layers[1].type);
+    graph->layers[1].type = strdup("\xff\n");
+    goes_round(graph, "texts");
+    graph_free(graph);
+}
+END_TEST
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+START_TEST(writes_no_more_than_is_read) {
+    struct graph *graph = make("ids 1048576 | embedding 1 | rnn 2 last", 5);
+    graph->inputs[0].shape[1] = 1 << 20;
+    clrnn_model *model = NULL;
+    ok(write_graph(graph, path_of("first", 0)));
+    ok(clrnn_model_load(&model, path_of("first", 0), NULL));
+    ok(graph_compare(graph, model->graph, 0));
+    clrnn_model_free(model);
+    graph->inputs[0].shape[1]++;
+    fails(write_graph(graph, path_of("second", 0)), FORMAT,
+          "model: a config's steps are 1 to 1048576, got 1048577");
+    graph_free(graph);
+    graph = make("ids 1048577 | embedding 1 | rnn 2 last", 5);
+    fails(write_graph(graph, path_of("second", 0)), FORMAT,
+          "layer embedding_1: a config's vocabulary are 1 to 1048576, got 1048577");
+    graph_free(graph);
+    graph = make("x 5 | act tanh", 5);
+    graph->inputs[0].shape[2] = -1;
+    fails(write_graph(graph, path_of("second", 0)), FORMAT, "model: a config's inputs are 1 to");
+    graph_free(graph);
+}
+END_TEST
+
+START_TEST(writes_no_longer_chain_than_is_read) {
+    char text[12000] = "x 1";
+    for (int i = 0; i < 1024; i++) {
+        strcat(text, "| act relu");
+    }
+    struct graph *graph = make(text, 5);
+    goes_round(graph, "1024 layers");
+    graph_free(graph);
+    strcat(text, "| act relu");
+    graph = make(text, 5);
+    fails(write_graph(graph, path_of("third", 0)), FORMAT, "1 to 1024 entries, got 1025");
+    graph_free(graph);
+}
+END_TEST
+
+START_TEST(refuses_what_json_cannot_say) {
+    static const struct {
+        const char *text, *refusal;
+    } cases[] = {
+        {"x 3 | masking inf | gru 2 masked", "layer masking_1: masks inf"},
+        {"x 3 | act elu:inf", "layer act_1: elu of inf, 0, which JSON cannot say"},
+        {"x 3 | dense 2 clip=1", "layer dense_1: a clip"},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        struct graph *graph = make(cases[i].text, 5);
+        fails(write_graph(graph, path_of("first", 0)), FORMAT, cases[i].refusal);
+        graph_free(graph);
+    }
+}
+END_TEST
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* A config and arrays "a.weight 4 3, a.bias 4", of small numbers. */
+static clrnn_arrays *arrays_of(const char *config, const char *weights) {
+    clrnn_arrays *arrays = NULL;
+    uint64_t random = 11;
+    ok(clrnn_arrays_create(&arrays));
+    ok(arrays_insert(arrays, "config",
+                     &(clrnn_tensor){.data = strdup(config), .dtype = CLRNN_DTYPE_TEXT}));
+    while (*weights != '\0') {
+        char name[64];
+        int64_t shape[2] = {0};
+        int used = 0;
+        clrnn_tensor view;
+        ck_assert_int_eq(sscanf(weights, " %63[^ ]%n", name, &used), 1);
+        weights += used;
+        int rank = 0;
+        for (char *end; *weights != '\0' && *weights != ','; weights = end) {
+            shape[rank++] = strtol(weights, &end, 10);
+        }
+        weights += *weights == ',';
+        ok(clrnn_arrays_add(&view, arrays, name, CLRNN_DTYPE_F32, rank, shape));
+        for (int64_t i = 0; i < clrnn_tensor_count(&view); i++) {
+            ((float *)view.data)[i] = test_uniform(&random, 1);
+        }
+    }
+    return arrays;
+}
+
+#define CHAIN(rest) "{\"format\": \"clrnn\", \"version\": 2, \"inputs\": 3, \"chain\": [" rest "]}"
+#define RNN(name, rest)                                                                            \
+    "{\"type\": \"recurrent\", \"name\": \"" name                                                  \
+    "\", \"layers\": [{\"cell\": \"rnn\", \"hidden\": 3, \"bias\": \"none\"" rest "}]}"
+#define LSTM(name)                                                                                 \
+    "{\"type\": \"recurrent\", \"name\": \"" name                                                  \
+    "\", \"layers\": [{\"cell\": \"lstm\", \"hidden\": 3, \"bias\": \"none\"}]}"
+#define CUSTOM(name, source)                                                                       \
+    "{\"type\": \"recurrent\", \"name\": \"" name                                                  \
+    "\", \"layers\": [{\"cell\": \"custom\", \"gates\": 1, \"states\": 1, \"hidden\": 3, "         \
+    "\"bias\": \"none\", \"source\": \"" source "\"}]}"
+#define BEND(name, source)                                                                         \
+    RNN(name, ", \"activations\": [{\"name\": \"custom\", \"source\": \"" source "\"}]")
+#define DENSE(name, rest)                                                                          \
+    "{\"type\": \"dense\", \"name\": \"" name "\", \"features\": 3, \"bias\": false" rest "}"
+#define OF_RNN(name) #name ".weight_ih_l0 3 3, " #name ".weight_hh_l0 3 3"
+#define OF_LSTM(name) #name ".weight_ih_l0 12 3, " #name ".weight_hh_l0 12 3"
+
+/* An option is of the whole chain. */
+START_TEST(options_are_of_the_chain) {
+    static const struct {
+        const char *config, *weights, *refusal;
+    } cases[] = {
+        {CHAIN(LSTM("a") ", " RNN("b", "")), OF_LSTM(a) ", " OF_RNN(b), NULL},
+        {CHAIN(RNN("a", "") ", " LSTM("b") ", " RNN("c", ", \"activations\": [\"relu\"]")),
+         OF_RNN(a) ", " OF_LSTM(b) ", " OF_RNN(c), NULL},
+        {CHAIN(LSTM("a") ", " DENSE("b", "")), OF_LSTM(a) ", b.weight 3 3",
+         "m: config: nonlinearity relu is for rnn, the file holds lstm"},
+        {CHAIN(DENSE("b", "")), "b.weight 3 3",
+         "m: config: nonlinearity relu is for rnn, the file holds no recurrent layer"},
+        {CHAIN(RNN("a", "") ", " RNN("b", ", \"activations\": [\"tanh\"]")),
+         OF_RNN(a) ", " OF_RNN(b),
+         "m: config: chain[1]: layer 0 is tanh in the file, got nonlinearity relu"},
+    };
+    const clrnn_model_options options = {.nonlinearity = CLRNN_ACT_RELU};
+    for (int i = 0; i < COUNT(cases); i++) {
+        clrnn_arrays *arrays = arrays_of(cases[i].config, cases[i].weights);
+        clrnn_model *model = NULL;
+        faults_forget();
+        faults_enter((struct faults){0});
+        const clrnn_status status = model_read(&model, arrays, "m", &options);
+        faults_leave();
+        if (cases[i].refusal != NULL) {
+            fails(status, ARGUMENT, cases[i].refusal);
+            ck_assert_uint_eq(faults_memory(0), 0);
+        } else {
+            ok(status);
+        }
+        for (int k = 0; status == CLRNN_STATUS_OK && k < model->graph->node_count; k++) {
+            const clrnn_layer_desc *layer = &model->graph->nodes[k].net->desc.layers[0];
+            ck_assert(layer->cell != CLRNN_CELL_RNN || layer->acts[0][0].kind == CLRNN_ACT_RELU);
+        }
+        clrnn_model_free(model);
+        clrnn_arrays_free(arrays);
+    }
+}
+END_TEST
+
+static const char *code_of(const clrnn_model *model, int node) {
+    const clrnn_layer_desc *layer = &model->graph->nodes[node].net->desc.layers[0];
+    return layer->source != NULL ? layer->source : layer->acts[0][0].source;
+}
+
+/* Code has the names that the file gave it. */
+START_TEST(snippets_are_of_the_chain) {
+    static const clrnn_snippet snippets[] = {
+        {"one", "h = gx[0];"}, {"two", "h = gh[0];"}, {"bend", "x = -x;"}, {"more", "x = x;"}};
+    clrnn_arrays *arrays =
+        arrays_of(CHAIN(CUSTOM("a", "one") ", " BEND("b", "bend") ", " CUSTOM("c", "two")),
+                  OF_RNN(a) ", " OF_RNN(b) ", " OF_RNN(c));
+    clrnn_model_options options = {.snippets = snippets, .num_snippets = 3};
+    clrnn_model *model = NULL, *back = NULL;
+    for (int ending = 0; ending < COUNT(endings); ending++) {
+        const char *first = path_of("first", ending), *second = path_of("second", ending);
+        ok(model_read(&model, arrays, "m", &options));
+        ok(clrnn_model_save(model, first, NULL));
+        ok(clrnn_model_load(&back, first, &options));
+        ok(clrnn_model_save(back, second, NULL));
+        same_files(first, second, "snippets");
+        for (int i = 0; i < 3; i++) {
+            ck_assert_str_eq(code_of(model, i), code_of(back, i));
+        }
+        ck_assert_str_eq(code_of(back, 0), "h = gx[0];");
+        ck_assert_str_eq(code_of(back, 2), "h = gh[0];");
+        clrnn_model_free(model);
+        clrnn_model_free(back);
+    }
+    options.num_snippets = 4;
+    fails(model_read(&model, arrays, "m", &options), ARGUMENT,
+          "m: config: does not ask for the snippet 'more', but for 'one', 'bend', 'two'");
+    options.num_snippets = 1;
+    fails(model_read(&model, arrays, "m", &options), FORMAT,
+          "m: config: chain[1]: layer 0 needs the OpenCL C snippet 'bend', which was not given");
+    options.num_snippets = 0;
+    fails(model_read(&model, arrays, "m", &options), FORMAT,
+          "m: config: chain[0]: layer 0 needs the OpenCL C snippet 'one', which was not given");
+    clrnn_arrays_free(arrays);
+}
+END_TEST
+
+/* Where nobody named the code, each layer's has a name of its own. */
+START_TEST(code_has_names_of_its_own) {
+    static const clrnn_snippet snippets[] = {
+        {"one", "h = gx[0];"}, {"two", "h = gh[0];"}, {"bend", "x = -x;"}};
+    static const clrnn_snippet made_up[] = {
+        {"layer0", "h = gx[0];"}, {"layer2", "h = gh[0];"}, {"layer1_act0", "x = -x;"}};
+    clrnn_arrays *arrays =
+        arrays_of(CHAIN(CUSTOM("a", "one") ", " BEND("b", "bend") ", " CUSTOM("c", "two")),
+                  OF_RNN(a) ", " OF_RNN(b) ", " OF_RNN(c));
+    clrnn_model_options options = {.snippets = snippets, .num_snippets = 3};
+    clrnn_model *model = NULL, *back = NULL;
+    ok(model_read(&model, arrays, "m", &options));
+    ok(write_graph(model->graph, path_of("first", 0)));
+    options.snippets = made_up;
+    ok(clrnn_model_load(&back, path_of("first", 0), &options));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(code_of(model, i), code_of(back, i));
+    }
+    clrnn_model_free(model);
+    clrnn_model_free(back);
+    clrnn_arrays_free(arrays);
+}
+END_TEST
+
+START_TEST(custom_activations_are_of_recurrent_layers) {
+    struct graph *graph = make("x 3 | act tanh", 5);
+    graph->nodes[0].act = (clrnn_activation){.kind = CLRNN_ACT_CUSTOM, .source = "x = -x;"};
+    fails(write_graph(graph, path_of("first", 0)), FORMAT,
+          "layer act_1: its activation is custom, which a config has of recurrent layers alone");
+    graph->nodes[0].act = (clrnn_activation){0};
+    graph_free(graph);
+    graph = make("x 3 | dense 2", 5);
+    clrnn_net_desc desc = {.inputs = 3,
+                           .layer = {.cell = CLRNN_CELL_DENSE,
+                                     .hidden = 2,
+                                     .acts = {{{.kind = CLRNN_ACT_CUSTOM, .source = "x = -x;"}}}}};
+    clrnn_net_free(graph->nodes[0].net);
+    graph->nodes[0].net = test_net(&desc, 5, 1);
+    fails(write_graph(graph, path_of("first", 0)), FORMAT,
+          "layer dense_1: its activation is custom");
+    graph_free(graph);
+}
+END_TEST
+
 Suite *native_suite(void) {
     Suite *suite = suite_create("native");
-    TCase *round = tcase_create("round");
+    TCase *round = tcase_create("round"), *files = tcase_create("files");
     tcase_set_timeout(round, 120);
     tcase_add_checked_fixture(round, make_folder, remove_folder);
     tcase_add_loop_test(round, comes_back, 0, CHAIN_MODELS);
+    tcase_add_loop_test(round, comes_back_as_it_is, 0, 6);
+    tcase_add_test(round, rows_have_no_steps);
+    tcase_add_loop_test(round, names_are_made, 0, 8);
+    tcase_add_test(round, texts_are_cleaned);
+    tcase_add_test(round, writes_no_more_than_is_read);
+    tcase_add_test(round, writes_no_longer_chain_than_is_read);
+    tcase_add_test(round, refuses_what_json_cannot_say);
     suite_add_tcase(suite, round);
+    tcase_set_timeout(files, 120);
+    tcase_add_checked_fixture(files, make_folder, remove_folder);
+    tcase_add_test(files, options_are_of_the_chain);
+    tcase_add_test(files, snippets_are_of_the_chain);
+    tcase_add_test(files, code_has_names_of_its_own);
+    tcase_add_test(files, custom_activations_are_of_recurrent_layers);
+    suite_add_tcase(suite, files);
     return suite;
 }
