@@ -15,6 +15,7 @@
 #include "io/arrays.h"
 #include "io/chain.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,6 +475,251 @@ START_TEST(custom_activations_are_of_recurrent_layers) {
 }
 END_TEST
 
+/* ---- hostile files --------------------------------------------------------------------------- */
+
+/* Everything that a config may say. */
+static const char whole[] =
+    "{\"format\": \"clrnn\", \"version\": 2, \"inputs\": 3, \"batch_first\": true, "
+    "\"steps\": 7, \"input\": \"x\", \"chain\": ["
+    "{\"type\": \"masking\", \"name\": \"m\", \"value\": -1.5}, "
+    "{\"type\": \"recurrent\", \"name\": \"r\", \"class\": \"GRU\", \"flip\": true, "
+    "\"return_sequences\": true, \"layers\": [{\"cell\": \"gru\", \"hidden\": 3, "
+    "\"direction\": \"reverse\", \"activations\": [\"sigmoid\", \"sigmoid\", "
+    "{\"name\": \"elu\", \"alpha\": 0.5}]}]}, " DENSE(
+        "d",
+        ", \"activation\": \"softmax\"") ", "
+                                         "{\"type\": \"activation\", \"name\": \"a\", "
+                                         "\"activation\": \"leaky_relu\"}, "
+                                         "{\"type\": \"softmax\", \"name\": \"s\", \"axis\": -1}]}";
+static const char whole_weights[] =
+    "r.weight_ih_l0_reverse 9 3, r.weight_hh_l0_reverse 9 3, r.bias_ih_l0_reverse 9, "
+    "r.bias_hh_l0_reverse 9, d.weight 3 3";
+
+/* Read with what the library allocates counted: nothing is left of what failed. */
+static clrnn_status read_counted(const clrnn_arrays *arrays, const char *what) {
+    clrnn_model *model = NULL;
+    faults_forget();
+    faults_enter((struct faults){0});
+    const clrnn_status status = model_read(&model, arrays, "m", NULL);
+    clrnn_model_free(model);
+    faults_leave();
+    ck_assert_msg(faults_memory(0) == 0, "%.200s: leaks", what);
+    return status;
+}
+
+static void refused(const char *config, const char *weights, const char *message) {
+    clrnn_arrays *arrays = arrays_of(config, weights);
+    const clrnn_status status = read_counted(arrays, config);
+    ck_assert_msg(status == CLRNN_STATUS_FORMAT, "%.200s: %s (%s)", config,
+                  clrnn_status_name(status), clrnn_last_error()->message);
+    ck_assert_msg(strstr(clrnn_last_error()->message, message) != NULL,
+                  "%.200s: expected \"%s\" in \"%s\"", config, message,
+                  clrnn_last_error()->message);
+    clrnn_arrays_free(arrays);
+}
+
+#define ROOT(version, rest) "{\"format\": \"clrnn\", \"version\": " version ", " rest "}"
+#define ENTRY(rest) CHAIN("{" rest "}")
+#define TYPE(type, rest) ENTRY("\"type\": \"" type "\", \"name\": \"a\"" rest)
+
+START_TEST(hostile_configs_are_refused) {
+    static const struct {
+        const char *config, *weights, *message;
+    } cases[] = {
+        {"", "", "m: config: is not JSON"},
+        {"[]", "", "m: config: must be an object"},
+        {"{\"version\": 2}", "", "m: config: format: expected 'clrnn'"},
+        {"{\"version\": 2, \"version\": 2}", "", "duplicate object key"},
+        {ROOT("3", "\"chain\": []"), "", "reads 1 and 2, got 3"},
+        {ROOT("2", "\"inputs\": 3"), "", "m: config: chain: expected a list of 1 to 1024 entries"},
+        {ROOT("2", "\"chain\": []"), "", "m: config: chain: expected a list of 1 to 1024 entries"},
+        {ROOT("2", "\"chain\": {}"), "", "m: config: chain: expected a list of 1 to 1024 entries"},
+        {ROOT("2", "\"chain\": [3]"), "", "m: config: inputs: is missing"},
+        {CHAIN("3"), "", "m: config: chain[0]: expected an object, got 3"},
+        {CHAIN("[[[[[[[]]]]]]]"), "", "m: config: must be nested at most 8 deep"},
+        {CHAIN("{}"), "", "m: config: chain[0].type: expected 'masking', "},
+        {TYPE("lstm", ""), "", "m: config: chain[0].type: expected 'masking', "},
+        {ENTRY("\"type\": [\"dense\"]"), "", "m: config: chain[0].type: expected 'masking', "},
+        {ENTRY("\"type\": \"dense\""), "", "m: config: chain[0].name: expected a printable name"},
+        {ENTRY("\"type\": \"dense\", \"name\": 3"), "", "chain[0].name: expected a printable name"},
+        {ENTRY("\"type\": \"dense\", \"name\": \"\""), "", "chain[0].name: expected a printable"},
+        {ENTRY("\"type\": \"dense\", \"name\": \"a\\u0007\""), "", "chain[0].name: expected a"},
+        {ENTRY("\"type\": \"dense\", \"name\": \"a\\u0000\""), "", "m: config: is not JSON"},
+        {ENTRY("\"type\": \"dense\", \"name\": \"" LONG "ab\""), "", "name: expected a printable"},
+        {TYPE("dense", ", \"class\": []"), "", "chain[0].class: expected a printable name"},
+        {TYPE("dense", ", \"size\": 3"), "", "m: config: chain[0]: unknown key 'size'"},
+        {TYPE("dense", ", \"value\": 3"), "", "m: config: chain[0]: unknown key 'value'"},
+        {TYPE("dense", ""), "", "chain[0].features: expected an integer, 1 to 1048576, got none"},
+        {TYPE("dense", ", \"features\": 1.5"), "", "chain[0].features: expected an integer"},
+        {TYPE("dense", ", \"features\": 0"), "", "chain[0].features: expected an integer"},
+        {TYPE("dense", ", \"features\": 1048577"), "", "chain[0].features: expected an integer"},
+        {TYPE("dense", ", \"features\": 9223372036854775807"), "", "features: expected an integer"},
+        {TYPE("dense", ", \"features\": 9223372036854775808"), "", "m: config: is not JSON"},
+        {TYPE("dense", ", \"features\": 1048576"), "a.weight 3 3",
+         "m: a.weight: expected [1048576][3], got float32 [3][3]"},
+        {TYPE("dense", ", \"features\": 4, \"bias\": 0"), "", "chain[0].bias: expected true or"},
+        {TYPE("dense", ", \"features\": 4"), "a.weight 4 3", "m: a.bias: is missing"},
+        {TYPE("dense", ", \"features\": 4"), "a.weight 4 3, a.bias 3", "m: a.bias: expected [4]"},
+        {CHAIN(DENSE("a", ", \"activation\": \"sofmax\"")), "a.weight 3 3",
+         "chain[0].activation: unknown activation 'sofmax'"},
+        {CHAIN(DENSE("a", ", \"activation\": {\"name\": \"tanh\", \"alpha\": 1}")), "a.weight 3 3",
+         "m: config: chain[0].activation: layer 0: tanh takes 0 parameters, got 1"},
+        {CHAIN(DENSE("a", ", \"activation\": {\"name\": \"custom\", \"source\": \"s\"}")), "",
+         "chain[0].activation: custom activations are for recurrent layers"},
+        {CHAIN(DENSE("a", ", \"activation\": {\"name\": \"tanh\", \"source\": \"s\"}")), "",
+         "chain[0].activation: custom activations are for recurrent layers"},
+        {CHAIN(DENSE("a", "") ", " DENSE("a", "")), "a.weight 3 3",
+         "m: config: chain[1].name: an entry before is called a, too"},
+        {CHAIN(DENSE("a", "")), "a.weight 3 3, b.weight 3 3",
+         "m: b.weight: is no weight of the config's layers"},
+        {CHAIN(DENSE("a", "") ", " RNN("b", "")), "a.weight 3 3, b.weight_ih_l0 3 3",
+         "m: b.weight_hh_l0: is missing"},
+        {CHAIN(RNN("b", "")), "b.weight_ih_l0 3 3, b.weight_hh_l0 3 4", "m: b.weight_hh_l0: "},
+        {TYPE("activation", ", \"activation\": {\"name\": \"celu\", \"alpha\": 0}"), "",
+         "m: config: chain[0].activation: layer 0: celu divides by alpha, got 0"},
+        {TYPE("activation", ", \"activation\": [\"tanh\"]"), "",
+         "chain[0].activation: expected the name of an activation, got a list"},
+        {TYPE("softmax", ", \"axis\": 3"), "", "chain[0].axis: expected an axis, -3 to 2, got 3"},
+        {TYPE("masking", ", \"value\": 1e39"), "",
+         "chain[0].value: expected a number that float32 can hold"},
+        {TYPE("masking", ", \"value\": \"0\""), "", "chain[0].value: expected a number"},
+        {TYPE("recurrent", ""), "", "m: config: chain[0]: has no layers"},
+        {TYPE("recurrent", ", \"layers\": []"), "", "chain[0]: layers: must have 1 to 1024 layers"},
+        {TYPE("recurrent", ", \"layers\": 3"), "", "chain[0]: layers: expected a list of objects"},
+        {TYPE("recurrent", ", \"layers\": [{\"cell\": \"lstm\"}]"), "",
+         "m: config: chain[0]: layers[0]: has no hidden"},
+        {TYPE("recurrent", ", \"layers\": [{\"cell\": \"lstm\", \"hidden\": 1048576}]"),
+         "a.weight_ih_l0 4 3", "m: a.weight_ih_l0: expected [4194304][3]"},
+        {TYPE("recurrent", ", \"layers\": [{\"cell\": \"rnn\", \"hidden\": 1}], "
+                           "\"return_sequences\": false, \"flip\": true"),
+         "", "chain[0].flip: a last output has nothing to turn round"},
+        {TYPE("embedding", ", \"vocabulary\": 3, \"features\": 3"), "a.weight 3 3",
+         "m: config: inputs: an embedding takes integers"},
+        {CHAIN(DENSE("b", "") ", {\"type\": \"embedding\", \"name\": \"a\", \"vocabulary\": 3, "
+                              "\"features\": 3}"),
+         "a.weight 3 3, b.weight 3 3", "m: config: layer a takes integers, gets 3 features"},
+        {ROOT("2", "\"chain\": [{\"type\": \"embedding\", \"name\": \"a\", \"features\": 3, "
+                   "\"vocabulary\": 1048577}]"),
+         "a.weight 3 3", "chain[0].vocabulary: expected an integer, 1 to 1048576, got 1048577"},
+        {ROOT("2", "\"chain\": [{\"type\": \"embedding\", \"name\": \"a\", \"features\": 3, "
+                   "\"vocabulary\": 4}]"),
+         "a.weight 3 3", "m: a.weight: expected [4][3], got float32 [3][3]"},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        refused(cases[i].config, cases[i].weights, cases[i].message);
+    }
+}
+END_TEST
+
+START_TEST(roots_are_strict) {
+    static const struct {
+        const char *keys, *message;
+    } cases[] = {
+        {"\"inputs\": 0", "m: config: inputs: expected an integer, 1 to 1048576, got 0"},
+        {"\"inputs\": true", "m: config: inputs: expected an integer"},
+        {"\"inputs\": 3, \"steps\": 1048577", "m: config: steps: expected an integer"},
+        {"\"inputs\": 3, \"batch_first\": \"yes\"", "m: config: batch_first: expected true or"},
+        {"\"inputs\": 3, \"input\": \"\"", "m: config: input: expected a printable name"},
+        {"\"inputs\": 3, \"layers\": []", "m: config: unknown key 'layers'"},
+        {"\"inputs\": 3, \"input\": \"\\n\"", "m: config: input: expected a printable name"},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        char config[400];
+        snprintf(config, sizeof config,
+                 "{\"format\": \"clrnn\", \"version\": 2, %s, \"chain\": [" DENSE("a", "") "]}",
+                 cases[i].keys);
+        refused(config, "a.weight 3 3", cases[i].message);
+    }
+}
+END_TEST
+
+/* A config cut anywhere, or with a byte of another kind in any place, is read or refused with a message. */
+START_TEST(damaged_configs_are_refused) {
+    static const char bytes[] = "}]{[\",:0x";
+    char text[sizeof whole];
+    clrnn_arrays *arrays = arrays_of(whole, whole_weights);
+    ok(read_counted(arrays, whole));
+    char *config = clrnn_arrays_find(arrays, "config")->data;
+    for (size_t at = 0; at < sizeof whole - 1; at++) {
+        for (int i = 0; i < COUNT(bytes); i++) { /* the last one ends the text */
+            memcpy(text, whole, sizeof text);
+            text[at] = bytes[i];
+            strcpy(config, text);
+            const clrnn_status status = read_counted(arrays, text);
+            ck_assert_msg(status == CLRNN_STATUS_OK || status == CLRNN_STATUS_FORMAT, "%s: %s (%s)",
+                          text, clrnn_status_name(status), clrnn_last_error()->message);
+        }
+    }
+    clrnn_arrays_free(arrays);
+}
+END_TEST
+
+/* Neither a deep nor a long text is taken apart before it is held against the limits. */
+START_TEST(huge_configs_are_refused) {
+    enum { SIZE = 4 << 20 };
+    char *text = malloc(SIZE + 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, '[', 1 << 20);
+    text[1 << 20] = '\0';
+    refused(text, "", "m: config: must be nested at most 8 deep");
+    memset(text, ' ', SIZE);
+    memcpy(text, whole, sizeof whole - 1);
+    text[SIZE] = '\0';
+    refused(text, whole_weights, "m: config: must be at most 1048576 bytes, got 4194304");
+    free(text);
+}
+END_TEST
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+static void *json_memory(size_t size) {
+    return malloc(size);
+}
+
+static void json_release(void *memory) {
+    free(memory);
+}
+
+/* Every allocation fails once: writing and reading say so, and leave nothing behind. Those of jansson fail
+ * when it writes; its parser does not tell that from a text that is no JSON. */
+START_TEST(memory_may_run_out) {
+    clrnn_arrays *file = arrays_of(whole, whole_weights);
+    clrnn_model *model = NULL;
+    struct graph *tables = make("ids 7 short | embedding 5 | lstm 4 masked hh0 last", 5);
+    json_malloc_t own_memory;
+    json_free_t own_release;
+    json_get_alloc_funcs(&own_memory, &own_release);
+    ok(model_read(&model, file, "m", NULL));
+    for (int what = 0; what < 3; what++) {
+        json_set_alloc_funcs(what < 2 ? json_memory : own_memory,
+                             what < 2 ? json_release : own_release);
+        const char *struck = "";
+        for (int n = 1; struck != NULL; n++) {
+            clrnn_arrays *arrays = NULL;
+            clrnn_model *back = NULL;
+            faults_forget();
+            faults_enter((struct faults){n, 0, 0});
+            clrnn_status status = what < 2 ? clrnn_arrays_create(&arrays) : CLRNN_STATUS_OK;
+            if (status == CLRNN_STATUS_OK) {
+                status = what == 2 ? model_read(&back, file, "m", NULL)
+                                   : chain_write(arrays, what == 0 ? model->graph : tables, NULL);
+            }
+            struck = faults_leave();
+            clrnn_arrays_free(arrays);
+            clrnn_model_free(back);
+            ck_assert_msg(status == (struck != NULL ? CLRNN_STATUS_MEMORY : CLRNN_STATUS_OK),
+                          "%d: %s %d: %s (%s)", what, struck != NULL ? struck : "none", n,
+                          clrnn_status_name(status), clrnn_last_error()->message);
+            ck_assert_msg(faults_memory(0) == 0, "%d: %s %d: leaks", what,
+                          struck != NULL ? struck : "none", n);
+        }
+    }
+    graph_free(tables);
+    clrnn_model_free(model);
+    clrnn_arrays_free(file);
+}
+END_TEST
+
 Suite *native_suite(void) {
     Suite *suite = suite_create("native");
     TCase *round = tcase_create("round"), *files = tcase_create("files");
@@ -494,6 +740,11 @@ Suite *native_suite(void) {
     tcase_add_test(files, snippets_are_of_the_chain);
     tcase_add_test(files, code_has_names_of_its_own);
     tcase_add_test(files, custom_activations_are_of_recurrent_layers);
+    tcase_add_test(files, hostile_configs_are_refused);
+    tcase_add_test(files, roots_are_strict);
+    tcase_add_test(files, damaged_configs_are_refused);
+    tcase_add_test(files, huge_configs_are_refused);
+    tcase_add_test(files, memory_may_run_out);
     suite_add_tcase(suite, files);
     return suite;
 }
