@@ -1,7 +1,8 @@
 /*
  * test_native.c: the native form of whole models, a config of version 2 with its arrays: what is written
  * is read back the same, from .safetensors and from .npz; what a config cannot say is refused when it is
- * written; what a hostile file says is refused when it is read, by name and without a leak.
+ * written; what a hostile file says is refused when it is read, by name and without a leak. And linear
+ * layers behind PyTorch's names, whose order no config says.
  */
 #include "faults.h"
 #include "files.h"
@@ -720,9 +721,176 @@ START_TEST(memory_may_run_out) {
 }
 END_TEST
 
+/* ---- linear layers without a config ---------------------------------------------------------- */
+
+enum { MOST_LINEARS = 32, FEW = 6 };
+
+struct linears {
+    int count, hidden;
+    int shapes[MOST_LINEARS][2]; /* [F][I] */
+};
+
+/* An rnn of that many features, and the layers "l0", "l1", ... */
+static clrnn_arrays *arrays_of_linears(const struct linears *linears) {
+    clrnn_arrays *arrays = NULL;
+    clrnn_tensor view;
+    char name[32];
+    ok(clrnn_arrays_create(&arrays));
+    ok(clrnn_arrays_add(&view, arrays, "rnn.weight_ih_l0", CLRNN_DTYPE_F32, 2,
+                        (int64_t[]){linears->hidden, 2}));
+    ok(clrnn_arrays_add(&view, arrays, "rnn.weight_hh_l0", CLRNN_DTYPE_F32, 2,
+                        (int64_t[]){linears->hidden, linears->hidden}));
+    for (int i = 0; i < linears->count; i++) {
+        snprintf(name, sizeof name, "l%d.weight", i);
+        ok(clrnn_arrays_add(&view, arrays, name, CLRNN_DTYPE_F32, 2,
+                            (int64_t[]){linears->shapes[i][0], linears->shapes[i][1]}));
+    }
+    return arrays;
+}
+
+/* How many orders there are, tried one by one; `order` is the last of them. */
+static int count_orders(const struct linears *linears, int features, unsigned taken, int depth,
+                        int path[FEW], int order[FEW]) {
+    int orders = 0;
+    if (depth == linears->count) {
+        memcpy(order, path, FEW * sizeof *order);
+        return 1;
+    }
+    for (int i = 0; i < linears->count; i++) {
+        if ((taken >> i & 1u) == 0 && linears->shapes[i][1] == features) {
+            path[depth] = i;
+            orders += count_orders(linears, linears->shapes[i][0], taken | 1u << i, depth + 1, path,
+                                   order);
+        }
+    }
+    return orders;
+}
+
+static void expect_orders(const struct linears *linears, int orders, const int order[FEW]) {
+    clrnn_arrays *arrays = arrays_of_linears(linears);
+    clrnn_model *model = NULL;
+    const clrnn_status status = model_read(&model, arrays, "m", NULL);
+    if (orders == 1) {
+        ok(status);
+        for (int i = 0; order != NULL && i < linears->count; i++) {
+            char name[32];
+            clrnn_layer_info layer;
+            snprintf(name, sizeof name, "l%d", order[i]);
+            ok(clrnn_model_layer(&layer, model, (size_t)i + 1));
+            ck_assert_str_eq(layer.name, name);
+        }
+    } else {
+        fails(status, FORMAT, orders == 0 ? "in no order that fits" : "in more than one order");
+        fails(status, FORMAT, "a config says it");
+    }
+    clrnn_model_free(model);
+    clrnn_arrays_free(arrays);
+}
+
+START_TEST(one_order_is_found) {
+    uint64_t random = 17;
+    int seen[3] = {0};
+    for (int round = 0; round < 3000; round++) {
+        struct linears linears = {.count = 1 + (int)(test_random(&random) % FEW),
+                                  .hidden = 1 + (int)(test_random(&random) % 3)};
+        int path[FEW], order[FEW] = {0};
+        int features = linears.hidden;
+        for (int i = 0; i < linears.count; i++) { /* most of them follow each other */
+            linears.shapes[i][1] =
+                test_random(&random) % 8 == 0 ? 1 + (int)(test_random(&random) % 4) : features;
+            features = linears.shapes[i][0] = 1 + (int)(test_random(&random) % 4);
+        }
+        for (int i = linears.count - 1; i > 0; i--) {
+            const int other = (int)(test_random(&random) % (unsigned)(i + 1));
+            int kept[2];
+            memcpy(kept, linears.shapes[i], sizeof kept);
+            memcpy(linears.shapes[i], linears.shapes[other], sizeof kept);
+            memcpy(linears.shapes[other], kept, sizeof kept);
+        }
+        const int orders = count_orders(&linears, linears.hidden, 0, 0, path, order);
+        expect_orders(&linears, orders, order);
+        seen[orders < 2 ? orders : 2]++;
+    }
+    ck_assert(seen[0] > 100 && seen[1] > 100 && seen[2] > 100);
+}
+END_TEST
+
+/* There are more orders to try than anybody waits for. */
+START_TEST(many_layers_are_soon_judged) {
+    struct linears linears = {.count = MOST_LINEARS, .hidden = 3};
+    for (int i = 0; i < MOST_LINEARS; i++) {
+        linears.shapes[i][0] = linears.shapes[i][1] = 3;
+    }
+    expect_orders(&linears, 2, NULL);
+    linears.shapes[31][1] = 9;
+    expect_orders(&linears, 0, NULL);
+    /* 3 4 5 ... 19 and, for each of them, one layer beside it that leads nowhere */
+    for (int i = 0; i < MOST_LINEARS; i++) {
+        linears.shapes[i][1] = 3 + i / 2;
+        linears.shapes[i][0] = i % 2 == 0 ? 4 + i / 2 : 100;
+    }
+    expect_orders(&linears, 0, NULL);
+    /* one way through all of them */
+    for (int i = 0; i < MOST_LINEARS; i++) {
+        linears.shapes[i][1] = 3 + (i * 7) % MOST_LINEARS;
+        linears.shapes[i][0] = 4 + (i * 7) % MOST_LINEARS;
+    }
+    expect_orders(&linears, 1, NULL);
+}
+END_TEST
+
+/* A weight is a number with a fraction; a layer has features. */
+START_TEST(linear_weights_are_floats) {
+    static const struct {
+        const char *name;
+        clrnn_dtype dtype;
+        int rank;
+        int64_t rows, columns;
+        const char *message;
+    } cases[] = {
+        {"fc.weight", CLRNN_DTYPE_I32, 2, 4, 3,
+         "m: fc.weight: weights must be float16, float32 or float64, got int32 [4][3]"},
+        {"fc.weight", CLRNN_DTYPE_BOOL, 2, 4, 3, "m: fc.weight: weights must be float16"},
+        {"fc.weight", CLRNN_DTYPE_F32, 2, 0, 3, "m: fc.weight: "},
+        {"emb.weight", CLRNN_DTYPE_I64, 2, 9, 2, "m: emb.weight: weights must be float16"},
+        {"emb.weight", CLRNN_DTYPE_F32, 2, 0, 2, "m: emb.weight: "},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        const struct linears none = {.hidden = 3};
+        clrnn_arrays *arrays = arrays_of_linears(&none);
+        clrnn_tensor view;
+        ok(clrnn_arrays_add(&view, arrays, cases[i].name, cases[i].dtype, cases[i].rank,
+                            (int64_t[]){cases[i].rows, cases[i].columns}));
+        const clrnn_status status = read_counted(arrays, cases[i].message);
+        fails(status, FORMAT, cases[i].message);
+        clrnn_arrays_free(arrays);
+    }
+}
+END_TEST
+
+/* An integer bias is none either; and of a chain's or a net's weights. */
+START_TEST(weights_of_configs_are_floats) {
+    static const char *const configs[] = {
+        CHAIN(DENSE("a", "")), CHAIN(RNN("a", "")),
+        "{\"format\": \"clrnn\", \"version\": 1, \"inputs\": 3, \"prefix\": \"a.\", "
+        "\"layers\": [{\"cell\": \"rnn\", \"hidden\": 3, \"bias\": \"none\"}]}"};
+    for (int i = 0; i < COUNT(configs); i++) {
+        clrnn_arrays *arrays = arrays_of(configs[i], "");
+        clrnn_tensor view;
+        ok(clrnn_arrays_add(&view, arrays, i == 0 ? "a.weight" : "a.weight_ih_l0", CLRNN_DTYPE_I32,
+                            2, (int64_t[]){3, 3}));
+        ok(clrnn_arrays_add(&view, arrays, "a.weight_hh_l0", CLRNN_DTYPE_F32, 2,
+                            (int64_t[]){3, 3}));
+        fails(read_counted(arrays, configs[i]), FORMAT, "weights must be float16, float32");
+        clrnn_arrays_free(arrays);
+    }
+}
+END_TEST
+
 Suite *native_suite(void) {
     Suite *suite = suite_create("native");
     TCase *round = tcase_create("round"), *files = tcase_create("files");
+    TCase *linear = tcase_create("linear");
     tcase_set_timeout(round, 120);
     tcase_add_checked_fixture(round, make_folder, remove_folder);
     tcase_add_loop_test(round, comes_back, 0, CHAIN_MODELS);
@@ -746,5 +914,11 @@ Suite *native_suite(void) {
     tcase_add_test(files, huge_configs_are_refused);
     tcase_add_test(files, memory_may_run_out);
     suite_add_tcase(suite, files);
+    tcase_set_timeout(linear, 120);
+    tcase_add_test(linear, one_order_is_found);
+    tcase_add_test(linear, many_layers_are_soon_judged);
+    tcase_add_test(linear, linear_weights_are_floats);
+    tcase_add_test(linear, weights_of_configs_are_floats);
+    suite_add_tcase(suite, linear);
     return suite;
 }
