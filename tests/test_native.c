@@ -186,6 +186,12 @@ START_TEST(rows_have_no_steps) {
     clrnn_model_free(model);
     clrnn_arrays_free(arrays);
     graph_free(graph);
+    graph = make("x 5 | softmax 0", 5); /* which would be a row alone, read as steps of one */
+    graph->inputs[0].rank = 2;
+    graph->inputs[0].shape[1] = 5;
+    fails(write_graph(graph, path_of("first", 0)), FORMAT,
+          "layer 'softmax_1': goes over a batch of rows, which a chain has as steps");
+    graph_free(graph);
 }
 END_TEST
 
@@ -872,8 +878,8 @@ END_TEST
 START_TEST(weights_of_configs_are_floats) {
     static const char *const configs[] = {
         CHAIN(DENSE("a", "")), CHAIN(RNN("a", "")),
-        "{\"format\": \"clrnn\", \"version\": 1, \"inputs\": 3, \"prefix\": \"a.\", "
-        "\"layers\": [{\"cell\": \"rnn\", \"hidden\": 3, \"bias\": \"none\"}]}"};
+        ROOT("1", "\"inputs\": 3, \"prefix\": \"a.\", \"layers\": [{\"cell\": \"rnn\", "
+                  "\"hidden\": 3, \"bias\": \"none\"}]")};
     for (int i = 0; i < COUNT(configs); i++) {
         clrnn_arrays *arrays = arrays_of(configs[i], "");
         clrnn_tensor view;

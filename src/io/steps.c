@@ -42,6 +42,17 @@ static int64_t axis_of(const struct layer_step *step, int batch_first) {
     return step->axis == LAYER_AXIS_FEATURES ? -1 : step->axis == LAYER_AXIS_BATCH ? batch : !batch;
 }
 
+/* x of rows alone is read back as the steps of one. */
+static clrnn_status check_axis(const struct layer_chain *chain, const struct layer_step *step) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char label[LAYER_LABEL];
+    const int is_rows = chain->rank == 2 && chain->features > 0;
+    REQUIRE(!is_rows || step->axis == LAYER_AXIS_FEATURES, FORMAT,
+            "%s: goes over a batch of rows, which a chain has as steps", layer_label(label, step));
+out:
+    return status;
+}
+
 /* What a layer of the chain says, as a step; a flip belongs to the net before it. */
 static clrnn_status take(struct steps *out, const struct graph *graph,
                          const struct layer_step *from, int batch_first) {
@@ -92,6 +103,7 @@ clrnn_status steps_of_graph(struct steps *out, const struct graph *graph) {
     out->steps = calloc((size_t)chain.count + 1, sizeof *out->steps);
     REQUIRE(out->steps != NULL, MEMORY, "model: out of memory");
     for (int i = 0; i < chain.count; i++) {
+        TRY(check_axis(&chain, &chain.steps[i]));
         TRY(take(out, graph, &chain.steps[i], chain.batch_first));
     }
     out->input = chain.input->name != NULL ? chain.input->name : "x";
