@@ -17,6 +17,7 @@
     X(activation) \
     X(division) \
     X(safetensors) \
+    X(native) \
     X(config) \
     X(writers) \
     X(onnx) \

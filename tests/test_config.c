@@ -482,7 +482,7 @@ START_TEST(names_code) {
     const clrnn_net_desc desc = {.inputs = 3, .num_layers = 2, .layers = layers};
     struct config config;
     char *text;
-    EXPECT_OK(config_from_desc(&config, &desc));
+    EXPECT_OK(config_from_desc(&config, &desc, &(struct config_code){0}));
     ck_assert_str_eq(config.desc.layers[0].source, "layer0");
     ck_assert_str_eq(config.desc.layers[1].acts[0][2].source, "layer1_act2");
     ck_assert_str_eq(config.desc.layers[1].acts[1][1].source, "layer1_reverse_act1");

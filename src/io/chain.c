@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 2, DEPTH = 8, MOST_STEPS = 1024 };
+enum { VERSION = 2, DEPTH = 8 };
 
 /* Keys that an entry of each type may have behind type, name and class. */
 static const char *const keys_of[STEP_KINDS][6] = {
@@ -47,6 +47,7 @@ struct reading {
     json_t *json;
     const struct model_source *source;
     const clrnn_model_options *options;
+    struct model_asked asked; /* of the options by all recurrent entries */
     char label[ARRAYS_LABEL];
     struct steps steps;
     clrnn_arrays *scratch; /* tables as float32 */
@@ -54,15 +55,22 @@ struct reading {
     int64_t features;      /* of what goes into the next step */
 };
 
-int chain_probe(const clrnn_arrays *arrays) {
-    const clrnn_tensor *text = clrnn_arrays_find(arrays, "config");
-    json_t *json = text != NULL && text->dtype == CLRNN_DTYPE_TEXT
-                       ? json_loads(text->data, JSON_REJECT_DUPLICATES, NULL)
-                       : NULL;
+clrnn_status chain_probe(int *out, const struct model_source *source) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_tensor *text = clrnn_arrays_find(source->arrays, "config");
+    char label[ARRAYS_LABEL];
+    json_t *json = NULL;
+    *out = 0;
+    if (text == NULL || text->dtype != CLRNN_DTYPE_TEXT) {
+        goto out;
+    }
+    arrays_label(label, source->path, "config");
+    TRY(json_text_read(&json, text->data, strlen(text->data), DEPTH, label));
     const json_t *version = json_object_get(json, "version");
-    const int is_chain = json_is_integer(version) && json_integer_value(version) == VERSION;
+    *out = json_is_integer(version) && json_integer_value(version) == VERSION;
+out:
     json_decref(json);
-    return is_chain;
+    return status;
 }
 
 /* The array NAME.WHAT, which must be there and is marked as used. */
@@ -143,6 +151,7 @@ out:
     return status;
 }
 
+/* Of a layer of its own kind: the rules of layers hold for it. */
 static clrnn_status read_act(clrnn_activation *out, json_t *json, const char *where) {
     clrnn_status status = CLRNN_STATUS_OK;
     char inner[CONFIG_WHERE];
@@ -150,12 +159,14 @@ static clrnn_status read_act(clrnn_activation *out, json_t *json, const char *wh
     if (json_object_get(json, "activation") != NULL) {
         TRY(config_read_activation(out, json_object_get(json, "activation"), inner));
     }
-    if (out->source != NULL || out->kind == CLRNN_ACT_CUSTOM) {
-        free((char *)out->source);
-        out->source = NULL;
-        REQUIRE(0, FORMAT, "%s: custom activations are for recurrent layers", inner);
-    }
+    REQUIRE(out->source == NULL && out->kind != CLRNN_ACT_CUSTOM, FORMAT,
+            "%s: custom activations are for recurrent layers", inner);
+    const clrnn_layer_desc layer = {.cell = CLRNN_CELL_DENSE, .hidden = 1, .acts = {{*out}}};
+    TRY(config_check(&(struct config){.desc = {.num_layers = 1, .layers = &layer}}, inner));
+    out->kind = out->kind == CLRNN_ACT_DEFAULT ? CLRNN_ACT_LINEAR : out->kind;
 out:
+    free((char *)out->source);
+    out->source = NULL;
     return status;
 }
 
@@ -212,7 +223,7 @@ static clrnn_status read_recurrent(struct step *step, struct reading *reading, j
     struct config config = {0};
     clrnn_net_desc desc = {0};
     clrnn_arrays *arrays = NULL;
-    char *text = NULL;
+    json_t *whole = NULL;
     int all_steps = 1;
     REQUIRE(json_object_get(json, "layers") != NULL, FORMAT, "%s: has no layers", where);
     REQUIRE(reading->features > 0, FORMAT,
@@ -228,12 +239,13 @@ static clrnn_status read_recurrent(struct step *step, struct reading *reading, j
     REQUIRE(!step->flip || all_steps, FORMAT, "%s: a last output has nothing to turn round", inner);
     step->last_only = !all_steps;
     snprintf(prefix, sizeof prefix, "%s.", step->name);
-    json_t *whole = json_pack("{s:s, s:i, s:I, s:s, s:O}", "format", "clrnn", "version", 1,
-                              "inputs", (json_int_t)reading->features, "prefix", prefix, "layers",
-                              json_object_get(json, "layers"));
-    TRY(config_print(&text, whole));
-    TRY(config_read(&config, text, where));
-    TRY(model_options_apply(&desc, &config, reading->options, reading->label));
+    whole = json_pack("{s:s, s:i, s:I, s:s, s:O}", "format", "clrnn", "version", 1, "inputs",
+                      (json_int_t)reading->features, "prefix", prefix, "layers",
+                      json_object_get(json, "layers"));
+    REQUIRE(whole != NULL, MEMORY, "%s: out of memory", where);
+    TRY(config_read_json(&config, whole, where));
+    model_options_ask(&reading->asked, &config);
+    TRY(model_options_give(&desc, &config, reading->options, where));
     TRY(subset(&arrays, reading, prefix));
     const struct model_source source = {arrays, reading->source->path};
     TRY(model_read_weights(&step->net, &desc, &config, &model_torch, &source));
@@ -242,7 +254,7 @@ out:
     free((clrnn_layer_desc *)desc.layers);
     clrnn_arrays_free(arrays);
     config_free(&config);
-    free(text);
+    json_decref(whole);
     return status;
 }
 
@@ -285,8 +297,6 @@ out:
 static clrnn_status read_names(struct step *step, struct reading *reading, const json_t *json,
                                const char *where) {
     clrnn_status status = CLRNN_STATUS_OK;
-    static const char *const types[STEP_KINDS] = {"Masking",    "Embedding", "",          "Dense",
-                                                  "Activation", "Softmax",   "LogSoftmax"};
     char inner[CONFIG_WHERE];
     char *copy = NULL;
     const json_t *name = json_object_get(json, "name"), *type = json_object_get(json, "class");
@@ -297,7 +307,7 @@ static clrnn_status read_names(struct step *step, struct reading *reading, const
                 "%s: an entry before is called %s, too", inner, copy);
     }
     step->name = json_string_value(name);
-    step->type = types[step->kind];
+    step->type = "";
     snprintf(inner, sizeof inner, "%s.class", where);
     if (type != NULL) {
         free(copy);
@@ -340,21 +350,17 @@ static clrnn_status read_step(struct reading *reading, json_t *json, const char 
         break;
     case STEP_RECURRENT:
         TRY(read_recurrent(step, reading, json, where));
-        step->type = step->type[0] != '\0'
-                         ? step->type
-                         : model_type_name(step->net->desc.layers[0].cell,
-                                           clrnn_layer_directions(&step->net->desc.layers[0]) == 2);
         break;
     case STEP_DENSE:
         TRY(read_dense(step, reading, json, where, &has_softmax));
         break;
     case STEP_ACTIVATION:
-        step->act.kind = CLRNN_ACT_LINEAR;
         TRY(read_act(&step->act, json, where));
         break;
     default:
         TRY(read_axis(step, json, where));
     }
+    step->type = step->type[0] != '\0' ? step->type : step_class(step);
     if (has_softmax) {
         step[1] =
             (struct step){.kind = STEP_SOFTMAX, .name = step->name, .type = step->type, .axis = -1};
@@ -382,8 +388,8 @@ static clrnn_status read_root(struct reading *reading) {
     *steps = (struct steps){.length = -1, .input = "x", .takes_lengths = 1};
     snprintf(where, sizeof where, "%s: chain", reading->label);
     if (!json_is_array(chain) || json_array_size(chain) < 1 ||
-        json_array_size(chain) > MOST_STEPS) {
-        TRY(config_unexpected(where, "a list of 1 to 1024 entries", chain));
+        json_array_size(chain) > CHAIN_MOST) {
+        TRY(config_unexpected(where, CHAIN_ENTRIES, chain));
     }
     json_object_foreach(reading->json, key, value) {
         snprintf(where, sizeof where, "%s: %.20s", reading->label, key);
@@ -445,7 +451,9 @@ clrnn_status chain_read(struct graph **out, const struct model_source *source,
     REQUIRE(reading.used != NULL, MEMORY, "%s: out of memory", reading.label);
     TRY(json_text_read(&reading.json, text->data, strlen(text->data), DEPTH, reading.label));
     TRY(clrnn_arrays_create(&reading.scratch));
+    TRY(model_options_begin(&reading.asked, options, reading.label));
     TRY(read_root(&reading));
+    TRY(model_options_finish(&reading.asked, reading.label));
     TRY(refuse_surplus(&reading));
     TRY(steps_to_graph(out, &reading.steps, reading.label));
 out:
@@ -453,6 +461,7 @@ out:
         clrnn_net_free(reading.steps.steps[i].net);
     }
     steps_free(&reading.steps);
+    model_options_free(&reading.asked);
     clrnn_arrays_free(reading.scratch);
     free(reading.used);
     json_decref(reading.json);

@@ -8,14 +8,19 @@
 #include "graph/graph.h"
 #include "io/model.h"
 
-/* 1: the arrays have a config of version 2. */
-int chain_probe(const clrnn_arrays *arrays);
+enum { CHAIN_MOST = 1024 }; /* entries */
+#define CHAIN_ENTRIES "a list of 1 to 1024 entries"
+
+/* 1: the arrays have a config of version 2. Errors: FORMAT (a config that is no JSON), MEMORY. */
+clrnn_status chain_probe(int *out, const struct model_source *source);
 /* Its graph. The layout is the config's unless the options say otherwise. */
 clrnn_status chain_read(struct graph **out, const struct model_source *source,
                         const clrnn_model_options *options);
-/* Adds the config and the weights of a graph that is one chain of layers. Errors: FORMAT (which node
- * does not fit). */
-clrnn_status chain_write(clrnn_arrays *into, const struct graph *graph);
+/* Adds the config and the weights of a graph that is one chain of layers; `code` has the names of what
+ * custom parts run, or is NULL. Names that no config could have, or two, are made into others. Errors:
+ * FORMAT (which node does not fit), ARGUMENT (a config of more than is read). */
+clrnn_status chain_write(clrnn_arrays *into, const struct graph *graph,
+                         const struct config_code *code);
 
 /* 1: PyTorch's names of one recurrent module, and matrices beside it that are none of its own. */
 int torch_linear_probe(const clrnn_arrays *arrays);

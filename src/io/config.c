@@ -55,16 +55,22 @@ out:
     return status;
 }
 
-/* A made-up name in the place of code. */
-static clrnn_status name_code(const char **out, const char *code, const char *name) {
+/* A name in the place of code, made up where no snippet has that text. */
+static clrnn_status name_code(const char **out, const char *text, const struct config_code *code,
+                              const char *made_up) {
     clrnn_status status = CLRNN_STATUS_OK;
-    *out = code != NULL ? strdup(name) : NULL;
-    REQUIRE(*out != NULL || code == NULL, MEMORY, "config: out of memory");
+    const char *name = made_up;
+    for (size_t i = code->count; text != NULL && i-- > 0;) {
+        name = strcmp(code->snippets[i].source, text) == 0 ? code->snippets[i].name : name;
+    }
+    *out = text != NULL ? strdup(name) : NULL;
+    REQUIRE(*out != NULL || text == NULL, MEMORY, "config: out of memory");
 out:
     return status;
 }
 
-static clrnn_status copy_layer(clrnn_layer_desc *to, const clrnn_layer_desc *from, int index) {
+static clrnn_status copy_layer(clrnn_layer_desc *to, const clrnn_layer_desc *from,
+                               const struct config_code *code, int number) {
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_activation *acts = &to->acts[0][0];
     const clrnn_activation *from_acts = &from->acts[0][0];
@@ -75,23 +81,25 @@ static clrnn_status copy_layer(clrnn_layer_desc *to, const clrnn_layer_desc *fro
     for (int i = 0; i < 2 * CLRNN_MAX_ACTS; i++) {
         acts[i].source = NULL;
     }
-    snprintf(name, sizeof name, "layer%d", index);
-    TRY(name_code(&to->source, from->source, name));
+    snprintf(name, sizeof name, "layer%d", number);
+    TRY(name_code(&to->source, from->source, code, name));
     for (int i = 0; i < 2 * CLRNN_MAX_ACTS; i++) {
-        snprintf(name, sizeof name, "layer%d_%sact%d", index, i < CLRNN_MAX_ACTS ? "" : "reverse_",
+        snprintf(name, sizeof name, "layer%d_%sact%d", number, i < CLRNN_MAX_ACTS ? "" : "reverse_",
                  i % CLRNN_MAX_ACTS);
-        TRY(name_code(&acts[i].source, from_acts[i].source, name));
+        TRY(name_code(&acts[i].source, from_acts[i].source, code, name));
     }
 out:
     return status;
 }
 
-clrnn_status config_from_desc(struct config *out, const clrnn_net_desc *desc) {
+clrnn_status config_from_desc(struct config *out, const clrnn_net_desc *desc,
+                              const struct config_code *code) {
     clrnn_status status = CLRNN_STATUS_OK;
     TRY(config_create(out, desc->num_layers, "", 0));
     out->desc.inputs = desc->inputs;
     for (int i = 0; i < desc->num_layers; i++) {
-        TRY(copy_layer((clrnn_layer_desc *)&out->desc.layers[i], &desc->layers[i], i));
+        TRY(copy_layer((clrnn_layer_desc *)&out->desc.layers[i], &desc->layers[i], code,
+                       code->first + i));
     }
 out:
     if (status != CLRNN_STATUS_OK) {

@@ -71,10 +71,18 @@ clrnn_status config_read(struct config *out, const char *text, const char *label
 /* To be freed. Defaults are left out. */
 clrnn_status config_write(char **out, const struct config *config);
 
-/* A config of `count` layers of zeros; a copy of a desc, with "layer0" in the place of a cell's
- * code and "layer0_act2" or "layer0_reverse_act2" in that of an activation's. */
+/* What code is called: as the snippet of this text, or else "layer0" (a cell's), "layer0_act2" or
+ * "layer0_reverse_act2" (an activation's). */
+struct config_code {
+    const clrnn_snippet *snippets;
+    size_t count;
+    int first; /* the number of layer 0 */
+};
+
+/* A config of `count` layers of zeros; a copy of a desc, with names in the place of code. */
 clrnn_status config_create(struct config *out, int count, const char *prefix, size_t prefix_size);
-clrnn_status config_from_desc(struct config *out, const clrnn_net_desc *desc);
+clrnn_status config_from_desc(struct config *out, const clrnn_net_desc *desc,
+                              const struct config_code *code);
 void config_free(struct config *config);
 
 /* The rules of layers, broken by a file. */

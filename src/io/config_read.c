@@ -247,18 +247,26 @@ out:
     return status;
 }
 
+clrnn_status config_read_json(struct config *out, json_t *json, const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    *out = (struct config){0};
+    TRY(check_format(json, label));
+    TRY(read_root(out, json, label));
+    TRY(config_check(out, label));
+out:
+    if (status != CLRNN_STATUS_OK) {
+        config_free(out);
+    }
+    return status;
+}
+
 clrnn_status config_read(struct config *out, const char *text, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
     json_t *json = NULL;
     *out = (struct config){0};
     TRY(json_text_read(&json, text, strlen(text), DEPTH, label));
-    TRY(check_format(json, label));
-    TRY(read_root(out, json, label));
-    TRY(config_check(out, label));
+    TRY(config_read_json(out, json, label));
 out:
     json_decref(json);
-    if (status != CLRNN_STATUS_OK) {
-        config_free(out);
-    }
     return status;
 }

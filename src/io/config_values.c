@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NAME = 127 };
-
 /* ---- values ---------------------------------------------------------------------------------- */
 
 clrnn_status config_unexpected(const char *where, const char *expected, const json_t *got) {
@@ -33,6 +31,17 @@ clrnn_status config_read_count(int *out, const json_t *value, int least, const c
         TRY(config_unexpected(where, expected, value));
     }
     *out = (int)json_integer_value(value);
+out:
+    return status;
+}
+
+clrnn_status config_write_count(json_t *into, const char *key, int64_t value, const char *where) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    REQUIRE(value >= 1 && value <= NET_MAX_FEATURES, FORMAT,
+            "%s: a config's %s are 1 to %d, got %lld", where, key, NET_MAX_FEATURES,
+            (long long)value);
+    REQUIRE(json_object_set_new(into, key, json_integer(value)) == 0, MEMORY,
+            "config: out of memory");
 out:
     return status;
 }
@@ -65,7 +74,7 @@ clrnn_status config_read_name(char **out, const json_t *value, const char *where
     for (const char *at = text; *at != '\0'; at++) {
         printable &= (unsigned char)*at >= 0x20 && *at != 0x7f;
     }
-    if (text[0] == '\0' || strlen(text) > MAX_NAME || !printable) {
+    if (text[0] == '\0' || strlen(text) >= CONFIG_NAME || !printable) {
         TRY(config_unexpected(where, "a printable name of 1 to 127 bytes", value));
     }
     *out = strdup(text);

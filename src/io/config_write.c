@@ -152,13 +152,18 @@ clrnn_status config_write(char **out, const struct config *config) {
     return status;
 }
 
+/* Into memory of its own: where the text grows in jansson's, running out of it loses keys in silence. */
 clrnn_status config_print(char **out, json_t *json) {
     clrnn_status status = CLRNN_STATUS_OK;
     /* 9 digits: what config_real_json came down to, and not the digits of its double. */
-    *out = json != NULL ? json_dumps(json, JSON_REAL_PRECISION(9)) : NULL;
-    REQUIRE(*out != NULL, MEMORY, "config: out of memory");
-    REQUIRE(strlen(*out) <= JSON_TEXT_MAX, ARGUMENT,
-            "config: would have %zu bytes, at most %d are read", strlen(*out), JSON_TEXT_MAX);
+    const size_t flags = JSON_REAL_PRECISION(9);
+    const size_t size = json != NULL ? json_dumpb(json, NULL, 0, flags) : 0;
+    *out = size > 0 ? malloc(size + 1) : NULL;
+    REQUIRE(*out != NULL && json_dumpb(json, *out, size, flags) == size, MEMORY,
+            "config: out of memory");
+    (*out)[size] = '\0';
+    REQUIRE(size <= JSON_TEXT_MAX, ARGUMENT, "config: would have %zu bytes, at most %d are read",
+            size, JSON_TEXT_MAX);
 out:
     if (status != CLRNN_STATUS_OK) {
         free(*out);

@@ -79,13 +79,29 @@ out:
     return status;
 }
 
+/* The snippets of a chain, whose graph holds their texts and not their names. */
+static clrnn_status keep_snippets(clrnn_model *model, const clrnn_model_options *options) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    model->snippets = calloc(options->num_snippets + 1, sizeof *model->snippets);
+    REQUIRE(model->snippets != NULL, MEMORY, "model: out of memory");
+    for (size_t i = 0; i < options->num_snippets; i++) {
+        clrnn_snippet *copy = &model->snippets[model->snippet_count++];
+        copy->name = strdup(options->snippets[i].name);
+        copy->source = strdup(options->snippets[i].source);
+        REQUIRE(copy->name != NULL && copy->source != NULL, MEMORY, "model: out of memory");
+    }
+out:
+    return status;
+}
+
 /* A chain of layers in named arrays; *out NULL: they are a net and no more. */
 static clrnn_status read_chain(clrnn_model **out, const struct model_source *source,
                                const clrnn_model_options *options) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const int has_config = chain_probe(source->arrays);
     clrnn_model *model = NULL;
+    int has_config;
     *out = NULL;
+    TRY(chain_probe(&has_config, source));
     if (!has_config && !torch_linear_probe(source->arrays)) {
         goto out;
     }
@@ -94,6 +110,7 @@ static clrnn_status read_chain(clrnn_model **out, const struct model_source *sou
     model->name = has_config ? "config" : "torch";
     TRY(has_config ? chain_read(&model->graph, source, options)
                    : torch_linear_read(&model->graph, source, options));
+    TRY(keep_snippets(model, options));
     *out = model;
     model = NULL;
 out:
@@ -244,7 +261,7 @@ clrnn_status clrnn_model_create(clrnn_model **out, const clrnn_net *net, int bat
     model = calloc(1, sizeof *model);
     REQUIRE(model != NULL, MEMORY, "model: out of memory");
     model->format = &model_config;
-    TRY(config_from_desc(&model->config, clrnn_net_get_desc(net)));
+    TRY(config_from_desc(&model->config, clrnn_net_get_desc(net), &(struct config_code){0}));
     model->config.has_layout = 1;
     model->config.batch_first = batch_first != 0;
     TRY(clrnn_net_create(&copy, clrnn_net_get_desc(net)));
@@ -268,5 +285,10 @@ void clrnn_model_free(clrnn_model *model) {
     }
     graph_free(model->graph); /* and the net with it */
     config_free(&model->config);
+    for (size_t i = 0; i < model->snippet_count; i++) {
+        free((char *)model->snippets[i].name);
+        free((char *)model->snippets[i].source);
+    }
+    free(model->snippets);
     free(model);
 }

@@ -42,7 +42,9 @@ struct clrnn_model {
     const struct model_format *format; /* of a net from named arrays; else NULL */
     struct config config;              /* of such a net */
     struct graph *graph;               /* always */
-    clrnn_net *net; /* the graph's, where it is that net and no more; else NULL */
+    clrnn_net *net;          /* the graph's, where it is that net and no more; else NULL */
+    clrnn_snippet *snippets; /* of a chain: copies of what its reader was given */
+    size_t snippet_count;
 };
 
 /* As clrnn_model_load, from arrays in memory; `path` is for messages. */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ASKED = 160 }; /* "'mgu', 'square'": as many names as fit */
-
 clrnn_status model_options_check(const clrnn_model_options *options) {
     clrnn_status status = CLRNN_STATUS_OK;
     REQUIRE(options->nonlinearity == CLRNN_ACT_DEFAULT || options->nonlinearity == CLRNN_ACT_TANH ||
@@ -28,88 +26,92 @@ out:
     return status;
 }
 
+clrnn_status model_options_begin(struct model_asked *out, const clrnn_model_options *options,
+                                 const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    *out = (struct model_asked){.options = options};
+    out->used = calloc(options->num_snippets + 1, 1);
+    REQUIRE(out->used != NULL, MEMORY, "%s: out of memory", label);
+out:
+    return status;
+}
+
+void model_options_free(struct model_asked *asked) {
+    free(asked->used);
+    asked->used = NULL;
+}
+
+/* Takes a name of code that a file asks for: into the text of all of them, once, and as used where
+ * it was given. */
+static void ask_for(struct model_asked *asked, const char *name) {
+    char quoted[80];
+    if (name == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < asked->options->num_snippets; i++) {
+        asked->used[i] |= strcmp(asked->options->snippets[i].name, name) == 0;
+    }
+    snprintf(quoted, sizeof quoted, "'%.60s'", name);
+    const size_t length = strlen(asked->names);
+    if (strstr(asked->names, quoted) == NULL && length + sizeof quoted < sizeof asked->names) {
+        snprintf(asked->names + length, sizeof asked->names - length, "%s%s",
+                 length > 0 ? ", " : "", quoted);
+    }
+}
+
 /* "lstm", "lstm and gru": each cell once. */
-static void cells_text(char out[48], const struct config *config) {
-    size_t used = 0;
-    unsigned seen = 0;
-    out[0] = '\0';
+static void add_cell(struct model_asked *asked, clrnn_cell cell) {
+    const size_t length = strlen(asked->cells);
+    if ((asked->seen >> cell & 1u) == 0) {
+        snprintf(asked->cells + length, sizeof asked->cells - length, "%s%s",
+                 length > 0 ? " and " : "", clrnn_cell_name(cell));
+        asked->seen |= 1u << cell;
+    }
+}
+
+void model_options_ask(struct model_asked *asked, const struct config *config) {
     for (int i = 0; i < config->desc.num_layers; i++) {
-        const clrnn_cell cell = config->desc.layers[i].cell;
-        if ((seen >> cell & 1u) == 0) {
-            used += (size_t)snprintf(out + used, 48 - used, "%s%s", seen != 0 ? " and " : "",
-                                     clrnn_cell_name(cell));
-            seen |= 1u << cell;
+        const clrnn_activation *acts = &config->desc.layers[i].acts[0][0];
+        add_cell(asked, config->desc.layers[i].cell);
+        ask_for(asked, config->desc.layers[i].source);
+        for (int act = 0; act < 2 * CLRNN_MAX_ACTS; act++) {
+            ask_for(asked, acts[act].source);
         }
     }
+}
+
+clrnn_status model_options_finish(const struct model_asked *asked, const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_model_options *options = asked->options;
+    for (size_t i = 0; i < options->num_snippets; i++) {
+        REQUIRE(asked->used[i], ARGUMENT, "%s: does not ask for the snippet '%.60s', but for %s",
+                label, options->snippets[i].name, asked->names[0] != '\0' ? asked->names : "none");
+    }
+    REQUIRE(options->nonlinearity == CLRNN_ACT_DEFAULT || (asked->seen >> CLRNN_CELL_RNN & 1u) != 0,
+            ARGUMENT, "%s: nonlinearity %s is for rnn, the file holds %s", label,
+            clrnn_act_name(options->nonlinearity),
+            asked->seen != 0 ? asked->cells : "no recurrent layer");
+out:
+    return status;
 }
 
 /* Of every rnn layer: where the file leaves it open, it is as asked; what the file says stays. */
 static clrnn_status apply_nonlinearity(struct config *config, clrnn_act kind, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
-    char cells[48];
-    int found = 0;
     for (int i = 0; i < config->desc.num_layers; i++) {
         clrnn_layer_desc *layer = (clrnn_layer_desc *)&config->desc.layers[i];
-        if (layer->cell != CLRNN_CELL_RNN) {
-            continue;
-        }
-        found = 1;
-        for (int direction = 0; direction < 2; direction++) {
+        for (int direction = 0; direction < 2 && layer->cell == CLRNN_CELL_RNN; direction++) {
             const clrnn_act said = layer->acts[direction][0].kind;
             REQUIRE(said == CLRNN_ACT_DEFAULT || said == kind, ARGUMENT,
                     "%s: layer %d is %s in the file, got nonlinearity %s", label, i,
                     clrnn_act_name(said), clrnn_act_name(kind));
         }
         /* tanh is the default, and a file that did not say it is not made to. */
-        if (kind != CLRNN_ACT_TANH) {
+        if (layer->cell == CLRNN_CELL_RNN && kind != CLRNN_ACT_TANH) {
             layer->acts[0][0].kind = kind;
         }
     }
-    cells_text(cells, config);
-    REQUIRE(found, ARGUMENT, "%s: nonlinearity %s is for rnn, the file holds %s", label,
-            clrnn_act_name(kind), cells);
 out:
-    return status;
-}
-
-/* Takes a name of code that a file asks for: into the text of all of them, once, and as used where
- * it was given. */
-static void ask_for(char names[MAX_ASKED], char *used, const char *name,
-                    const clrnn_model_options *options) {
-    char quoted[80];
-    if (name == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < options->num_snippets; i++) {
-        used[i] |= strcmp(options->snippets[i].name, name) == 0;
-    }
-    snprintf(quoted, sizeof quoted, "'%.60s'", name);
-    const size_t length = strlen(names);
-    if (strstr(names, quoted) == NULL && length + sizeof quoted < MAX_ASKED) {
-        snprintf(names + length, MAX_ASKED - length, "%s%s", length > 0 ? ", " : "", quoted);
-    }
-}
-
-/* Every snippet that was given must be asked for. */
-static clrnn_status check_used(const struct config *config, const clrnn_model_options *options,
-                               const char *label) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    char names[MAX_ASKED] = "";
-    char *used = calloc(options->num_snippets + 1, 1);
-    REQUIRE(used != NULL, MEMORY, "%s: out of memory", label);
-    for (int i = 0; i < config->desc.num_layers; i++) {
-        const clrnn_activation *acts = &config->desc.layers[i].acts[0][0];
-        ask_for(names, used, config->desc.layers[i].source, options);
-        for (int act = 0; act < 2 * CLRNN_MAX_ACTS; act++) {
-            ask_for(names, used, acts[act].source, options);
-        }
-    }
-    for (size_t i = 0; i < options->num_snippets; i++) {
-        REQUIRE(used[i], ARGUMENT, "%s: does not ask for the snippet '%.60s', but for %s", label,
-                options->snippets[i].name, names[0] != '\0' ? names : "none");
-    }
-out:
-    free(used);
     return status;
 }
 
@@ -133,14 +135,14 @@ out:
     return status;
 }
 
-clrnn_status model_options_apply(clrnn_net_desc *out, struct config *config,
-                                 const clrnn_model_options *options, const char *label) {
+clrnn_status model_options_give(clrnn_net_desc *out, struct config *config,
+                                const clrnn_model_options *options, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
     const size_t count = (size_t)config->desc.num_layers;
     clrnn_layer_desc *layers = calloc(count, sizeof *layers);
     *out = config->desc;
+    out->layers = NULL;
     REQUIRE(layers != NULL, MEMORY, "%s: out of memory", label);
-    TRY(check_used(config, options, label));
     if (options->nonlinearity != CLRNN_ACT_DEFAULT) {
         TRY(apply_nonlinearity(config, options->nonlinearity, label));
     }
@@ -158,5 +160,19 @@ clrnn_status model_options_apply(clrnn_net_desc *out, struct config *config,
     layers = NULL;
 out:
     free(layers);
+    return status;
+}
+
+clrnn_status model_options_apply(clrnn_net_desc *out, struct config *config,
+                                 const clrnn_model_options *options, const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct model_asked asked;
+    *out = (clrnn_net_desc){0};
+    TRY(model_options_begin(&asked, options, label));
+    model_options_ask(&asked, config);
+    TRY(model_options_finish(&asked, label));
+    TRY(model_options_give(out, config, options, label));
+out:
+    model_options_free(&asked);
     return status;
 }

@@ -44,8 +44,10 @@ out:
 static clrnn_status save_arrays(const clrnn_model *model, const char *path, enum arrays_kind kind) {
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_arrays *arrays = NULL;
+    const struct config_code code = {.snippets = model->snippets, .count = model->snippet_count};
     TRY(clrnn_arrays_create(&arrays));
-    TRY(model->net != NULL ? add_net(arrays, model, kind) : chain_write(arrays, model->graph));
+    TRY(model->net != NULL ? add_net(arrays, model, kind)
+                           : chain_write(arrays, model->graph, &code));
     TRY(arrays_write(arrays, path, kind));
 out:
     clrnn_arrays_free(arrays);

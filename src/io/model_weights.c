@@ -63,12 +63,43 @@ clrnn_status model_refuse(const char *label, const char *name, const char *other
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+struct named {
+    const char *name;
+    size_t at;
+};
+
 struct reading {
     const struct config *config;
     const struct model_format *format;
     const struct model_source *source;
-    char *used; /* array by array: is a weight */
+    char *used;            /* array by array: is a weight */
+    struct named *by_name; /* the arrays sorted by name: a file may hold thousands */
 };
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+static clrnn_status sort_names(struct reading *reading) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_arrays *arrays = reading->source->arrays;
+    reading->by_name = malloc((arrays->count + 1) * sizeof *reading->by_name);
+    REQUIRE(reading->by_name != NULL, MEMORY, "model: out of memory");
+    for (size_t i = 0; i < arrays->count; i++) {
+        reading->by_name[i] = (struct named){arrays->entries[i]->name, i};
+    }
+    qsort(reading->by_name, arrays->count, sizeof *reading->by_name, compare_names);
+out:
+    return status;
+}
+
+/* The number of an array, or the count of all where none is called so. */
+static size_t find_name(const struct reading *reading, const char *name) {
+    const struct named key = {name, 0};
+    const size_t count = reading->source->arrays->count;
+    const struct named *found = bsearch(&key, reading->by_name, count, sizeof key, compare_names);
+    return found != NULL ? found->at : count;
+}
 
 /* The array that is this weight, with the right shape. */
 static clrnn_status find_weight(const clrnn_tensor **out, const struct reading *reading,
@@ -78,13 +109,10 @@ static clrnn_status find_weight(const clrnn_tensor **out, const struct reading *
     const char *prefix = reading->config->prefix;
     char label[ARRAYS_LABEL];
     char *name = NULL;
-    size_t at = 0;
     int64_t rows, columns;
     TRY(model_weight_name(&name, reading->format, prefix, strlen(prefix), strand, role));
     arrays_label(label, reading->source->path, name);
-    while (at < arrays->count && strcmp(arrays->entries[at]->name, name) != 0) {
-        at++;
-    }
+    const size_t at = find_name(reading, name);
     REQUIRE(at < arrays->count, FORMAT, "%s: %s", label, reading->format->missing);
     *out = &arrays->entries[at]->tensor;
     strand_weight_shape(strand, role, &rows, &columns);
@@ -148,8 +176,9 @@ clrnn_status model_read_weights(clrnn_net **out, const clrnn_net_desc *desc,
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_net *net = NULL;
     const size_t count = clrnn_arrays_count(source->arrays);
-    struct reading reading = {config, format, source, calloc(count + 1, 1)};
+    struct reading reading = {config, format, source, calloc(count + 1, 1), NULL};
     REQUIRE(reading.used != NULL, MEMORY, "model: out of memory");
+    TRY(sort_names(&reading));
     TRY(check_matrices(&reading));
     TRY(clrnn_net_create(&net, desc));
     for (int i = 0; i < net->strand_count; i++) {
@@ -176,6 +205,7 @@ clrnn_status model_read_weights(clrnn_net **out, const clrnn_net_desc *desc,
 out:
     clrnn_net_free(net);
     free(reading.used);
+    free(reading.by_name);
     return status;
 }
 

@@ -1,7 +1,9 @@
 /* steps.c: from a graph to its steps: the chain that layers_of.h finds, as formats of layers list it. */
 #include "io/steps.h"
 
+#include "core/net.h"
 #include "io/layers_of.h"
+#include "io/model.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,16 @@ const char *step_kind_name(enum step_kind kind) {
     static const char *const names[STEP_KINDS] = {"masking",    "embedding", "recurrent",  "dense",
                                                   "activation", "softmax",   "log_softmax"};
     return (unsigned)kind < STEP_KINDS ? names[kind] : "unknown";
+}
+
+const char *step_class(const struct step *step) {
+    static const char *const classes[STEP_KINDS] = {"Masking",    "Embedding", "",          "Dense",
+                                                    "Activation", "Softmax",   "LogSoftmax"};
+    if (step->kind != STEP_RECURRENT) {
+        return classes[step->kind];
+    }
+    const clrnn_layer_desc *first = &step->net->desc.layers[0];
+    return model_type_name(first->cell, clrnn_layer_directions(first) == 2);
 }
 
 void steps_free(struct steps *steps) {
@@ -26,9 +38,19 @@ static const enum step_kind kinds[] = {
 
 /* -1 is the features; the others by their places. */
 static int64_t axis_of(const struct layer_step *step, int batch_first) {
-    return step->axis == LAYER_AXIS_FEATURES                        ? -1
-           : (step->axis == LAYER_AXIS_BATCH) == (batch_first != 0) ? 0
-                                                                    : 1;
+    const int batch = step->rank == 3 && !batch_first;
+    return step->axis == LAYER_AXIS_FEATURES ? -1 : step->axis == LAYER_AXIS_BATCH ? batch : !batch;
+}
+
+/* x of rows alone is read back as the steps of one. */
+static clrnn_status check_axis(const struct layer_chain *chain, const struct layer_step *step) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char label[LAYER_LABEL];
+    const int is_rows = chain->rank == 2 && chain->features > 0;
+    REQUIRE(!is_rows || step->axis == LAYER_AXIS_FEATURES, FORMAT,
+            "%s: goes over a batch of rows, which a chain has as steps", layer_label(label, step));
+out:
+    return status;
 }
 
 /* What a layer of the chain says, as a step; a flip belongs to the net before it. */
@@ -44,7 +66,7 @@ static clrnn_status take(struct steps *out, const struct graph *graph,
         REQUIRE(before != NULL && before->kind == STEP_RECURRENT && !before->last_only, FORMAT,
                 "%s: turns steps round that are not those of a recurrent layer",
                 layer_label(label, from));
-        before->flip = 1;
+        before->flip = !before->flip;
         goto out;
     }
     REQUIRE(from->reverse == NULL, FORMAT,
@@ -81,12 +103,13 @@ clrnn_status steps_of_graph(struct steps *out, const struct graph *graph) {
     out->steps = calloc((size_t)chain.count + 1, sizeof *out->steps);
     REQUIRE(out->steps != NULL, MEMORY, "model: out of memory");
     for (int i = 0; i < chain.count; i++) {
+        TRY(check_axis(&chain, &chain.steps[i]));
         TRY(take(out, graph, &chain.steps[i], chain.batch_first));
     }
     out->input = chain.input->name != NULL ? chain.input->name : "x";
     out->batch_first = chain.batch_first;
     out->inputs = chain.features;
-    if (chain.input->rank >= 2) {
+    if (chain.input->rank == 3 || (chain.input->rank == 2 && chain.features == 0)) {
         out->length = chain.input->shape[chain.batch_first ? 1 : 0];
     }
 out:

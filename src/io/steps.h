@@ -56,6 +56,9 @@ struct steps {
     int takes_lengths; /* there is an input for them where no step makes a mask */
 };
 
+/* What listings call a step where nobody says: "Dense", "Bidirectional LSTM". */
+const char *step_class(const struct step *step);
+
 /* The steps of a graph, which they point into. FORMAT names what is no part of such a chain. */
 clrnn_status steps_of_graph(struct steps *out, const struct graph *graph);
 void steps_free(struct steps *steps);

@@ -19,10 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    MOST = 32,     /* linear layers */
-    TRIES = 100000 /* matrices that are alike have more orders than anybody waits for */
-};
+enum { MOST = 32 }; /* linear layers */
 
 struct linear {
     char name[128];
@@ -36,9 +33,9 @@ struct module {
     clrnn_arrays *recurrent; /* copies of its arrays */
     struct linear linears[MOST];
     int count;
-    const struct linear *order[MOST], *found[MOST];
-    int orders; /* found so far; 2: more than one */
-    int tries;  /* of matrices in a place */
+    const struct linear *order[MOST]; /* [layers] */
+    int layers;                       /* linear ones, but for the embedding */
+    int orders;                       /* in which they follow each other; 2: more than one */
     const struct linear *embedding;
 };
 
@@ -81,6 +78,17 @@ int torch_linear_probe(const clrnn_arrays *arrays) {
     return recurrent > 0 && linear > 0;
 }
 
+static clrnn_status check_array(const struct module *module, const char *name,
+                                const clrnn_tensor *tensor) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    char label[ARRAYS_LABEL];
+    TRY(model_check_shape(arrays_label(label, module->source->path, name), tensor, tensor->rank,
+                          tensor->shape[0], -1, ""));
+    REQUIRE(tensor->shape[0] >= 1, FORMAT, "%s: has no rows", label);
+out:
+    return status;
+}
+
 static clrnn_status split(struct module *module) {
     clrnn_status status = CLRNN_STATUS_OK;
     const clrnn_arrays *arrays = module->source->arrays;
@@ -101,6 +109,10 @@ static clrnn_status split(struct module *module) {
             (void)snprintf(bias, sizeof bias, "%s.bias", linear->name);
             linear->weight = tensor;
             linear->bias = clrnn_arrays_find(arrays, bias);
+            TRY(check_array(module, name, tensor));
+            if (linear->bias != NULL) {
+                TRY(check_array(module, bias, linear->bias));
+            }
             REQUIRE(linear->bias == NULL || linear->bias->shape[0] == tensor->shape[0], FORMAT,
                     "%s: %s has %lld values, its weight %lld rows", module->label, bias,
                     (long long)linear->bias->shape[0], (long long)tensor->shape[0]);
@@ -110,38 +122,87 @@ out:
     return status;
 }
 
-/* Every order in which all of them chain on; two are as good as many. */
-static void find_orders(struct module *module, int depth, int64_t features) {
-    const int wanted = module->count - (module->embedding != NULL);
-    if (depth == wanted) {
-        if (module->orders++ == 0) {
-            memcpy(module->found, module->order, sizeof module->found);
+/* How many more of the layers left take so many features than give them. */
+static int surplus(const struct module *module, int64_t features) {
+    int count = 0;
+    for (int i = 0; i < module->count; i++) {
+        const struct linear *linear = &module->linears[i];
+        if (!linear->is_taken) {
+            count += linear->weight->shape[1] == features;
+            count -= linear->weight->shape[0] == features;
         }
-        return;
     }
-    for (int i = 0; i < module->count && module->orders < 2; i++) {
-        struct linear *linear = &module->linears[i];
-        if (!linear->is_taken && linear != module->embedding &&
-            linear->weight->shape[1] == features) {
-            if (++module->tries > TRIES) {
-                module->orders = 2;
-                return;
+    return count;
+}
+
+/* Which of the layers left may come somewhere behind so many features. */
+static void reach(const struct module *module, int64_t features, char reached[MOST]) {
+    int64_t ahead[MOST + 1] = {features};
+    memset(reached, 0, MOST);
+    for (int count = 1; count > 0;) {
+        const int64_t at = ahead[--count];
+        for (int i = 0; i < module->count; i++) {
+            const struct linear *linear = &module->linears[i];
+            if (!linear->is_taken && !reached[i] && linear->weight->shape[1] == at) {
+                reached[i] = 1;
+                ahead[count++] = linear->weight->shape[0];
             }
-            linear->is_taken = 1;
-            module->order[depth] = linear;
-            find_orders(module, depth + 1, linear->weight->shape[0]);
-            linear->is_taken = 0;
         }
+    }
+}
+
+/* 1: all that are left can follow in some order. The layers are the edges of a graph of widths, an order
+ * is a walk over each edge once, and Euler says when there is one: every edge can be reached, and each
+ * width is given as often as it is taken, but for the first one and the last. */
+static int may_follow(const struct module *module, int64_t features) {
+    char reached[MOST];
+    const int first = surplus(module, features);
+    reach(module, features, reached);
+    for (int i = 0; i < module->count; i++) {
+        const struct linear *linear = &module->linears[i];
+        for (int axis = 0; axis < 2 && !linear->is_taken; axis++) {
+            const int64_t width = linear->weight->shape[axis];
+            const int of_width = surplus(module, width);
+            if (!reached[i] || (width != features && (of_width > 0 || of_width < -1))) {
+                return 0;
+            }
+        }
+    }
+    return first == 0 || first == 1; /* all add up to 0: that leaves one last width, or this one */
+}
+
+/* Goes on with the one layer behind which the others can follow. Where there are two of them, there are
+ * as many orders. */
+static void find_order(struct module *module, int64_t features) {
+    module->layers = module->count - (module->embedding != NULL);
+    module->orders = may_follow(module, features);
+    for (int depth = 0; depth < module->layers && module->orders == 1; depth++) {
+        struct linear *next = NULL;
+        for (int i = 0; i < module->count; i++) {
+            struct linear *linear = &module->linears[i];
+            if (!linear->is_taken && linear->weight->shape[1] == features) {
+                linear->is_taken = 1;
+                if (may_follow(module, linear->weight->shape[0])) {
+                    module->orders += next != NULL;
+                    next = linear;
+                }
+                linear->is_taken = 0;
+            }
+        }
+        next->is_taken = 1; /* there is one, since they can follow */
+        module->order[depth] = next;
+        features = next->weight->shape[0];
     }
 }
 
 /* The one whose name says so and whose features are the recurrent module's. */
 static void find_embedding(struct module *module, int inputs) {
     for (int i = 0; i < module->count; i++) {
-        const struct linear *linear = &module->linears[i];
+        struct linear *linear = &module->linears[i];
         if (strstr(linear->name, "emb") != NULL && linear->bias == NULL &&
             linear->weight->shape[1] == inputs && module->embedding == NULL) {
             module->embedding = linear;
+            linear->is_taken = 1;
         }
     }
 }
@@ -182,8 +243,8 @@ static clrnn_status make_dense(clrnn_net **out, const struct linear *linear,
     clrnn_tensor weight, bias;
     char name[160];
     const int64_t rows = linear->weight->shape[0], columns = linear->weight->shape[1];
-    REQUIRE(rows >= 1 && columns >= 1 && rows <= NET_MAX_FEATURES && columns <= NET_MAX_FEATURES,
-            FORMAT, "linear layer %s: features are 1 to %d, got [%lld][%lld]", linear->name,
+    REQUIRE(rows <= NET_MAX_FEATURES, FORMAT,
+            "linear layer %s: features are 1 to %d, got [%lld][%lld]", linear->name,
             NET_MAX_FEATURES, (long long)rows, (long long)columns);
     const clrnn_net_desc desc = {
         .inputs = (int)columns,
@@ -231,7 +292,7 @@ clrnn_status torch_linear_read(struct graph **out, const struct model_source *so
     TRY(read_net(&net, module, options));
     const clrnn_layer_desc *last = &net->desc.layers[net->desc.num_layers - 1];
     find_embedding(module, net->desc.inputs);
-    find_orders(module, 0, clrnn_layer_outputs(last));
+    find_order(module, clrnn_layer_outputs(last));
     if (module->orders != 1) {
         TRY(refuse_order(module, clrnn_layer_outputs(last)));
     }
@@ -253,13 +314,13 @@ clrnn_status torch_linear_read(struct graph **out, const struct model_source *so
                                                .is_own_layer = 1,
                                                .net = net};
     net = NULL;
-    for (int i = 0; i < module->count - (module->embedding != NULL); i++) {
+    for (int i = 0; i < module->layers; i++) {
         struct step *step = &steps.steps[steps.count++];
         *step = (struct step){.kind = STEP_DENSE,
-                              .name = module->found[i]->name,
+                              .name = module->order[i]->name,
                               .type = "Linear",
                               .is_own_layer = 1};
-        TRY(make_dense(&step->net, module->found[i], scratch));
+        TRY(make_dense(&step->net, module->order[i], scratch));
     }
     TRY(steps_to_graph(out, &steps, module->label));
 out:
