@@ -311,8 +311,8 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
     if (config->cycles >= ALGO_NEVER) {
         snprintf(
             reason, size,
-            "however W_hh (H=%d) and N=%d are split over %d compute units, a group has more than "
-            "%d words an item, %d rows or its local memory",
+            "each split of W_hh (H=%d) and N=%d over the compute units (%d) leaves a group more "
+            "than %d words an item, %d rows or its local memory",
             problem->hidden, problem->batch, device->compute_units, device->held_words,
             ALGO_PART_ROWS);
         return 0;

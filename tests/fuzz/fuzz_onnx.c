@@ -9,7 +9,7 @@ int fuzz_onnx(const unsigned char *data, size_t size) {
     clrnn_arrays *arrays = NULL;
     if (onnx_read(&graph, data, size, "fuzz") == CLRNN_STATUS_OK &&
         clrnn_arrays_create(&arrays) == CLRNN_STATUS_OK) {
-        (void)chain_write(arrays, graph);
+        (void)chain_write(arrays, graph, NULL);
     }
     clrnn_arrays_free(arrays);
     graph_free(graph);
