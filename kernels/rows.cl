@@ -189,9 +189,9 @@ static inline void put_output(const struct params *p, const pass *a, real r, wid
 
 /* 0 into `count` floats of every step of an array that is past the row's length, in this piece. The
  * items of the group share the floats. */
-static inline void clear_past(const struct params *p, const pass *a, GLOBAL float *array,
-                              const struct layout *layout, int packed, int count,
-                              GLOBAL const struct row *row) {
+INLINED static inline void clear_past(const struct params *p, const pass *a, GLOBAL float *array,
+                                      const struct layout *layout, int packed, int count,
+                                      GLOBAL const struct row *row) {
     const int from = row->length > p->first ? row->length : p->first;
     for (int unit = LOCAL_ID; unit < count && !packed && is_first_part(a); unit += GROUP_ITEMS) {
         for (int t = from; t < p->first + p->count; t++) {
@@ -202,7 +202,7 @@ static inline void clear_past(const struct params *p, const pass *a, GLOBAL floa
 
 /* Makes row n ready for its first step of the piece: its state into the work space, 0 into every
  * output past its length. The items of the group share the units. */
-static inline void rows_begin(const struct params *p, const pass *a, wide n) {
+INLINED static inline void rows_begin(const struct params *p, const pass *a, wide n) {
     GLOBAL const struct row *row = a->rows + n;
     GLOBAL float *h = a->state + p->state_h + (wide)row->slot * p->width;
     GLOBAL float *o = a->state + p->state_o + (wide)row->slot * p->width;

@@ -17,7 +17,7 @@
     KERNEL_ARRAYS, const int step, const int step_end, GLOBAL int *flags, const int epoch,         \
         const int finish GROUP_PARAMS
 
-static inline int last_step(const pass *a, wide n_first, wide n_end, int step_end) {
+INLINED static inline int last_step(const pass *a, wide n_first, wide n_end, int step_end) {
     int last = 0;
     for (wide n = n_first; n < n_end; n++) {
         last = a->rows[n].length > last ? a->rows[n].length : last;
@@ -26,8 +26,8 @@ static inline int last_step(const pass *a, wide n_first, wide n_end, int step_en
 }
 
 /* Vectors of 0, then the rows' states. */
-static inline void words_begin(const struct params *p, const pass *a, LOCAL float *kept,
-                               wide n_first, wide n_end) {
+INLINED static inline void words_begin(const struct params *p, const pass *a, LOCAL float *kept,
+                                       wide n_first, wide n_end) {
     for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
         kept[at] = 0.0f;
     }

@@ -54,8 +54,8 @@ struct PHASE_NAME(held_) {
 };
 
 /* x_proj of a step for the pairs of this item. */
-static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, int step,
-                                         struct PHASE_NAME(held_) * held) {
+INLINED static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, int step,
+                                                 struct PHASE_NAME(held_) * held) {
     pass next = *a;
     next.step = step;
     UNROLL
@@ -77,8 +77,8 @@ static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, 
 }
 
 /* Weights into registers, biases into local memory, and x_proj of the first step. */
-static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
-                                          struct PHASE_NAME(held_) * held) {
+INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
+                                                  struct PHASE_NAME(held_) * held) {
     GLOBAL const float *w = (GLOBAL const float *)PHASE_WEIGHTS +
                             (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
     UNROLL
@@ -102,8 +102,9 @@ static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
 }
 
 /* A step of rows n .. n + count - 1. All items of the group come here together. */
-static inline void PHASE_NAME(tile_step_)(const struct params *p, const pass *a,
-                                          struct PHASE_NAME(held_) * held, wide n, int count) {
+INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const pass *a,
+                                                  struct PHASE_NAME(held_) * held, wide n,
+                                                  int count) {
     /* Items past the last slice compute with -0 and store where nobody reads: no item goes another way
      * before a barrier (PoCL 3.1 gave wrong results when some did). */
     const int slice = LOCAL_ID / LINES, line = LOCAL_ID % LINES;

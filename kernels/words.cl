@@ -47,8 +47,9 @@ static inline GLOBAL uint *word_of(const struct params *p, const pass *a, int ph
 /* The numbers that a phase of this step has for rows n_first .. n_first + count - 1, but those of this
  * group's own units, into the vector that the next product reads; 0: a group gave up. The loads of an
  * item are all on their way before the first one is waited for. */
-static inline int words_take(const struct params *p, const pass *a, int phase, int vector,
-                             int units, int total, int count, GLOBAL uint *given_up, uint epoch) {
+INLINED static inline int words_take(const struct params *p, const pass *a, int phase, int vector,
+                                     int units, int total, int count, GLOBAL uint *given_up,
+                                     uint epoch) {
     uint got[TAKEN];
     int waits = 0;
     UNROLL

@@ -11,6 +11,7 @@ enum {
     ITEMS = 256,
     WAVE = 64,
     LOCAL_BYTES = 32 << 10,
+    PART_WORDS = 160, /* with 192 ptxas spills: a part has words of others, and their places, too */
     PART_BYTES = 48 << 10, /* what a group may have everywhere, if it is one of few */
     CYCLES_OF_WORD = 4,    /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
     VECTORS = 6            /* WORK_VECTORS of kernels/rows.cl */
@@ -194,8 +195,8 @@ static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
     const int64_t rows = product->rows;
     const int64_t bytes = rows * needs.bytes;
     const int most = needs.words <= FEW_WORDS ? ALGO_PART_ROWS : 1;
-    if (rows > most || needs.words > device->held_words || bytes > PART_BYTES ||
-        (size_t)bytes > device->local_memory) {
+    if (rows > most || needs.words > device->held_words || needs.words > PART_WORDS ||
+        bytes > PART_BYTES || (size_t)bytes > device->local_memory) {
         return ALGO_NEVER;
     }
     lay_out(out, program, cell, product, &needs, (int)rows);
