@@ -389,6 +389,37 @@ size = run;
     out.shape[1] = rows;
 =>
     out.shape[1] = rows - 1;
+@@ session: rows of a dense layer in one step | cpu | session | src/graph/session_layer.c
+        most = rows % each == 0 ? each : most;
+=>
+        most = rows % each == 0 ? rows : most;
+@@ words: parts begin with the first unit | pocl | persist | kernels/tile_register.cl
+        const int unit = PART * UNITS + pair % UNITS;
+=>
+        const int unit = pair % UNITS;
+@@ words: numbers are not waited for | pocl | persist | kernels/words.cl
+            waits |= got[j] == EMPTY;
+        }
+    }
+=>
+        }
+    }
+@@ words: what was given up is not done again | pocl | persist | kernels/sched_words.cl
+    if (flags[WORDS_GIVEN_UP] == epoch || flags[WORDS_RUN] != epoch) {
+=>
+    if (flags[WORDS_RUN] != epoch) {
+@@ words: words are not cleared | pocl | persist | kernels/sched_words.cl
+        words[at] = EMPTY;
+=>
+        (void)words[at];
+@@ words: a state that is still needed is overwritten | pocl | persist | kernels/phase.cl
+#define END_OF(vector, first, width) (a->ends + (vector) * p->work_vector + n * p->stride)
+=>
+#define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
+@@ words: all parts hold the first part's weights | pocl | persist | kernels/tile_register.cl
+                            (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
+=>
+                            LOCAL_ID * VEC;
 @@ session: moved weights do not move | cpu | session expect | src/graph/session_move.c
     return value != 0 && isfinite(value) && isfinite(to) ? to : value;
 =>

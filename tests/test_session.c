@@ -202,6 +202,58 @@ static clrnn_binding some_rows(const clrnn_binding *x, int64_t rows) {
     return some;
 }
 
+/* Rows of a dense layer are steps where there are many: it gives each the same bits as among few, and what
+ * it needs beside x W does not grow with them. */
+START_TEST(rows_are_steps) {
+    enum { MANY = 90, F = 8, LANES = 16 };
+    struct test_place places[PLACES];
+    const size_t count = test_places(places, PLACES);
+    clrnn_arrays *values = NULL;
+    clrnn_binding few;
+    clrnn_model *model = load("dense", &values, &few);
+    const int64_t each = clrnn_tensor_count(&few.value) / few.value.shape[0];
+    float *x = malloc((size_t)(MANY * each) * sizeof *x);
+    for (int64_t n = 0; n < MANY; n++) {
+        const float *from = (const float *)few.value.data + n % few.value.shape[0] * each;
+        memcpy(x + n * each, from, (size_t)each * sizeof *x);
+    }
+    for (size_t place = 0; place < count; place++) {
+        clrnn_session *a = run(places[place].context, model, NULL, &few), *b = NULL;
+        const clrnn_tensor *y = clrnn_session_output(a, 0);
+        const int64_t wide = clrnn_tensor_count(y) / few.value.shape[0];
+        for (int64_t n = MANY - 1; n <= MANY; n++) {
+            clrnn_binding many = few;
+            many.value.data = x;
+            many.value.shape[0] = n;
+            b = run(places[place].context, model, NULL, &many);
+            const clrnn_tensor *of_many = clrnn_session_output(b, 0);
+            for (int64_t i = 0; i < n; i++) {
+                const float *one = (const float *)y->data + i % few.value.shape[0] * wide;
+                ck_assert_msg(memcmp((const float *)of_many->data + i * wide, one,
+                                     (size_t)wide * sizeof *one) == 0,
+                              "%s: row %d of %d", places[place].name, (int)i, (int)n);
+            }
+            const int64_t rows = n * few.value.shape[1];
+            for (size_t layer = 0; layer < clrnn_session_layer_count(b); layer++) {
+                clrnn_profile profile;
+                ok(clrnn_session_profile(&profile, b, layer));
+                ck_assert_msg(strncmp(clrnn_session_layer_name(b, layer), "dense", 5) != 0 ||
+                                  profile.workspace_bytes <
+                                      4 * (uint64_t)(rows * F + 8 * 128 * (F + LANES)),
+                              "%s: %llu bytes for %d rows", places[place].name,
+                              (unsigned long long)profile.workspace_bytes, (int)rows);
+            }
+            clrnn_session_free(b);
+        }
+        clrnn_session_free(a);
+    }
+    free(x);
+    clrnn_model_free(model);
+    clrnn_arrays_free(values);
+    test_places_free(places, count);
+}
+END_TEST
+
 START_TEST(a_second_run_makes_nothing) {
     struct test_place places[PLACES];
     const size_t count = test_places(places, PLACES);
@@ -418,6 +470,7 @@ Suite *session_suite(void) {
     tcase_add_loop_test(whole, moved_by_roundings, 0, MODELS);
     tcase_add_test(whole, roundings_are_counted);
     tcase_add_test(whole, lists_algorithms);
+    tcase_add_test(whole, rows_are_steps);
     tcase_add_loop_test(whole, a_second_run_makes_nothing, 0, MODELS);
     tcase_add_test(whole, values_stay_on_the_device);
     tcase_add_loop_test(whole, a_sequence_alone, 0, MODELS);

@@ -291,12 +291,27 @@ out:
 
 /* ---- dense layers ---------------------------------------------------------------------------- */
 
-/* One row of features for each of `rows`, as [1][rows][features]. */
-static clrnn_tensor as_rows(const clrnn_tensor *tensor, int64_t rows, int64_t features) {
+/* Rows know nothing of each other: any of them may be steps. On CPUs few of them at a time find what they
+ * share near, and take little work space; a GPU has enough to do with all of them alone. */
+static int64_t rows_of_step(const clrnn_session *session, int64_t rows) {
+    enum { LEAST = 16, MOST = 128 };
+    int64_t most = rows;
+    if (session->context->desc.kind == DEVICE_GPU || rows <= MOST) {
+        return rows;
+    }
+    for (int64_t each = LEAST; each <= MOST; each++) {
+        most = rows % each == 0 ? each : most;
+    }
+    return most;
+}
+
+/* A row of features for each, as [steps][each][features]. */
+static clrnn_tensor as_rows(const clrnn_tensor *tensor, int64_t rows, int64_t each,
+                            int64_t features) {
     clrnn_tensor out = *tensor;
     out.rank = 3;
-    out.shape[0] = 1;
-    out.shape[1] = rows;
+    out.shape[0] = rows / each;
+    out.shape[1] = each;
     out.shape[2] = features;
     return out;
 }
@@ -324,13 +339,14 @@ static clrnn_status run_dense(clrnn_session *session, struct session_layer *laye
         value->tensor = &value->array.tensor;
         goto out;
     }
-    TRY(bring_plan(session, layer, 1, rows));
+    const int64_t each = rows_of_step(session, rows);
+    TRY(bring_plan(session, layer, rows / each, each));
     session_count_roundings(session, layer->node, 1);
     TRY(take_x(&from, session, layer));
     TRY(session_make(&y, session, value, layer->plan->context, rank, shape));
     const clrnn_forward_args args = {
-        .x = as_rows(&from, rows, desc_of(layer)->inputs),
-        .y = as_rows(&y, rows, features),
+        .x = as_rows(&from, rows, each, desc_of(layer)->inputs),
+        .y = as_rows(&y, rows, each, features),
     };
     TRY(clrnn_forward(layer->plan, &args, 0, NULL, NULL));
     if (session->desc.judge) {
