@@ -30,7 +30,7 @@
 
 /* Where row n is in this step, and where it has x_proj of the phase's first gate. */
 static inline struct place PHASE_NAME(phase_place_)(const struct params *p, const pass *a, wide n) {
-    GLOBAL const struct row *row = a->rows + n;
+    WORK const struct row *row = row_of(a, n);
     struct place at = {row, n, time_of(p, row, a->step), 0, a->step};
     if (PHASE_WORDS > 0 && !is_over(&at)) { /* a packed array has nothing past a row's length */
         at.x =
@@ -77,7 +77,7 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
                                                      const struct place *at, int unit,
                                                      const real *gx, const real *gh,
                                                      const int plain) {
-    GLOBAL const struct row *row = at->row;
+    WORK const struct row *row = at->row;
     const wide n = at->n, time = at->time;
     if (is_over(at)) {
         return;

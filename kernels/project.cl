@@ -27,7 +27,7 @@ static inline wide step_of(const struct params *p, wide m) {
 
 static inline struct place phase_place_0(const struct params *p, const pass *a, wide m) {
     const wide step = step_of(p, m);
-    GLOBAL const struct row *row = a->rows + (m - step * p->batch);
+    WORK const struct row *row = row_of(a, m - step * p->batch);
     const int of_way = p->first + (int)step;
     const struct place at = {row, m, time_of(p, row, of_way), place_of(&p->g, step, row), of_way};
     return at;

@@ -16,13 +16,15 @@
 #define WORK_O 5
 
 /* A group that takes ROWS rows through all steps may keep them in local memory, h and c beside what it
- * multiplies (WORK_LOCAL): [6][ROWS][WORK_STRIDE], 0 behind the units. */
+ * multiplies (WORK_LOCAL): [6][ROWS][WORK_STRIDE], 0 behind the units; and what the row table says of them. */
 #ifdef WORK_LOCAL
 #define WORK LOCAL
 #define WORK_ARRAY kept
+#define ROWS_ARRAY near_rows
 #else
 #define WORK GLOBAL
 #define WORK_ARRAY work
+#define ROWS_ARRAY rows
 #endif
 #define WORK_VECTORS 6
 
@@ -35,8 +37,8 @@
         GLOBAL float *gates, GLOBAL const uchar *mask, GLOBAL const wide *starts
 #define PASS_OF(step, scratch)                                                                     \
     {                                                                                              \
-        rows, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch, step,   \
-            0, 0 PASS_WORDS                                                                        \
+        ROWS_ARRAY, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch,   \
+            step, 0, 0 PASS_WORDS                                                                  \
     }
 #ifdef WORDS
 #define WORDS_FIRST 32 /* of the flags: words begin behind a cache line or two */
@@ -47,12 +49,12 @@
 
 /* What every part of a kernel hands on: the arrays of the launch and the step it is in. */
 typedef struct {
-    GLOBAL const struct row *rows; /* [N] */
-    GLOBAL const float *x;         /* x; or x_proj [steps N][columns] in the recurrence */
-    GLOBAL const float *w;         /* packed weights */
-    GLOBAL const float *b;         /* biases [gates][stride], then constants [.][stride] */
-    GLOBAL float *state;           /* h, c, o of all slots */
-    WORK float *work;              /* the vectors above */
+    WORK const struct row *rows; /* [N]; or those of this group */
+    GLOBAL const float *x;       /* x; or x_proj [steps N][columns] in the recurrence */
+    GLOBAL const float *w;       /* packed weights */
+    GLOBAL const float *b;       /* biases [gates][stride], then constants [.][stride] */
+    GLOBAL float *state;         /* h, c, o of all slots */
+    WORK float *work;            /* the vectors above */
     GLOBAL float *y, *hiddens, *cells, *gates;
     GLOBAL const uchar *mask;  /* [N][T], 0: masked */
     GLOBAL const wide *starts; /* [T] rows before a step's first, in packed arrays */
@@ -81,33 +83,41 @@ static inline int is_first_part(const pass *a) {
 
 /* A row of a tile in one step. */
 struct place {
-    GLOBAL const struct row *row;
+    WORK const struct row *row;
     wide n;       /* of the tile's rows: in the batch; the projection's: of all steps */
     wide time, x; /* the step's time, and where x_proj of it lies, in floats */
     int step;     /* of the way */
 };
 
+static inline WORK const struct row *row_of(const pass *a, wide n) {
+#ifdef WORK_LOCAL
+    return a->rows + (int)(n - a->first_row);
+#else
+    return a->rows + n;
+#endif
+}
+
 static inline int is_over(const struct place *at) {
     return at->step >= at->row->length;
 }
 
-static inline wide time_of(const struct params *p, GLOBAL const struct row *row, int step) {
+static inline wide time_of(const struct params *p, WORK const struct row *row, int step) {
     return p->reverse ? row->length - 1 - step : step;
 }
 
 /* Does the row take part in this step, or does it keep what it has? */
-static inline int is_live(const struct params *p, const pass *a, GLOBAL const struct row *row,
+static inline int is_live(const struct params *p, const pass *a, WORK const struct row *row,
                           wide time) {
     return !p->masked || a->mask[row->at * p->mask_row + time];
 }
 
 /* Where an array has a row's step. */
-static inline wide place_of(const struct layout *array, wide time, GLOBAL const struct row *row) {
+static inline wide place_of(const struct layout *array, wide time, WORK const struct row *row) {
     return array->at + time * array->step + row->at * array->row;
 }
 
 static inline wide place_packed(const struct layout *array, const pass *a, int packed, wide time,
-                                GLOBAL const struct row *row) {
+                                WORK const struct row *row) {
     return packed ? array->at + (a->starts[time] + row->at) * array->row
                   : place_of(array, time, row);
 }
@@ -130,6 +140,18 @@ static inline WORK float *work_row(const struct params *p, const pass *a, int ve
 static inline real one_nan(real x) {
     return PICK(x != x, AS_REAL(SPLAT_WHOLE(0x7fc00000)), x);
 }
+
+#ifdef WORK_LOCAL
+/* What the table says of the group's rows, seen after the next barrier. */
+static inline void rows_near(const struct params *p, LOCAL struct row *to,
+                             GLOBAL const struct row *rows, wide first) {
+    for (int i = LOCAL_ID; i < ROWS; i += GROUP_ITEMS) {
+        if (first + i < p->batch) {
+            to[i] = rows[first + i];
+        }
+    }
+}
+#endif
 
 /* ---- units: VECTOR_WIDTH of them from `unit` on, those below `end` ---------------------------- */
 
@@ -169,7 +191,7 @@ static inline real load_units(GLOBAL const float *from, int unit, int end) {
 
 /* A direction's output r of one step; the second direction joins it with the first one's f. */
 static inline void put_output(const struct params *p, const pass *a, real r, wide time,
-                              GLOBAL const struct row *row, int unit) {
+                              WORK const struct row *row, int unit) {
     GLOBAL float *to = a->y + place_packed(&p->y, a, p->y_packed, time, row);
     if (p->merge != MERGE_STORE) {
         const real f = load_units(to, unit, p->width);
@@ -191,7 +213,7 @@ static inline void put_output(const struct params *p, const pass *a, real r, wid
  * items of the group share the floats. */
 INLINED static inline void clear_past(const struct params *p, const pass *a, GLOBAL float *array,
                                       const struct layout *layout, int packed, int count,
-                                      GLOBAL const struct row *row) {
+                                      WORK const struct row *row) {
     const int from = row->length > p->first ? row->length : p->first;
     for (int unit = LOCAL_ID; unit < count && !packed && is_first_part(a); unit += GROUP_ITEMS) {
         for (int t = from; t < p->first + p->count; t++) {
@@ -203,7 +225,7 @@ INLINED static inline void clear_past(const struct params *p, const pass *a, GLO
 /* Makes row n ready for its first step of the piece: its state into the work space, 0 into every
  * output past its length. The items of the group share the units. */
 INLINED static inline void rows_begin(const struct params *p, const pass *a, wide n) {
-    GLOBAL const struct row *row = a->rows + n;
+    WORK const struct row *row = row_of(a, n);
     GLOBAL float *h = a->state + p->state_h + (wide)row->slot * p->width;
     GLOBAL float *o = a->state + p->state_o + (wide)row->slot * p->width;
     WORK float *h_work = work_row(p, a, WORK_H, n);

@@ -48,6 +48,7 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
     LOCAL float scratch[SCRATCH_FLOATS];
 #ifdef WORK_LOCAL
     LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
+    LOCAL struct row near_rows[ROWS];
 #endif
     pass a = PASS_OF(step, scratch);
     const wide n_first = GROUP_ID(0) * p->rows_group;
@@ -57,7 +58,8 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
     for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
         kept[at] = 0.0f;
     }
-    GROUP_BARRIER; /* nothing behind the units is read before it is 0 */
+    rows_near(p, near_rows, rows, n_first);
+    GROUP_BARRIER; /* nothing behind the units is read before it is 0, and no row before it is there */
 #endif
 
     int last = 0;

@@ -20,18 +20,20 @@
 INLINED static inline int last_step(const pass *a, wide n_first, wide n_end, int step_end) {
     int last = 0;
     for (wide n = n_first; n < n_end; n++) {
-        last = a->rows[n].length > last ? a->rows[n].length : last;
+        last = row_of(a, n)->length > last ? row_of(a, n)->length : last;
     }
     return last < step_end ? last : step_end;
 }
 
 /* Vectors of 0, then the rows' states. */
 INLINED static inline void words_begin(const struct params *p, const pass *a, LOCAL float *kept,
+                                       LOCAL struct row *near_rows, GLOBAL const struct row *rows,
                                        wide n_first, wide n_end) {
     for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
         kept[at] = 0.0f;
     }
-    GROUP_BARRIER; /* nothing behind the units is read before it is 0 */
+    rows_near(p, near_rows, rows, n_first);
+    GROUP_BARRIER; /* nothing behind the units is read before it is 0, and no row before it is there */
     for (wide n = n_first; n < n_end; n++) {
         rows_begin(p, a, n);
     }
@@ -79,6 +81,7 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
     const struct params *p = PARAMS;
     LOCAL float scratch[SCRATCH_FLOATS];
     LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
+    LOCAL struct row near_rows[ROWS];
     LOCAL int lost[1];
     pass a = PASS_OF(step, scratch);
     GLOBAL uint *given_up = (GLOBAL uint *)flags + WORDS_GIVEN_UP;
@@ -88,7 +91,7 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
     if (LOCAL_ID == 0) {
         lost[0] = word_read(given_up) == (uint)epoch;
     }
-    words_begin(p, &a, kept, n_first, n_end);
+    words_begin(p, &a, kept, near_rows, rows, n_first, n_end);
     const int last = last_step(&a, n_first, n_end, step_end);
     if (lost[0]) {
         return;
@@ -111,12 +114,13 @@ KERNEL GROUP_SHAPE void words_finish(WORDS_ARGUMENTS) {
     const struct params *p = PARAMS;
     LOCAL float scratch[SCRATCH_FLOATS];
     LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
+    LOCAL struct row near_rows[ROWS];
     pass a = PASS_OF(step, scratch);
     const wide n_first = GROUP_ID(0) * p->rows_group;
     const wide n_end = range_end(p, n_first);
     a.first_row = n_first;
     if (flags[WORDS_GIVEN_UP] == epoch || flags[WORDS_RUN] != epoch) {
-        words_begin(p, &a, kept, n_first, n_end);
+        words_begin(p, &a, kept, near_rows, rows, n_first, n_end);
         const int last = last_step(&a, n_first, n_end, step_end);
         for (; a.step < last; a.step++) {
             FOR_PHASES(WORDS_ALONE)

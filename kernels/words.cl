@@ -13,7 +13,7 @@
 #define EMPTY 0xffffffffu
 
 #if (__OPENCL_C_VERSION__ >= 200 && __OPENCL_C_VERSION__ < 300) ||                                 \
-    (defined(__opencl_c_atomic_order_seq_cst) && defined(__opencl_c_atomic_scope_device))
+    defined(__opencl_c_atomic_scope_device)
 typedef volatile __global atomic_uint *word_pointer;
 
 static inline uint word_read(GLOBAL uint *word) {
@@ -56,8 +56,7 @@ INLINED static inline int words_take(const struct params *p, const pass *a, int 
     for (int j = 0; j < TAKEN; j++) {
         const int i = LOCAL_ID + j * GROUP_ITEMS, unit = i % total, row = i / total;
         got[j] = 0;
-        if (row < count && unit / units != a->part &&
-            a->step < a->rows[a->first_row + row].length) {
+        if (row < count && unit / units != a->part && a->step < a->rows[row].length) {
             got[j] = word_read(word_of(p, a, phase, a->first_row + row, unit));
             waits |= got[j] == EMPTY;
         }
@@ -85,8 +84,7 @@ INLINED static inline int words_take(const struct params *p, const pass *a, int 
     UNROLL
     for (int j = 0; j < TAKEN; j++) {
         const int i = LOCAL_ID + j * GROUP_ITEMS, unit = i % total, row = i / total;
-        if (row < count && unit / units != a->part &&
-            a->step < a->rows[a->first_row + row].length) {
+        if (row < count && unit / units != a->part && a->step < a->rows[row].length) {
             work_row(p, a, vector, a->first_row + row)[unit] = as_float(got[j]);
         }
     }

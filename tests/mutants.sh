@@ -413,7 +413,7 @@ size = run;
 =>
         (void)words[at];
 @@ words: a state that is still needed is overwritten | pocl | persist | kernels/phase.cl
-#define END_OF(vector, first, width) (a->ends + (vector) * p->work_vector + n * p->stride)
+#define END_OF(vector, first, width) (a->ends + (vector)*p->work_vector + n * p->stride)
 =>
 #define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
 @@ words: all parts hold the first part's weights | pocl | persist | kernels/tile_register.cl

@@ -84,6 +84,7 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
         needs.sums = larger(needs.sums, slices * share->lines * share->held);
     }
     needs.bytes =
+        (int64_t)sizeof(struct row) +
         (int64_t)sizeof(float) * (VECTORS * (int64_t)needs.stride + needs.sums + needs.biases);
     return needs;
 }
