@@ -230,9 +230,6 @@ WRAP(clGetDeviceIDs,
      (cl_platform_id platform, cl_device_type type, cl_uint most, cl_device_id *ids,
       cl_uint *count),
      (platform, type, most, ids, count))
-WRAP(clGetDeviceInfo,
-     (cl_device_id device, cl_device_info what, size_t size, void *value, size_t *needed),
-     (device, what, size, value, needed))
 WRAP(clGetCommandQueueInfo,
      (cl_command_queue queue, cl_command_queue_info what, size_t size, void *value, size_t *needed),
      (queue, what, size, value, needed))
@@ -254,6 +251,33 @@ WRAP(clGetEventProfilingInfo,
 WRAP(clSetEventCallback,
      (cl_event event, cl_int type, void(CL_CALLBACK *call)(cl_event, cl_int, void *), void *data),
      (event, type, call, data))
+
+/* ---- OpenCL: devices that pretend ------------------------------------------------------------ */
+
+static faults_answerer *answers;
+
+void faults_answer(faults_answerer *answer) {
+    answers = answer;
+}
+
+cl_int __real_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *value,
+                              size_t *needed);
+cl_int __wrap_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *value,
+                              size_t *needed);
+cl_int __wrap_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *value,
+                              size_t *needed) {
+    size_t bytes = 0;
+    if (strikes("clGetDeviceInfo")) {
+        return armed.code;
+    }
+    if (answers != NULL && value != NULL && answers(what, size, value, &bytes)) {
+        if (needed != NULL) {
+            *needed = bytes;
+        }
+        return CL_SUCCESS;
+    }
+    return __real_clGetDeviceInfo(device, what, size, value, needed);
+}
 
 /* ---- OpenCL: arguments ----------------------------------------------------------------------- */
 

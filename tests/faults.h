@@ -24,6 +24,11 @@ void faults_enter(struct faults faults);
 /* The first call that was made to fail since faults_enter, or NULL. */
 const char *faults_leave(void);
 
+/* What clGetDeviceInfo answers instead of the driver, from here on: 1: `value` and `needed`, neither of
+ * them NULL, were set. NULL: the driver's own answers. */
+typedef int faults_answerer(cl_device_info what, size_t size, void *value, size_t *needed);
+void faults_answer(faults_answerer *answer);
+
 /* Calls since faults_enter whose names begin so, but for those that give back. A transfer that blocks is
  * counted once more, as FAULTS_BLOCKING. */
 #define FAULTS_BLOCKING "blocking transfer"
