@@ -307,7 +307,26 @@ static int answer(cl_device_info what, size_t size, void *value, size_t *needed)
     }
 }
 
+/* No larger group and no more local memory than there is. */
+static cl_int launch(cl_kernel kernel, cl_uint dims, const size_t *local) {
+    cl_device_id device = NULL;
+    cl_program program = NULL;
+    cl_ulong bytes = 0;
+    size_t items = 1;
+    for (cl_uint i = 0; i < dims; i++) {
+        items *= local[i];
+    }
+    clGetKernelInfo(kernel, CL_KERNEL_PROGRAM, sizeof program, &program, NULL);
+    clGetProgramInfo(program, CL_PROGRAM_DEVICES, sizeof device, &device, NULL);
+    clGetKernelWorkGroupInfo(kernel, device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    return items > worn->max_group      ? CL_INVALID_WORK_GROUP_SIZE
+           : bytes > worn->local_memory ? CL_OUT_OF_RESOURCES
+                                        : CL_SUCCESS;
+}
+
 void personality_wear(const struct personality *who) {
+    static struct faults_pretence pretence = {.answer = answer, .launch = launch};
     worn = who;
-    faults_answer(who != NULL ? answer : NULL);
+    pretence.max_alloc = who != NULL ? who->max_alloc : 0;
+    faults_pretend(who != NULL ? &pretence : NULL);
 }

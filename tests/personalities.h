@@ -33,7 +33,8 @@ const struct personality *personality_named(const char *name);
 /* What the opencl engine says of such a device. */
 struct device_desc personality_desc(const struct personality *who);
 
-/* Every OpenCL device answers as this one does, but for its name, from here on; NULL: as itself. */
+/* Every OpenCL device is such a one, but for its name, from here on: it answers as it does, and refuses
+ * what is larger than it takes. NULL: itself. */
 void personality_wear(const struct personality *who);
 
 #endif
