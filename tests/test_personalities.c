@@ -497,11 +497,12 @@ static const char *const pieces_text =
 static const char *const options_text =
     "cell=gru+lstm,T=6,N=5,I=3,H=9+17,P=7,peep=1,fbias=0.5,clip=0.9,cellclip=0.6,dir=bi+reverse,"
     "merge=ave,mask=ends,zeromask=1,lengths=ties,start=random,seed=3";
-/* x is 430 KB, and x_proj 1.4 MB */
+/* x is 860 KB, and x_proj 475 KB. */
 static const char *const long_text =
-    "cell=rnn+lstm+gru-before,T=900,N=4,I=30,H=9+16+7,lengths=random,start=random,seed=4";
+    "cell=rnn,T=900,N=4,I=60,H=33,lengths=random,start=random,seed=4";
 
-/* On everybody who may hold the weights, and in groups of 64 on who may not. */
+/* Whose groups are small takes a step a launch: PoCL 3.1 compiles `single/stream` for a minute where there
+ * are two phases. */
 START_TEST(everybody_runs_every_cell) {
     const char *texts[] = {cells_text, pieces_text};
     if (!has_device()) {
@@ -509,7 +510,8 @@ START_TEST(everybody_runs_every_cell) {
     }
     struct sample expected = run_cpu(texts[_i]);
     for (size_t i = 0; i < PERSONALITIES; i++) {
-        run_as(&personalities[i], &expected, texts[_i], NULL);
+        const int is_small = personalities[i].max_group < 256;
+        run_as(&personalities[i], &expected, texts[_i], is_small ? "step/stream" : NULL);
     }
     free_sample(&expected);
 }
