@@ -230,9 +230,6 @@ WRAP(clGetDeviceIDs,
      (cl_platform_id platform, cl_device_type type, cl_uint most, cl_device_id *ids,
       cl_uint *count),
      (platform, type, most, ids, count))
-WRAP(clGetDeviceInfo,
-     (cl_device_id device, cl_device_info what, size_t size, void *value, size_t *needed),
-     (device, what, size, value, needed))
 WRAP(clGetCommandQueueInfo,
      (cl_command_queue queue, cl_command_queue_info what, size_t size, void *value, size_t *needed),
      (queue, what, size, value, needed))
@@ -254,6 +251,33 @@ WRAP(clGetEventProfilingInfo,
 WRAP(clSetEventCallback,
      (cl_event event, cl_int type, void(CL_CALLBACK *call)(cl_event, cl_int, void *), void *data),
      (event, type, call, data))
+
+/* ---- OpenCL: devices that pretend ------------------------------------------------------------ */
+
+static const struct faults_pretence *pretended;
+
+void faults_pretend(const struct faults_pretence *pretence) {
+    pretended = pretence;
+}
+
+cl_int __real_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *value,
+                              size_t *needed);
+cl_int __wrap_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *value,
+                              size_t *needed);
+cl_int __wrap_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *value,
+                              size_t *needed) {
+    size_t bytes = 0;
+    if (strikes("clGetDeviceInfo")) {
+        return armed.code;
+    }
+    if (pretended != NULL && value != NULL && pretended->answer(what, size, value, &bytes)) {
+        if (needed != NULL) {
+            *needed = bytes;
+        }
+        return CL_SUCCESS;
+    }
+    return __real_clGetDeviceInfo(device, what, size, value, needed);
+}
 
 /* ---- OpenCL: arguments ----------------------------------------------------------------------- */
 
@@ -337,9 +361,22 @@ WRAP_CREATE(cl_command_queue, clCreateCommandQueue,
             (cl_context context, cl_device_id device, cl_command_queue_properties properties,
              cl_int *code),
             (context, device, properties, code))
-WRAP_CREATE(cl_mem, clCreateBuffer,
-            (cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *code),
-            (context, flags, size, host, code))
+cl_mem __real_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
+                             cl_int *code);
+cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
+                             cl_int *code);
+cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
+                             cl_int *code) {
+    const int is_too_large = pretended != NULL && size > pretended->max_alloc;
+    if (strikes("clCreateBuffer") || is_too_large) {
+        *code = is_too_large ? CL_INVALID_BUFFER_SIZE : armed.code;
+        return NULL;
+    }
+    cl_mem made = __real_clCreateBuffer(context, flags, size, host, code);
+    count_object(made != NULL);
+    return made;
+}
+
 WRAP_CREATE(cl_mem, clCreateSubBuffer,
             (cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type, const void *info,
              cl_int *code),
@@ -377,11 +414,25 @@ WRAP_HOLD(clReleaseEvent, cl_event, -1)
         return result;                                                                             \
     }
 
-WRAP_ENQUEUE(clEnqueueNDRangeKernel,
-             (cl_command_queue queue, cl_kernel kernel, cl_uint dims, const size_t *first,
-              const size_t *global, const size_t *local, cl_uint num_wait, const cl_event *wait,
-              cl_event *done),
-             (queue, kernel, dims, first, global, local, num_wait, wait, done))
+typedef cl_int enqueue_kernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
+                              const size_t *first, const size_t *global, const size_t *local,
+                              cl_uint num_wait, const cl_event *wait, cl_event *done);
+enqueue_kernel __real_clEnqueueNDRangeKernel, __wrap_clEnqueueNDRangeKernel;
+cl_int __wrap_clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
+                                     const size_t *first, const size_t *global, const size_t *local,
+                                     cl_uint num_wait, const cl_event *wait, cl_event *done) {
+    if (strikes("clEnqueueNDRangeKernel")) {
+        return armed.code;
+    }
+    const cl_int refused = pretended != NULL ? pretended->launch(kernel, dims, local) : CL_SUCCESS;
+    if (refused != CL_SUCCESS) {
+        return refused;
+    }
+    const cl_int result = __real_clEnqueueNDRangeKernel(queue, kernel, dims, first, global, local,
+                                                        num_wait, wait, done);
+    count_object(result == CL_SUCCESS && done != NULL);
+    return result;
+}
 WRAP_ENQUEUE(clEnqueueCopyBuffer,
              (cl_command_queue queue, cl_mem from, cl_mem to, size_t from_at, size_t to_at,
               size_t size, cl_uint num_wait, const cl_event *wait, cl_event *done),

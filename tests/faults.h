@@ -24,6 +24,16 @@ void faults_enter(struct faults faults);
 /* The first call that was made to fail since faults_enter, or NULL. */
 const char *faults_leave(void);
 
+/* A device that is not what the driver says, from here on. Its clGetDeviceInfo asks `answer` first: 1:
+ * `value` and `needed`, neither of them NULL, were set. Larger buffers than `max_alloc` fail, and so does
+ * what `launch` gives a code for. NULL: as it is. */
+struct faults_pretence {
+    int (*answer)(cl_device_info what, size_t size, void *value, size_t *needed);
+    cl_int (*launch)(cl_kernel kernel, cl_uint dims, const size_t *local);
+    size_t max_alloc;
+};
+void faults_pretend(const struct faults_pretence *pretence);
+
 /* Calls since faults_enter whose names begin so, but for those that give back. A transfer that blocks is
  * counted once more, as FAULTS_BLOCKING. */
 #define FAULTS_BLOCKING "blocking transfer"

@@ -514,6 +514,42 @@ axis, 0,
     share.held = (rows + lines - 1) / lines;
 =>
     share.held = rows / lines + 1;
+@@ register: sums added before they are there | pocl | personalities/runs | kernels/tile_register.cl
+    /* all slices' sums are there before they are added, and v has been read before a new one is stored */
+    barrier(CLK_LOCAL_MEM_FENCE);
+=>
+@@ register: as many words as fit are too many | cpu | personalities/plans | src/algo/tile_register.c
+needs.words > device->held_words
+=>
+needs.words >= device->held_words
+@@ register: a word more than fits | cpu | personalities/plans | src/algo/tile_register.c
+needs.words > device->held_words
+=>
+needs.words > device->held_words + 1
+@@ register: two rows while there are compute units | cpu | personalities/plans | src/algo/tile_register.c
+product->batch > device->compute_units && room
+=>
+product->batch >= device->compute_units && room
+@@ register: two rows in the local memory of one | cpu | personalities/plans | src/algo/tile_register.c
+                     2 * (size_t)needs->bytes <= device->local_memory;
+=>
+                     (size_t)needs->bytes <= device->local_memory;
+@@ register: what aligns the vectors is not counted | cpu | personalities/plans | src/algo/tile_register.c
+(needs.sums + needs.biases + 3) / 4 * 4;
+=>
+needs.sums + needs.biases;
+@@ register: AMD's hold what their compiler spills | cpu | personalities/plans | src/algo/tile_register.c
+        return 168;
+=>
+        return 192;
+@@ register: Arm's GPUs are anybody's | pocl | personalities/runs | src/cl/cl_context.c
+        return VENDOR_ARM;
+=>
+        return 0;
+@@ gpu: arrays where the caller has them | pocl | personalities/runs | src/cl/cl_context.c
+    context->in_host_memory = strcmp(context->found.info.type, "CPU") == 0;
+=>
+    context->in_host_memory = 1;
 @@ gru: r and z swapped | cpu | forward | kernels/cell_gru_after.cl
     const real r = GATE(0, gx[0] + gh[0]);
     /* z = sigmoid(gx_z + gh_z) */

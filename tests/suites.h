@@ -14,6 +14,7 @@
     X(engines) \
     X(problem) \
     X(algo) \
+    X(personalities) \
     X(activation) \
     X(division) \
     X(safetensors) \

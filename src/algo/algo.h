@@ -188,8 +188,8 @@ struct tile {
 };
 extern const struct tile tile_panel, tile_register, tile_part, tile_stream;
 
-/* device_desc.held_words of a device whose CL_DEVICE_VENDOR_ID this is. */
-enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de };
+/* device_desc.held_words of a device whose CL_DEVICE_VENDOR_ID this is, or, of Arm's, should be. */
+enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de, VENDOR_ARM = 0x13b5 };
 int tile_register_words(enum device_kind kind, unsigned vendor);
 
 /* A schedule: says how steps may be split (the index-th way, 0: no more), refuses a config whose tile

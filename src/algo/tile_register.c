@@ -23,10 +23,23 @@ enum { FEW_WORDS = 128 };
 
 /* With no register spilled, as offline compilers of their targets say (bench/results/gpu-report.md): ptxas
  * (sm_75, 80, 90, 120) 196; AMD's library with clang 15 (gfx906, 90a, 1030) 192 but for a gru with its
- * reset before, 168 for all; Intel's moves a whole array to memory beyond 72. Of others nothing is known
- * but that 64 are few. On CPUs registers are memory, and any number is right. */
+ * reset before, 168 for all; Intel's moves a whole array to memory beyond 72. Arm's GPUs have 64 registers
+ * an item for all there is. Of others nothing is known but that 64 are few. On CPUs registers are memory,
+ * and any number is right. */
 int tile_register_words(enum device_kind kind, unsigned vendor) {
-    return kind != DEVICE_GPU || vendor == VENDOR_NVIDIA ? 196 : vendor == VENDOR_AMD ? 168 : 64;
+    if (kind != DEVICE_GPU) {
+        return 196;
+    }
+    switch (vendor) {
+    case VENDOR_NVIDIA:
+        return 196;
+    case VENDOR_AMD:
+        return 168;
+    case VENDOR_ARM:
+        return 16;
+    default:
+        return 64;
+    }
 }
 
 /* One phase: an item holds so many rows of W times one slice, and so many items share a slice. */
@@ -83,9 +96,9 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
         const int slices = (needs.items + share->lines - 1) / share->lines;
         needs.sums = larger(needs.sums, slices * share->lines * share->held);
     }
-    needs.bytes =
-        (int64_t)sizeof(struct row) +
-        (int64_t)sizeof(float) * (VECTORS * (int64_t)needs.stride + needs.sums + needs.biases);
+    const int scratch = (needs.sums + needs.biases + 3) / 4 * 4; /* the vectors' place is aligned */
+    needs.bytes = (int64_t)sizeof(struct row) +
+                  (int64_t)sizeof(float) * (VECTORS * (int64_t)needs.stride + scratch);
     return needs;
 }
 

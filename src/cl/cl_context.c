@@ -165,9 +165,15 @@ static int takes_lanes(void *device, int lanes) {
  * error). */
 enum { LLVMPIPE_ROUNDS = 65000 };
 
-static unsigned vendor_of(cl_device_id device) {
+/* Arm's driver says which GPU it is, not whose (a Mali-G52: 0x72120000). */
+static unsigned vendor_of(const struct cl_found *device) {
+    const char *name = device->info.vendor;
     cl_uint vendor = 0;
-    return clGetDeviceInfo(device, CL_DEVICE_VENDOR_ID, sizeof vendor, &vendor, NULL) == CL_SUCCESS
+    if (strcmp(name, "ARM") == 0 || strcmp(name, "Arm") == 0) {
+        return VENDOR_ARM;
+    }
+    return clGetDeviceInfo(device->device, CL_DEVICE_VENDOR_ID, sizeof vendor, &vendor, NULL) ==
+                   CL_SUCCESS
                ? vendor
                : 0;
 }
@@ -184,7 +190,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->max_group = (size_t)info->max_group_size;
     desc->local_memory = (size_t)info->local_memory;
     desc->max_alloc = (size_t)info->max_alloc;
-    desc->held_words = tile_register_words(desc->kind, vendor_of(context->device));
+    desc->held_words = tile_register_words(desc->kind, vendor_of(&context->found));
     desc->loop_limit = strstr(info->name, "llvmpipe") != NULL ? LLVMPIPE_ROUNDS : 0;
     desc->has_clblast = cl_gemm_is_built();
     /* Oclgrind interprets what clang makes, but not that (21.10: "undefined external function") */

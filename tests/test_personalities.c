@@ -1,0 +1,603 @@
+/*
+ * test_personalities.c: what the planner makes of GPUs that are not here, and what they would run, on the
+ * driver that is here under their description.
+ *
+ * The committed table tests/data/personalities.txt has, for each GPU and problem, what is chosen, the
+ * tile, the reason, and why weights do not stay in registers where they do not. CLRNN_WRITE_PERSONALITIES
+ * prints it anew.
+ */
+#include "personalities.h"
+
+#include "cli/generate.h"
+#include "core/plan.h"
+#include "stacks.h"
+#include "suites.h"
+#include "support.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- planning -------------------------------------------------------------------------------- */
+
+enum { MAX_STRANDS = 2 * NETS_LAYERS };
+
+/* A problem string as a net without weights, on a device that is only described. */
+struct planned {
+    struct device_desc device;
+    struct clrnn_context context;
+    clrnn_net *net;
+    clrnn_plan_desc desc;
+    struct algo_config configs[MAX_STRANDS];
+    struct plan_memory memory;
+};
+
+static void planned_open(struct planned *out, const struct device_desc *device, const char *text) {
+    problem p;
+    problem_error error;
+    clrnn_layer_desc layers[NETS_LAYERS];
+    ck_assert_msg(problem_parse(&p, text, &error), "%s: %s", text, error.message);
+    ck_assert_int_le(p.layers, NETS_LAYERS);
+    for (int layer = 0; layer < p.layers; layer++) {
+        layers[layer] = generate_layer(&p, layer);
+    }
+    memset(out, 0, sizeof *out);
+    out->device = *device;
+    out->context.desc = *device;
+    out->context.speeds = estimate_speeds_of(device);
+    out->desc =
+        (clrnn_plan_desc){.steps = (int)p.steps, .batch = (int)p.batch, .chunk = (int)p.chunk};
+    ok(clrnn_net_create(
+        &out->net,
+        &(clrnn_net_desc){.inputs = (int)p.inputs, .num_layers = (int)p.layers, .layers = layers}));
+    ck_assert_int_le(out->net->strand_count, MAX_STRANDS);
+}
+
+static void planned_close(struct planned *planned) {
+    clrnn_net_free(planned->net);
+}
+
+static clrnn_status planned_choose(struct planned *planned) {
+    return plan_configure(planned->configs, &planned->memory, &planned->context, planned->net,
+                          &planned->desc, NULL);
+}
+
+static clrnn_algorithm_info explain(const struct planned *planned, const char *algorithm) {
+    clrnn_algorithm_info info = {.name = ""};
+    for (size_t pair = 0; pair < algo_count() && strcmp(info.name, algorithm) != 0; pair++) {
+        plan_explain(&info, pair, &planned->context, planned->net, &planned->desc);
+    }
+    ck_assert_str_eq(info.name, algorithm);
+    return info;
+}
+
+/* Floats of weights in an item's registers. */
+static int words_of(const struct algo_config *config) {
+    int words = 0;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        words += config->tile.held[phase] * config->params.slice[phase];
+    }
+    return words;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static const char *const table_texts[] = {
+    "cell=rnn,H=64",
+    "cell=rnn,H=128",
+    "cell=rnn,H=192",
+    "cell=rnn,H=224",
+    "cell=rnn,H=225",
+    "cell=rnn,H=256",
+    "cell=rnn,H=1024",
+    "cell=rnn,H=1760,N=16",
+    "cell=rnn,H=128,N=64",
+    "cell=rnn,H=224,N=64",
+    "cell=rnn,H=128,dir=bi",
+    "cell=lstm,H=64",
+    "cell=lstm,H=96",
+    "cell=lstm,H=112",
+    "cell=lstm,H=113",
+    "cell=lstm,H=128",
+    "cell=lstm,H=512,N=32",
+    "cell=lstm,H=1024",
+    "cell=lstm,H=64,N=600",
+    "cell=lstm,H=128,P=64",
+    "cell=lstm,H=64,dir=bi,peep=1",
+    "cell=gru,H=64",
+    "cell=gru,H=96",
+    "cell=gru,H=128",
+    "cell=gru,H=129",
+    "cell=gru,H=512",
+    "cell=gru-before,H=64",
+    "cell=gru-before,H=96",
+    "cell=gru-before,H=128",
+    "cell=gru-before,H=129",
+    "cell=rnn+lstm+gru,H=64+64+64,I=64",
+    "cell=lstm+rnn,H=64+512,I=64",
+};
+enum { TABLE_TEXTS = sizeof table_texts / sizeof table_texts[0] };
+
+struct line {
+    char text[1024];
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...) {
+    va_list args;
+    const size_t used = strlen(line->text);
+    va_start(args, format);
+    vsnprintf(line->text + used, sizeof line->text - used, format, args);
+    va_end(args);
+}
+
+/* rows x items of the tile; and the rows of W in an item, by phase, with what they take. */
+static void add_tile(struct line *line, const struct algo_config *config) {
+    add(line, " %dx%d", config->tile.rows, config->tile.items);
+    for (int phase = 0; phase < config->cell.phase_count && config->tile.held[0] > 0; phase++) {
+        add(line, "%s%d", phase == 0 ? " holds " : "+", config->tile.held[phase]);
+    }
+    if (config->tile.held[0] > 0) {
+        add(line, " (%d)", words_of(config));
+    }
+}
+
+static void write_line(struct line *line, const struct personality *who, const char *text) {
+    struct planned planned;
+    const struct device_desc device = personality_desc(who);
+    line->text[0] = '\0';
+    add(line, "%s %s: ", who->name, text);
+    planned_open(&planned, &device, text);
+    if (planned_choose(&planned) != CLRNN_STATUS_OK) {
+        add(line, "%s\n", clrnn_last_error()->message);
+    } else {
+        add(line, "%s", planned.configs[0].algorithm);
+        for (int i = 0; i < planned.net->strand_count; i++) {
+            add_tile(line, &planned.configs[i]);
+        }
+        add(line, ": %s", planned.configs[0].reason);
+        const clrnn_algorithm_info info = explain(&planned, "single/register");
+        add(line, info.allowed ? "\n" : "; registers: %s\n", info.reason);
+    }
+    planned_close(&planned);
+}
+
+START_TEST(choices_are_the_committed_ones) {
+    char expected[sizeof(struct line)];
+    const int writes = getenv("CLRNN_WRITE_PERSONALITIES") != NULL;
+    FILE *table = fopen("tests/data/personalities.txt", "r");
+    ck_assert_msg(writes || table != NULL, "tests/data/personalities.txt cannot be read");
+    for (size_t i = 0; i < PERSONALITIES; i++) {
+        for (size_t k = 0; k < TABLE_TEXTS; k++) {
+            struct line line;
+            write_line(&line, &personalities[i], table_texts[k]);
+            if (writes) {
+                fputs(line.text, stderr);
+                continue;
+            }
+            ck_assert_msg(fgets(expected, sizeof expected, table) != NULL,
+                          "the table ends before: %s", line.text);
+            ck_assert_msg(strcmp(line.text, expected) == 0, "got: %s the table has: %s", line.text,
+                          expected);
+        }
+    }
+    ck_assert_msg(writes || fgets(expected, sizeof expected, table) == NULL,
+                  "the table has more: %s", expected);
+    if (table != NULL) {
+        fclose(table);
+    }
+}
+END_TEST
+
+/* ---- what must fit --------------------------------------------------------------------------- */
+
+/* Words of an item, by hand: rows of W over the lines of 256 items, times a slice; and bytes of local
+ * memory for one row of the batch, as compilers count them (bench/results/gpu-report.md). */
+static const struct {
+    const char *text;
+    int hidden, words, bytes;
+} fits[] = {
+    {"cell=rnn,H=64", 64, 2 * 8, 3840},
+    {"cell=rnn,H=128", 128, 4 * 16, 7680},
+    {"cell=rnn,H=192", 192, 6 * 24, 11520},
+    {"cell=rnn,H=224", 224, 7 * 28, 13440},
+    {"cell=lstm,H=64", 64, 4 * 16, 6656},
+    {"cell=lstm,H=96", 96, 6 * 24, 9984},
+    {"cell=lstm,H=112", 112, 7 * 28, 11648},
+    {"cell=gru,H=64", 64, 3 * 16, 5376},
+    {"cell=gru,H=96", 96, 5 * 24, 9264},
+    {"cell=gru,H=128", 128, 6 * 32, 10752},
+    {"cell=gru-before,H=64", 64, 2 * 16 + 1 * 16, 4352},
+    {"cell=gru-before,H=96", 96, 3 * 24 + 2 * 24, 6528},
+    {"cell=gru-before,H=128", 128, 4 * 32 + 2 * 32, 8704},
+};
+enum { FITS = sizeof fits / sizeof fits[0] };
+
+/* Beside so many words there is room for a second row. */
+enum { TWO_ROWS_WORDS = 128 };
+
+static void expect_held(struct planned *planned, const char *where, int words, int rows) {
+    const clrnn_status status = planned_choose(planned);
+    ck_assert_msg(status == CLRNN_STATUS_OK, "%s: %s", where, clrnn_last_error()->message);
+    const struct algo_config *config = &planned->configs[0];
+    ck_assert_msg(strcmp(config->algorithm, "single/register") == 0, "%s takes %s", where,
+                  config->algorithm);
+    ck_assert_msg(words_of(config) == words, "%s holds %d words, expected %d", where,
+                  words_of(config), words);
+    ck_assert_msg(config->tile.rows == rows, "%s takes %d rows a group, expected %d", where,
+                  config->tile.rows, rows);
+    ck_assert_int_le(config->tile.items, 256);
+    ck_assert_int_eq(config->ranges, (planned->desc.batch + rows - 1) / rows);
+}
+
+static void expect_refused(struct planned *planned, const char *where, const char *reason) {
+    const clrnn_algorithm_info info = explain(planned, "single/register");
+    ck_assert_msg(!info.allowed && strcmp(info.reason, reason) == 0, "%s: \"%s\", expected \"%s\"",
+                  where, info.reason, reason);
+    ok(planned_choose(planned));
+    ck_assert_msg(strstr(planned->configs[0].algorithm, "/stream") != NULL, "%s takes %s", where,
+                  planned->configs[0].algorithm);
+}
+
+/* A row for each compute unit has a group of its own, one more row makes it two a group. */
+static void hold_fit(const struct device_desc *device, const char *who, size_t fit) {
+    const int units = device->compute_units;
+    const int batches[] = {1, units, units + 1, 3 * units + 1};
+    for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
+        struct planned planned;
+        char where[128], reason[192];
+        const int two = batches[i] > units && fits[fit].words <= TWO_ROWS_WORDS;
+        snprintf(where, sizeof where, "%s %s,N=%d", who, fits[fit].text, batches[i]);
+        planned_open(&planned, device, fits[fit].text);
+        planned.desc.batch = batches[i];
+        if (device->max_group < 256) {
+            snprintf(reason, sizeof reason, "needs work-groups of 256 items, the device takes %zu",
+                     device->max_group);
+            expect_refused(&planned, where, reason);
+        } else if (device->held_words < fits[fit].words) {
+            snprintf(reason, sizeof reason,
+                     "W_hh takes %d words of each item's registers (H=%d), the device has room for "
+                     "%d",
+                     fits[fit].words, fits[fit].hidden, device->held_words);
+            expect_refused(&planned, where, reason);
+        } else {
+            expect_held(&planned, where, fits[fit].words, two ? 2 : 1);
+        }
+        planned_close(&planned);
+    }
+}
+
+START_TEST(registers_as_far_as_they_go) {
+    for (size_t i = 0; i < PERSONALITIES; i++) {
+        const struct device_desc device = personality_desc(&personalities[i]);
+        for (size_t fit = 0; fit < FITS; fit++) {
+            hold_fit(&device, personalities[i].name, fit);
+        }
+    }
+}
+END_TEST
+
+/* NVIDIA's take all of them, AMD's what leaves them 168 words, the others what 64, and Mali what 16
+ * are: by number, whatever the table of personalities says. */
+START_TEST(vendors_take_what_compilers_said) {
+    static const struct {
+        const char *who;
+        int count; /* of `fits` */
+    } expected[] = {{"sm_75", FITS}, {"sm_80", FITS},   {"sm_90", FITS}, {"gfx906", 9},
+                    {"gfx90a", 9},   {"gfx1030", 9},    {"dg2", 5},      {"xe-lp", 5},
+                    {"mali-g78", 1}, {"adreno-690", 5}, {"apple-m1", 5}, {"least", 0}};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        const struct personality *who = personality_named(expected[i].who);
+        struct device_desc device = personality_desc(who);
+        const int is_arm = strcmp(who->vendor, "ARM") == 0;
+        int count = 0;
+        device.held_words = tile_register_words(DEVICE_GPU, is_arm ? VENDOR_ARM : who->vendor_id);
+        for (size_t fit = 0; fit < FITS; fit++) {
+            struct planned planned;
+            planned_open(&planned, &device, fits[fit].text);
+            ok(planned_choose(&planned));
+            count += strcmp(planned.configs[0].algorithm, "single/register") == 0;
+            planned_close(&planned);
+        }
+        ck_assert_msg(count == expected[i].count, "%s holds %d of them, expected %d", who->name,
+                      count, expected[i].count);
+    }
+}
+END_TEST
+
+/* The last word, item and byte: with it a plan takes registers, without it the refusal has the number. */
+START_TEST(limits_are_exact) {
+    for (size_t fit = 0; fit < FITS; fit++) {
+        const struct device_desc device = personality_desc(personality_named("sm_80"));
+        const int words = fits[fit].words, bytes = fits[fit].bytes;
+        struct planned planned;
+        char reason[192];
+        planned_open(&planned, &device, fits[fit].text);
+        planned.context.desc.held_words = words;
+        planned.context.desc.max_group = 256;
+        planned.context.desc.local_memory = 16384; /* what a projection's streams take */
+        expect_held(&planned, fits[fit].text, words, 1);
+        planned.context.desc.held_words = words - 1;
+        snprintf(reason, sizeof reason,
+                 "W_hh takes %d words of each item's registers (H=%d), the device has room for %d",
+                 words, fits[fit].hidden, words - 1);
+        expect_refused(&planned, fits[fit].text, reason);
+        planned.context.desc = device;
+        planned.context.desc.max_group = 255;
+        expect_refused(&planned, fits[fit].text,
+                       "needs work-groups of 256 items, the device takes 255");
+
+        planned.context.desc = device;
+        planned.context.desc.local_memory = (size_t)bytes;
+        ck_assert(explain(&planned, "single/register").allowed);
+        planned.context.desc.local_memory = (size_t)bytes - 1;
+        snprintf(reason, sizeof reason, "needs %d bytes of local memory, the device has %d", bytes,
+                 bytes - 1);
+        ck_assert_str_eq(explain(&planned, "single/register").reason, reason);
+
+        /* two rows take twice as much */
+        planned.desc.batch = device.compute_units + 1;
+        planned.context.desc.local_memory = (size_t)(2 * bytes);
+        expect_held(&planned, fits[fit].text, words, words <= TWO_ROWS_WORDS ? 2 : 1);
+        planned.context.desc.local_memory = (size_t)(2 * bytes) - 1;
+        expect_held(&planned, fits[fit].text, words, 1);
+        planned_close(&planned);
+    }
+}
+END_TEST
+
+/* What a GPU refuses for its limits, it refuses with a number. */
+START_TEST(refusals_have_numbers) {
+    int refusals = 0;
+    for (size_t i = 0; i < PERSONALITIES; i++) {
+        for (size_t k = 0; k < TABLE_TEXTS; k++) {
+            struct planned planned;
+            const struct device_desc device = personality_desc(&personalities[i]);
+            planned_open(&planned, &device, table_texts[k]);
+            for (size_t pair = 0; pair < algo_count(); pair++) {
+                clrnn_algorithm_info info;
+                plan_explain(&info, pair, &planned.context, planned.net, &planned.desc);
+                const int is_panel = strstr(info.name, "/panel") != NULL;
+                ck_assert(!is_panel || !info.allowed);
+                if (!info.allowed && !is_panel) { /* panels are for CPUs, whatever the numbers */
+                    const char *digit = info.reason;
+                    while (*digit != '\0' && !isdigit((unsigned char)*digit)) {
+                        digit++;
+                    }
+                    ck_assert_msg(*digit != '\0', "%s %s %s: no number in \"%s\"",
+                                  personalities[i].name, table_texts[k], info.name, info.reason);
+                    refusals++;
+                }
+            }
+            planned_close(&planned);
+        }
+    }
+    ck_assert_int_gt(refusals, 0);
+}
+END_TEST
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static int has_device(void) {
+    clrnn_device_info info = {0};
+    size_t count = 0;
+    ok(clrnn_devices(&count, &info, 1));
+    return count > 0 && info.usable;
+}
+
+/* The same bits everywhere, or a refusal. NULL: the cpu engine. */
+static clrnn_context *open_strict(const struct personality *who) {
+    clrnn_context *context = NULL;
+    personality_wear(who);
+    ok(clrnn_context_create(
+        &context,
+        &(clrnn_context_desc){.engine = who != NULL ? CLRNN_ENGINE_OPENCL : CLRNN_ENGINE_CPU,
+                              .strict = 1}));
+    return context;
+}
+
+static void close_strict(clrnn_context *context) {
+    clrnn_context_free(context);
+    personality_wear(NULL);
+}
+
+/* The engine says of a device what the tables above take for granted. */
+START_TEST(described_alike) {
+    const struct personality *who = &personalities[_i];
+    if (!has_device()) {
+        return;
+    }
+    clrnn_context *context = open_strict(who);
+    const struct device_desc expected = personality_desc(who), *got = &context->desc;
+    const clrnn_device_info *info = clrnn_context_device(context);
+    ck_assert_int_eq(got->kind, expected.kind);
+    ck_assert_int_eq(got->compute_units, expected.compute_units);
+    ck_assert_int_eq(got->vector_width, expected.vector_width);
+    ck_assert_uint_eq(got->max_group, expected.max_group);
+    ck_assert_uint_eq(got->local_memory, expected.local_memory);
+    ck_assert_uint_eq(got->max_alloc, expected.max_alloc);
+    ck_assert_int_eq(got->held_words, expected.held_words);
+    ck_assert_int_le(got->has_flags, expected.has_flags); /* 3.0's features are the driver's own */
+    ck_assert_int_eq(got->has_division, 0);
+    ck_assert_int_eq(got->has_fetch, 0);
+    ck_assert_str_eq(info->type, "GPU");
+    ck_assert_str_eq(info->reason, who->is_unified ? "integrated GPU" : "discrete GPU");
+    ck_assert_str_eq(info->vendor, who->vendor);
+    ck_assert_uint_eq(info->global_memory, who->global_memory);
+    ck_assert_int_eq(info->has_fp16, who->has_fp16);
+    ck_assert_int_eq(info->has_fp64, who->has_fp64);
+    close_strict(context);
+}
+END_TEST
+
+static clrnn_plan *plan_of(const struct sample *s, const char *text, clrnn_context *context,
+                           const char *algorithm, const char *name) {
+    problem p;
+    problem_error error;
+    clrnn_plan *plan = NULL;
+    ck_assert(problem_parse(&p, text, &error));
+    const clrnn_plan_desc desc = {.algorithm = algorithm,
+                                  .steps = s->steps,
+                                  .batch = s->batch,
+                                  .batch_first = s->batch_first,
+                                  .chunk = (int)p.chunk};
+    const clrnn_status status = clrnn_plan_create(&plan, context, s->net, &desc);
+    ck_assert_msg(status == CLRNN_STATUS_OK, "%s: %s: plan: %s", text, name,
+                  clrnn_last_error()->message);
+    return plan;
+}
+
+/* Judged by the equations in fp64, and the cpu engine's bits. `expected` NULL: it is the cpu engine. */
+static void run_and_hold(struct sample *s, const struct sample *expected, const char *text,
+                         clrnn_context *context, const char *algorithm, const char *who) {
+    struct stack_way way = {context, algorithm, 0, text, ""};
+    snprintf(way.name, sizeof way.name, "%s %s", who, algorithm != NULL ? algorithm : "auto");
+    clrnn_plan *plan = plan_of(s, text, context, algorithm, way.name);
+    stack_run_plan(s, plan, &way);
+    const clrnn_judgement result = judge(s->net, s);
+    ck_assert_msg(result.bad == 0,
+                  "%s: %s: %s of layer %d direction %d is off by %g (bound %g), %lld bad", text,
+                  way.name, result.what, result.layer, result.direction, result.residual,
+                  result.bound, (long long)result.bad);
+    if (expected != NULL) {
+        const struct stack_scope scope = {.map = stack_as_is, .what = "the cpu engine's bits"};
+        ck_assert_msg(strstr(clrnn_plan_describe(plan), "/panel") == NULL, "%s: %s:\n%s", text,
+                      way.name, clrnn_plan_describe(plan));
+        stack_same(expected, s, &scope, &way);
+    }
+    clrnn_plan_free(plan);
+}
+
+/* By what is named, or chosen. */
+static void run_as(const struct personality *who, const struct sample *expected, const char *text,
+                   const char *algorithm) {
+    struct sample s = stack_of(text);
+    clrnn_context *context = open_strict(who);
+    run_and_hold(&s, expected, text, context, algorithm, who->name);
+    close_strict(context);
+    free_sample(&s);
+}
+
+static struct sample run_cpu(const char *text) {
+    struct sample s = stack_of(text);
+    clrnn_context *context = open_strict(NULL);
+    run_and_hold(&s, NULL, text, context, NULL, "cpu");
+    close_strict(context);
+    return s;
+}
+
+/* Compiling is what takes time here, so that programs are few: every cell, once. The data are all else:
+ * lengths, masks, states, directions, pieces. */
+static const char *const cells_text =
+    "cell=rnn+lstm+gru-before,T=7,N=4,I=3,H=9+16+7,lengths=zeros,mask=holes,start=random,"
+    "batch-first=1,seed=1";
+static const char *const pieces_text =
+    "cell=rnn+lstm+gru-before,T=7,N=4,I=3,H=9+16+7,lengths=random,start=random,chunk=3,seed=2";
+static const char *const options_text =
+    "cell=gru+lstm,T=6,N=5,I=3,H=9+17,P=7,peep=1,fbias=0.5,clip=0.9,cellclip=0.6,dir=bi+reverse,"
+    "merge=ave,mask=ends,zeromask=1,lengths=ties,start=random,seed=3";
+/* x is 860 KB, and x_proj 475 KB. */
+static const char *const long_text =
+    "cell=rnn,T=900,N=4,I=60,H=33,lengths=random,start=random,seed=4";
+
+/* Whose groups are small takes a step a launch: PoCL 3.1 compiles `single/stream` for a minute where there
+ * are two phases. */
+START_TEST(everybody_runs_every_cell) {
+    const char *texts[] = {cells_text, pieces_text};
+    if (!has_device()) {
+        return;
+    }
+    struct sample expected = run_cpu(texts[_i]);
+    for (size_t i = 0; i < PERSONALITIES; i++) {
+        const int is_small = personalities[i].max_group < 256;
+        run_as(&personalities[i], &expected, texts[_i], is_small ? "step/stream" : NULL);
+    }
+    free_sample(&expected);
+}
+END_TEST
+
+START_TEST(options_run) {
+    if (!has_device()) {
+        return;
+    }
+    struct sample expected = run_cpu(options_text);
+    run_as(personality_named("apple-m1"), &expected, options_text, "single/register");
+    run_as(personality_named("gfx906"), &expected, options_text, "step/stream");
+    free_sample(&expected);
+}
+END_TEST
+
+/* Nothing may be larger than 256 KiB. */
+START_TEST(long_ones_run_in_pieces) {
+    const struct personality *who = personality_named("least");
+    if (!has_device()) {
+        return;
+    }
+    struct sample expected = run_cpu(long_text);
+    struct planned planned;
+    const struct device_desc device = personality_desc(who);
+    planned_open(&planned, &device, long_text);
+    planned.context.desc.strict = 1;
+    ok(planned_choose(&planned));
+    ck_assert_int_lt(planned.memory.chunk, 900);
+    planned_close(&planned);
+    run_as(who, &expected, long_text, NULL);
+    free_sample(&expected);
+}
+END_TEST
+
+/* As large as weights in registers go; with more rows than compute units, where two share a group; and
+ * larger than that. */
+static const struct {
+    const char *who, *text, *algorithm;
+} large[] = {
+    {"sm_75", "cell=rnn,T=4,N=3,I=5,H=224,lengths=random,start=random,seed=11", "single/register"},
+    {"sm_90", "cell=lstm,T=3,N=3,I=5,H=112,mask=holes,start=random,seed=12", "single/register"},
+    {"sm_80", "cell=gru,T=4,N=3,I=5,H=128,dir=bi,lengths=zeros,seed=13", "single/register"},
+    {"sm_80", "cell=gru-before,T=4,N=3,I=5,H=128,lengths=random,chunk=3,seed=14",
+     "single/register"},
+    {"gfx1030", "cell=lstm,T=3,N=41,I=5,H=64,mask=ends,lengths=random,start=random,seed=15",
+     "single/register"},
+    {"gfx90a", "cell=rnn,T=2,N=5,I=5,H=700,lengths=ties,seed=16", "step/stream"},
+};
+enum { LARGE = sizeof large / sizeof large[0] };
+
+START_TEST(large_ones_run) {
+    const char *text = large[_i].text;
+    const struct personality *who = personality_named(large[_i].who);
+    const struct device_desc device = personality_desc(who);
+    struct planned planned;
+    planned_open(&planned, &device, text);
+    planned.context.desc.strict = 1;
+    ok(planned_choose(&planned));
+    ck_assert_str_eq(planned.configs[0].algorithm, large[_i].algorithm);
+    planned_close(&planned);
+    if (!has_device()) {
+        return;
+    }
+    struct sample expected = run_cpu(text);
+    run_as(who, &expected, text, NULL);
+    free_sample(&expected);
+}
+END_TEST
+
+Suite *personalities_suite(void) {
+    Suite *suite = suite_create("personalities");
+    TCase *plans = tcase_create("plans");
+    tcase_add_test(plans, choices_are_the_committed_ones);
+    tcase_add_test(plans, registers_as_far_as_they_go);
+    tcase_add_test(plans, vendors_take_what_compilers_said);
+    tcase_add_test(plans, limits_are_exact);
+    tcase_add_test(plans, refusals_have_numbers);
+    suite_add_tcase(suite, plans);
+    TCase *runs = tcase_create("runs");
+    tcase_set_timeout(runs, 600);
+    tcase_add_loop_test(runs, described_alike, 0, PERSONALITIES);
+    tcase_add_loop_test(runs, everybody_runs_every_cell, 0, 2);
+    tcase_add_test(runs, options_run);
+    tcase_add_test(runs, long_ones_run_in_pieces);
+    tcase_add_loop_test(runs, large_ones_run, 0, LARGE);
+    suite_add_tcase(suite, runs);
+    return suite;
+}
