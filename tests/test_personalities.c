@@ -198,19 +198,19 @@ static const struct {
     const char *text;
     int hidden, words, bytes;
 } fits[] = {
-    {"cell=rnn,H=64", 64, 2 * 8, 3840},
-    {"cell=rnn,H=128", 128, 4 * 16, 7680},
-    {"cell=rnn,H=192", 192, 6 * 24, 11520},
-    {"cell=rnn,H=224", 224, 7 * 28, 13440},
-    {"cell=lstm,H=64", 64, 4 * 16, 6656},
-    {"cell=lstm,H=96", 96, 6 * 24, 9984},
-    {"cell=lstm,H=112", 112, 7 * 28, 11648},
-    {"cell=gru,H=64", 64, 3 * 16, 5376},
-    {"cell=gru,H=96", 96, 5 * 24, 9264},
-    {"cell=gru,H=128", 128, 6 * 32, 10752},
-    {"cell=gru-before,H=64", 64, 2 * 16 + 1 * 16, 4352},
-    {"cell=gru-before,H=96", 96, 3 * 24 + 2 * 24, 6528},
-    {"cell=gru-before,H=128", 128, 4 * 32 + 2 * 32, 8704},
+    {"cell=rnn,H=64", 64, 2 * 8, 3856},
+    {"cell=rnn,H=128", 128, 4 * 16, 7696},
+    {"cell=rnn,H=192", 192, 6 * 24, 11536},
+    {"cell=rnn,H=224", 224, 7 * 28, 13456},
+    {"cell=lstm,H=64", 64, 4 * 16, 6672},
+    {"cell=lstm,H=96", 96, 6 * 24, 10000},
+    {"cell=lstm,H=112", 112, 7 * 28, 11664},
+    {"cell=gru,H=64", 64, 3 * 16, 5392},
+    {"cell=gru,H=96", 96, 5 * 24, 9280},
+    {"cell=gru,H=128", 128, 6 * 32, 10768},
+    {"cell=gru-before,H=64", 64, 2 * 16 + 1 * 16, 4368},
+    {"cell=gru-before,H=96", 96, 3 * 24 + 2 * 24, 6544},
+    {"cell=gru-before,H=128", 128, 4 * 32 + 2 * 32, 8720},
 };
 enum { FITS = sizeof fits / sizeof fits[0] };
 
@@ -302,6 +302,41 @@ START_TEST(vendors_take_what_compilers_said) {
         }
         ck_assert_msg(count == expected[i].count, "%s holds %d of them, expected %d", who->name,
                       count, expected[i].count);
+    }
+}
+END_TEST
+
+/* Weights of more than a group's registers: over the registers of several groups, where those were seen to
+ * meet, of as few parts as have the least to do; and never where nothing is known of it. */
+START_TEST(parts_where_groups_meet) {
+    static const char *const names[] = {"sm_75", "sm_80", "sm_90", "gfx906", "gfx90a", "gfx1030"};
+    static const struct {
+        const char *text;
+        int words;
+    } split[] = {{"cell=rnn,H=256,N=1", 64},   {"cell=rnn,H=512,N=1", 128},
+                 {"cell=rnn,H=1024,N=1", 128}, {"cell=lstm,H=256,N=1", 128},
+                 {"cell=lstm,H=512,N=1", 128}, {"cell=gru,H=256,N=1", 128},
+                 {"cell=gru,H=512,N=1", 128},  {"cell=gru-before,H=256,N=1", 160}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct device_desc device = personality_desc(personality_named(names[i]));
+        for (size_t k = 0; k < sizeof split / sizeof split[0]; k++) {
+            for (device.runs_together = 0; device.runs_together < 2; device.runs_together++) {
+                struct planned planned;
+                planned_open(&planned, &device, split[k].text);
+                ok(planned_choose(&planned));
+                const struct algo_config *config = &planned.configs[0];
+                const int is_split = strcmp(config->algorithm, "persist/register") == 0;
+                ck_assert_msg(is_split == device.runs_together, "%s %s takes %s", names[i],
+                              split[k].text, config->algorithm);
+                ck_assert(explain(&planned, "persist/register").allowed);
+                if (is_split) {
+                    ck_assert_msg(words_of(config) <= split[k].words, "%s %s: %d words", names[i],
+                                  split[k].text, words_of(config));
+                    ck_assert_int_le(config->ranges * config->params.parts, device.compute_units);
+                }
+                planned_close(&planned);
+            }
+        }
     }
 }
 END_TEST
@@ -588,6 +623,7 @@ Suite *personalities_suite(void) {
     tcase_add_test(plans, choices_are_the_committed_ones);
     tcase_add_test(plans, registers_as_far_as_they_go);
     tcase_add_test(plans, vendors_take_what_compilers_said);
+    tcase_add_test(plans, parts_where_groups_meet);
     tcase_add_test(plans, limits_are_exact);
     tcase_add_test(plans, refusals_have_numbers);
     suite_add_tcase(suite, plans);
