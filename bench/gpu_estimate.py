@@ -147,8 +147,8 @@ def sections_of(path):
 class Kernel:
     """A kernel of a cubin, ready to be gone through."""
 
-    def __init__(self, cubin, name=None, nvdisasm="nvdisasm"):
-        said = subprocess.run([nvdisasm, "-c", "-hex", "-g", cubin], capture_output=True, text=True, check=True).stdout
+    def __init__(self, cubin, name=None):
+        said = subprocess.run(["nvdisasm", "-c", "-hex", "-g", cubin], capture_output=True, text=True, check=True).stdout
         self.arch = int(re.search(r"\.target\s+sm_(\d+)|EF_CUDA_SM(\d+)", said)[1] or 0)
         kernels = kernels_of(said.splitlines())
         self.name = name or next(iter(kernels))
@@ -511,6 +511,8 @@ class Lane:
         where = i.operands[1].index
         self.set(i.operands[0], self.lane if where == "SR_TID.X" else self.lane % WARP if where == "SR_LANEID" else 0)
 
+    do_S2UR = do_S2R
+
     def do_CS2R(self, i):
         self.set_wide(i.operands[0], 0, 1 if "32" in i.flags else 2)
 
@@ -596,7 +598,7 @@ class Warp:
         self.ready = 0
         self.boards, self.owners = [0] * 6, [None] * 6
         self.barrier = None  # that it waits at
-        self.issued = []  # cycles
+        self.issued = []  # cycles: when; when what stands before was done; when what it waits for was, and where that is
 
 
 def width_of(i):
@@ -644,7 +646,9 @@ def simulate(ways, starts, arch, assumed, near):
                     continue
                 free[s], last[s] = now + 1, w
                 later = min(later, now + 1)
-                warp.issued.append(now)
+                board = max((k for k in range(6) if i.wait >> k & 1), key=lambda k: warp.boards[k], default=None)
+                warp.issued.append((now, warp.ready, 0 if board is None else warp.boards[board],
+                                    None if board is None else warp.owners[board]))
                 warp.ready = now + max(1, i.stall)
                 latency = OTHER_LATENCY
                 if pipe == "special":
@@ -679,20 +683,23 @@ def simulate(ways, starts, arch, assumed, near):
     return warps
 
 
-KINDS = (("products and sums", {"FFMA", "FMUL", "FADD", "FFMA2"}), ("LDS", {"LDS"}), ("STS", {"STS"}),
+KINDS = (("products, sums", {"FFMA", "FMUL", "FADD", "FFMA2"}), ("LDS", {"LDS"}), ("STS", {"STS"}),
          ("LDG", {"LDG"}), ("STG", {"STG"}), ("BAR", {"BAR"}),
          ("branches", {"BRA", "BSSY", "BSYNC", "CALL", "WARPSYNC", "BREAK", "EXIT"}),
          ("selects", {"FSEL", "FSETP", "FMNMX", "FCHK"}), ("special", SPECIAL))
 
 
+OTHER = "addresses"
+
+
 def kind_of(i):
-    return next((kind for kind, ops in KINDS if i.op in ops), "addresses")
+    return next((kind for kind, ops in KINDS if i.op in ops), OTHER)
 
 
 class Estimate:
     """Of one kernel: cycles of a step, low and high, and what they are made of."""
 
-    def __init__(self, kernel, items):
+    def __init__(self, kernel, items, timed=True):
         self.kernel = kernel
         count = (items + WARP - 1) // WARP
         self.lanes = [Lane(kernel, w * WARP) for w in range(count)]
@@ -700,12 +707,14 @@ class Estimate:
         self.ways, self.begins = ways, begins
         if any(len(b) <= STEPS for b in begins):
             raise RuntimeError(f"{kernel.name}: the loop over time was left after {min(map(len, begins)) - 1} steps")
-        near = self.near_loads()
         self.cycles, self.warps = {}, {}
+        if not timed:
+            return
+        near = self.near_loads()
         for mode, assumed in ASSUMED.items():
             starts = [b[0] for b in begins]
             warps = simulate(ways, starts, kernel.arch, assumed, near)
-            ends = [max(warp.issued[b[n + 1] - b[0] - 1] for warp, b in zip(warps, begins)) for n in range(STEPS)]
+            ends = [max(warp.issued[b[n + 1] - b[0] - 1][0] for warp, b in zip(warps, begins)) for n in range(STEPS)]
             self.cycles[mode] = (ends[-1] - ends[1]) / (STEPS - 2)
             self.warps[mode] = warps
 
@@ -744,48 +753,37 @@ class Estimate:
         return collections.Counter(i.op + ("." + str(32 * width_of(i)) if i.op in ("LDS", "STS", "LDG") and width_of(i) > 1 else "")
                                    for i, _, _ in self.step(w))
 
-    def profile(self, mode, key):
-        """Cycles of a step of the slowest warp between any two barriers, by key(instruction); what a warp waits for
-        is what gave it the last thing it needed."""
+    def profile(self, mode, key, pairs=False):
+        """Cycles of a step by key(instruction): of the warp that comes last to each barrier. A warp's time goes to the
+        instruction before while that keeps it, then to what it waits for, then, where others are first, to the next."""
         total = collections.Counter()
         warps = self.warps[mode]
-        for n in range(2, STEPS):
-            edges = {}
-            for w in range(len(warps)):
-                b = self.begins[w]
-                edges[w] = [at for at in range(b[n - 1], b[n + 1]) if self.ways[w][at][0].op == "BAR"]
-            per = len(edges[0]) // 2
-            for stretch in range(per - 1, 2 * per - 1):
-                issued = lambda w, at: warps[w].issued[at - self.begins[w][0]]
-                w = max(edges, key=lambda w: issued(w, edges[w][stretch + 1]))
-                first, end = edges[w][stretch], edges[w][stretch + 1]
-                opened = max(issued(v, edges[v][stretch]) for v in edges)  # the last one came
-                before = opened
-                for at in range(first + 1, end + 1):
-                    now = issued(w, at)
-                    total[key(self.blamed(w, at, mode))] += now - before
-                    before = now
+        bars = [[at for at in range(b[1], b[STEPS]) if way[at][0].op == "BAR"] for way, b in zip(self.ways, self.begins)]
+        issued = lambda w, at: warps[w].issued[at - self.begins[w][0]]
+        per = len(bars[0]) // (STEPS - 1)
+        for stretch in range(per - 1, len(bars[0]) - 1):
+            w = max(range(len(bars)), key=lambda w: issued(w, bars[w][stretch + 1])[0])
+            before = max(issued(v, bars[v][stretch])[0] for v in range(len(bars)))  # the last one came, and all go on
+            for at in range(bars[w][stretch] + 1, bars[w][stretch + 1] + 1):
+                now, ready, board, owner = issued(w, at)
+                for until, blamed in ((ready, at - 1), (board, owner), (now, at)):
+                    if until > before and blamed is not None:
+                        blame = (self.ways[w][at][0], self.ways[w][blamed][0]) if pairs else self.ways[w][blamed][0]
+                        if not pairs or until == board != ready:
+                            total[key(blame)] += min(until, now) - before
+                        before = min(until, now)
         return collections.Counter({k: v / (STEPS - 2) for k, v in total.items()})
 
-    def blamed(self, w, at, mode):
-        """The instruction that decided when the one at `at` could be issued."""
-        i, way = self.ways[w][at][0], self.ways[w]
-        if way[at - 1][0].op == "BAR":
-            return way[at - 1][0]
-        if i.wait:
-            for back in range(at - 1, max(at - 400, 0), -1):
-                other = way[back][0]
-                if (other.writes != 7 and i.wait >> other.writes & 1) or (other.reads != 7 and i.wait >> other.reads & 1):
-                    if self.warps[mode][w].issued[at - self.begins[w][0]] - self.warps[mode][w].issued[at - 1 - self.begins[w][0]] > max(1, way[at - 1][0].stall):
-                        return other
-                    break
-        return way[at - 1][0] if way[at - 1][0].op == "BRA" else i
+
+    def waits(self, mode):
+        """Cycles of a step that those warps wait for loads and the like: by who waits, and for whom."""
+        return self.profile(mode, lambda both: f"{both[1].text}` at `{both[0].text}", pairs=True)
 
 
-def estimate(cubin, arguments, items, name=None, nvdisasm="nvdisasm"):
-    kernel = Kernel(cubin, name, nvdisasm)
+def estimate(cubin, arguments, items, name=None, timed=True):
+    kernel = Kernel(cubin, name)
     kernel.set_arguments(arguments, items)
-    return Estimate(kernel, items)
+    return Estimate(kernel, items, timed)
 
 
 def main():
