@@ -162,18 +162,12 @@ class Kernel:
         base = PARAMETERS[self.arch]
         bank = bytearray(max(len(self.banks.get(0, b"")), base + 4096))
         struct.pack_into("<III", bank, 0, items, 1, 1)
-        at = base
-        self.arrays, self.contents = [], {}
-        for kind, name, data in arguments:
-            align = 4 if kind == "int" else 8
-            at = (at + align - 1) // align * align
+        self.arrays = [name for kind, name, _ in arguments if kind == "pointer"]
+        self.contents = {name: data for kind, name, data in arguments if kind == "pointer" and data}
+        for (kind, name, data), at in zip(arguments, offsets_of(arguments)):
             if kind == "pointer":
-                self.arrays.append(name)
-                if data:
-                    self.contents[name] = data
-                data = struct.pack("<Q", len(self.arrays) << 36)
-            bank[at:at + len(data)] = data
-            at += len(data)
+                data = struct.pack("<Q", self.arrays.index(name) + 1 << 36)
+            bank[base + at:base + at + len(data)] = data
         self.banks[0] = bytes(bank)
 
     def array_of(self, address):
@@ -195,6 +189,17 @@ def read_arguments(path):
             else:
                 arguments.append((kind, "", bytes.fromhex(rest[0])))
     return arguments
+
+
+def offsets_of(arguments):
+    """Where each lies among them."""
+    at, offsets = 0, []
+    for kind, _, data in arguments:
+        align, size = (4, 4) if kind == "int" else (8, 8 if kind == "pointer" else len(data))
+        at = (at + align - 1) // align * align
+        offsets.append(at)
+        at += size
+    return offsets
 
 
 # ---- where a lane goes -------------------------------------------------------------------------
@@ -298,7 +303,7 @@ class Lane:
         if o.index is not None:
             self.predicates[o.kind][o.index] = value
 
-    def address(self, o):
+    def address(self, o, is_far):
         total = 0
         for kind, index, suffix in o.index:
             if kind == "I":
@@ -308,7 +313,8 @@ class Lane:
                 continue
             bank = self.registers["R" if kind == "R" else "U"]
             low, high = bank.get(index), bank.get(index + 1)
-            wide = ".64" in suffix or (kind == "UR" and any(".U32" in s or ".64" in s for _, _, s in o.index))
+            others = "".join(s for _, _, s in o.index)
+            wide = ".64" in suffix or (is_far and (kind == "UR" or ".U32" not in suffix and ".64" not in others))
             if low is None or (wide and high is None):
                 return None
             total += (low | high << 32) if wide else low * 4 if ".X4" in suffix else low * 16 if ".X16" in suffix else low
@@ -335,6 +341,9 @@ class Lane:
                     self.put(o, None)
 
     def do_MOV(self, i):
+        if "64" in i.flags:
+            self.set_wide(i.operands[0], self.get_wide(i.operands[1]))
+            return
         self.set(i.operands[0], self.get(i.operands[1]))
 
     do_R2UR = do_MOV
@@ -360,7 +369,15 @@ class Lane:
         carries = [o for o in i.ins if o.kind in "PQ"] if "X" in i.flags else []
         self.add(i, terms, carries)
 
-    do_IADD = do_VIADD = do_IADD3
+    do_VIADD = do_IADD3
+
+    def do_IADD(self, i):
+        if "64" not in i.flags:
+            self.do_IADD3(i)
+            return
+        a, b = (self.get_wide(o) for o in i.ins[:2])
+        known = None not in (a, b) and len(i.ins) == 2
+        self.set_wide(i.operands[0], (-a if i.ins[0].negate else a) + (-b if i.ins[1].negate else b) if known else None)
 
     def do_IMAD(self, i):
         a, b, c = (self.get(o) for o in i.ins[:3])
@@ -435,13 +452,14 @@ class Lane:
             self.put(out, outcomes.pop() if len(outcomes) == 1 else None)
 
     def do_ISETP(self, i):
-        a, b = self.get(i.operands[2]), self.get(i.operands[3])
+        bits = 64 if "S64" in i.flags or "U64" in i.flags else 32
+        a, b = (self.get(o) if bits == 32 else self.get_wide(o) for o in i.operands[2:4])
         also = self.test(i.operands[4])
         holds = None
         if a is not None and b is not None:
             compare = next(f for f in i.flags if f in COMPARE)
-            if "U32" not in i.flags:
-                a, b = signed(a), signed(b)
+            if "U32" not in i.flags and "U64" not in i.flags:
+                a, b = signed(a, bits), signed(b, bits)
             holds = COMPARE[compare](a, b)
             if "EX" in i.flags:
                 low = self.test(i.operands[5])
@@ -539,7 +557,7 @@ class Lane:
 
     def do_LDG(self, i):
         words = 4 if "128" in i.flags else 2 if "64" in i.flags else 1
-        name, at = self.kernel.array_of(self.address(i.operands[1]))
+        name, at = self.kernel.array_of(self.address(i.operands[1], True))
         data = self.kernel.contents.get(name, b"")
         known = at is not None and at + 4 * words <= len(data) and not any(f in ("U8", "S8", "U16") for f in i.flags)
         self.set_wide(i.operands[0], int.from_bytes(data[at:at + 4 * words], "little") if known else None, words)
@@ -565,7 +583,7 @@ class Lane:
             guard = True if i.guard is None else self.test(i.guard)
             address = None
             if i.op in ("LDG", "STG", "LDS", "STS"):
-                address = self.address(next(o for o in i.operands if o.kind == "M"))
+                address = self.address(next(o for o in i.operands if o.kind == "M"), i.op in ("LDG", "STG"))
             way.append((i, address, guard is not False))
             if i.op in ("BRA", "CALL", "JMP"):
                 more = [self.test(o) for o in i.operands if o.kind in "PQ"]

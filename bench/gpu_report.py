@@ -199,12 +199,11 @@ def amd_step(line, from_weights, offset):
     return (from_weights | to if sources & from_weights else from_weights - to), False
 
 
-def amd_weight_loads(text, lines):
-    """Loads in the loop over time whose address is made of the argument w: what each register holds is followed
-    along all ways."""
+def amd_weight_loads(lines, offset):
+    """Loads in the loop over time whose address is made of the argument that lies at an offset: what each register
+    holds is followed along all ways."""
     loop = time_loop(lines)
-    offset = re.search(r"\.name:\s+w\n\s+\.offset:\s+(\d+)", text)
-    if not loop or not offset:
+    if not loop:
         return 0
     starts = sorted({at for at, line in enumerate(lines) if re.match(r"\.LBB|\w+:", line)} |
                     {at + 1 for at, line in enumerate(lines) if "branch" in line} | {0})
@@ -218,7 +217,7 @@ def amd_weight_loads(text, lines):
         end = starts[n + 1] if n + 1 < len(starts) else len(lines)
         following = [n + 1] if n + 1 < len(starts) else []
         for at in range(starts[n], end):
-            held, is_load = amd_step(lines[at], held, int(offset[1]))
+            held, is_load = amd_step(lines[at], held, offset)
             if is_load and loop[0] <= at <= loop[1]:
                 loads.add(at)
             if match := re.search(r"s_(c?)branch\w*\s+(\.LBB\d+_\d+)", lines[at]):
@@ -237,7 +236,11 @@ def amd(program, target):
     with open(assembly, encoding="utf-8") as file:
         text = file.read()
     count = lambda key: most(rf"\.{key}:\s+(\d+)", text)
-    loads = {"w": amd_weight_loads(text, text[:text.index(".Lfunc_end0")].splitlines())} if program.holds else {}
+    loads = {}
+    if program.holds:
+        arguments = gpu_estimate.read_arguments(program.path + ".args")
+        weights = gpu_estimate.offsets_of(arguments)[[name for _, name, _ in arguments].index("w")]
+        loads["w"] = amd_weight_loads(text[:text.index(".Lfunc_end0")].splitlines(), weights)
     # registers for matrices are memory by another name: a copy a use. Scalars that are spilled lie in vector registers.
     return Found(count("vgpr_count"), count("vgpr_spill_count") + count("agpr_count"),
                  count("private_segment_fixed_size"), count("group_segment_fixed_size"), loads)
