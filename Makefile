@@ -103,7 +103,7 @@ CLI_OBJECTS := $(call object,$(CLI_SOURCES))
 TEST_OBJECTS := $(call object,$(TEST_SOURCES))
 
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-peers check check-frameworks check-long fuzz demo deps check-gpu-estimate gpu-report lint set-up-gpu mutants install uninstall clean dist format FORCE
+.PHONY: all bench bench-peers check check-frameworks check-long fuzz demo deps check-gpu-estimate gpu-report gpu-report-quick lint set-up-gpu mutants install uninstall clean dist format FORCE
 .SECONDARY:
 
 all: $(BUILD)/clrnn $(BUILD)/libclrnn.a $(BUILD)/libclrnn.so.$(SOVERSION) $(BUILD)/clrnn.pc
@@ -325,7 +325,12 @@ check-gpu-estimate: set-up-gpu
 
 gpu-report: check-gpu-estimate
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/gpu_text
+	$(Q)$(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text --self-check)
 	$(Q)$(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text $(GPU_FLAGS))
+
+# Two targets of each maker, and the sizes that speak for the others.
+gpu-report-quick:
+	$(Q)$(MAKE) --no-print-directory gpu-report GPU_FLAGS="--quick -o $(BUILD)/gpu-report-quick.md"
 
 mutants: set-up-check
 	$(Q)tests/mutants.sh

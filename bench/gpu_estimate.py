@@ -546,8 +546,10 @@ class Lane:
     do_LDCU = do_LDC
 
     def do_P2R(self, i):
-        bits = [self.predicates["P"].get(n) for n in range(7)]
-        self.set(i.operands[0], None if None in bits else sum(int(b) << n for n, b in enumerate(bits)) & (self.get(i.operands[-1]) or 0))
+        mask = self.get(i.operands[-1]) or 0
+        bits = [self.predicates["P"].get(n) for n in range(7) if mask >> n & 1]
+        self.set(i.operands[0], None if None in bits else sum(
+            int(self.predicates["P"][n]) << n for n in range(7) if mask >> n & 1))
 
     def do_R2P(self, i):
         value, mask = self.get(i.operands[1]), self.get(i.operands[2]) or 0

@@ -159,16 +159,28 @@ def nvidia(program, target):
 
 
 def time_loop(lines):
-    """First and last line of the largest loop with two barriers."""
-    places, best = {}, None
+    """Numbers of the lines of the loop over time: the outermost with most of two or more barriers. The compiler's
+    comments say what is in a loop."""
+    outer, header, loops = {}, None, {}
     for at, line in enumerate(lines):
-        if match := re.match(r"(\.LBB\d+_\d+):", line):
-            places[match[1]] = at
-        elif (match := re.search(r"s_c?branch\w*\s+(\.LBB\d+_\d+)", line)) and match[1] in places:
-            first = places[match[1]]
-            if sum("s_barrier" in other for other in lines[first:at]) >= 2 and (not best or at - first > best[1] - best[0]):
-                best = (first, at)
-    return best
+        if match := re.match(r"\.LBB(\d+_\d+):|; %bb\.", line):
+            header = None
+            comments = line + "".join(lines[at + 1:at + 4])
+            comments = comments[:comments.find("\t")] if "\t" in comments else comments
+            if parent := re.search(r"Parent Loop BB(\d+_\d+) Depth=1", comments):
+                header = outer[match[1]] = parent[1]
+            elif re.search(r"=>\s*This (?:Inner )?Loop Header: Depth=1", comments):
+                header = outer[match[1]] = match[1]
+            elif inside := re.search(r"in Loop: Header=BB(\d+_\d+)", line):
+                header = inside[1]
+        if header:
+            loops.setdefault(header, set()).add(at)
+    joined = {}
+    for inner, numbers in loops.items():
+        joined.setdefault(outer.get(inner, inner), set()).update(numbers)
+    barriers = lambda numbers: sum("s_barrier" in lines[n] for n in numbers)
+    best = max(joined.values(), key=barriers, default=set())
+    return best if barriers(best) >= 2 else set()
 
 
 def registers_of(operand):
@@ -184,6 +196,12 @@ def amd_step(line, from_weights, offset):
     if not match or match[1].startswith(("s_cbranch", "s_branch", "s_waitcnt")):
         return from_weights, False
     op, operands = match[1], match[2].split(",")
+    if op.startswith(("v_writelane", "v_readlane")):  # a scalar that waits in a lane of a vector register
+        lane = lambda o: f"{o.strip()}:{operands[2].strip()}"
+        to, source = (lane(operands[0]), operands[1].strip()) if "write" in op else (operands[0].strip(), lane(operands[1]))
+        return (from_weights | {to} if source in from_weights else from_weights - {to}), False
+    if "_co_" in op or op.startswith(("v_mad_u64", "v_mad_i64", "v_div_scale")):  # a carry goes out
+        from_weights = from_weights - registers_of(operands.pop(1))
     to, sources = registers_of(operands[0]), set().union(*(registers_of(o) for o in operands[1:]))
     if op.startswith("s_load"):  # arguments; of what else it loads nothing lies at such an offset
         at = operands[-1].split()[0]
@@ -196,7 +214,8 @@ def amd_step(line, from_weights, offset):
         return (from_weights - to if is_load or "read" in op else from_weights), is_load and bool(sources & from_weights)
     if "cmp" in op:
         return from_weights, False
-    return (from_weights | to if sources & from_weights else from_weights - to), False
+    adds = re.match(r"[sv]_(add|sub|mov|cndmask|cselect|cmov|mad_[ui]64|lshl_add|lshl[1-4]_add|pk_mov|readfirstlane|xad)", op)
+    return (from_weights | to if adds and sources & from_weights else from_weights - to), False
 
 
 def amd_weight_loads(lines, offset):
@@ -218,7 +237,7 @@ def amd_weight_loads(lines, offset):
         following = [n + 1] if n + 1 < len(starts) else []
         for at in range(starts[n], end):
             held, is_load = amd_step(lines[at], held, offset)
-            if is_load and loop[0] <= at <= loop[1]:
+            if is_load and at in loop:
                 loads.add(at)
             if match := re.search(r"s_(c?)branch\w*\s+(\.LBB\d+_\d+)", lines[at]):
                 following = ([n + 1] if match[1] else []) + [block_of[labels[match[2]]]]
