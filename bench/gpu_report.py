@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """gpu_report.py: kernels of GPU plans, compiled for real GPUs: registers, spills, local memory, time. Tables, and a gate.
 
-For each cell and size what the planner takes is compiled with clang for NVIDIA (PTX, then ptxas) and for AMD. The
-gate fails where a register is spilled, memory stands in for registers, or a kernel that holds its weights in
-registers reads weights in its loop over time. Nothing is run: cycles are estimated (gpu_estimate.py), and stand
-beside those of a reference kernel without options (tests/data/gpu).
+For each cell and size what the planner takes is compiled with clang for NVIDIA (PTX, then ptxas) and for AMD, with
+Intel's own compiler for Intel, and as SPIR-V. The gate fails where a register is spilled, memory stands in for
+registers, or a kernel that holds its weights in registers reads weights in its loop over time. Nothing is run: cycles
+are estimated (gpu_estimate.py), and stand beside those of a reference kernel without options (tests/data/gpu).
 
-    gpu_report.py [--tool build/gpu_text] [--quick | --self-check] [-o report.md]
+    gpu_report.py [--tool build/gpu_text] [--intel DIR] [--quick | --self-check] [-o report.md]
 
 Needs clang-15, libclc-15, and ptxas and nvdisasm (PyPI nvidia-cuda-nvcc, nvidia-cuda-nvdisasm) for NVIDIA,
-rocm-device-libs for AMD. What is missing is said, and its columns are left out.
+rocm-device-libs for AMD, the packages of GPU_INTEL_PACKAGES (Makefile), unpacked in DIR, llvm-spirv-15 and spirv-tools
+for Intel. What is missing is said, and its columns are left out.
 """
 import argparse
 import datetime
@@ -25,6 +26,7 @@ import gpu_estimate
 
 NVIDIA = ("sm_75", "sm_80", "sm_90", "sm_120")
 AMD = ("gfx906", "gfx90a", "gfx1030")
+INTEL = ("dg2-g10", "tgllp", "SPIR-V")
 QUICK = ("sm_80", "sm_90", "gfx906", "gfx1030")
 TIMED = ("sm_80", "sm_90")
 # sizes that speak for the others
@@ -45,7 +47,8 @@ def run(command):
 
 
 def clang(source, *flags):
-    run(["clang-15", "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-O3", *flags, "-S", source])
+    kind = [] if "-c" in flags else ["-S"]
+    run(["clang-15", "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-O3", *kind, *flags, source])
 
 
 def most(pattern, text):
@@ -121,13 +124,15 @@ def references():
 class Found:
     """What a compiler says of one program: all 0 but registers and local memory is well."""
 
-    def __init__(self, registers, spills, scratch, local, loads, estimate=None):
+    def __init__(self, registers, spills=0, scratch=0, local="", loads=None, estimate=None, broken=None):
+        self.broken = broken
         self.registers, self.spills, self.scratch, self.local = registers, spills, scratch, local
-        self.loads = loads  # of a step in the loop over time, by array; "?": nobody knows
+        self.loads = loads or {}  # of a step in the loop over time, by array; "?": nobody knows
         self.estimate = estimate
 
     def faults(self, program):
         return [what for what, bad in (
+            (self.broken, self.broken),
             (f"{self.spills} spilled", self.spills > 0),
             (f"{self.scratch} bytes of scratch", self.scratch > 0),
             (f"{self.loads.get('w', 0)} loads of weights in the loop", program.holds and self.loads.get("w", 0) > 0),
@@ -265,6 +270,66 @@ def amd(program, target):
                  count("private_segment_fixed_size"), count("group_segment_fixed_size"), loads)
 
 
+# ---- Intel, and SPIR-V -------------------------------------------------------------------------
+
+
+def spirv(program):
+    """Of the front end's own IR: what is optimised is more than the translator knows."""
+    code, module = program.path + ".bc", program.path + ".spv"
+    program.clang("--target=spir64-unknown-unknown", "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c", "-o", code)
+    for command in (["llvm-spirv-15", "--spirv-max-version=1.0", code, "-o", module],
+                    ["spirv-val", "--target-env", "opencl1.2", module]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return Found("", broken=f"{command[0]}: {(done.stderr + done.stdout).strip().splitlines()[-1:]}")
+    return Found("valid")
+
+
+def intel_loop(lines):
+    """Instructions of the largest loop with two barriers."""
+    places, code, best = {}, [], []
+    for line in lines:
+        if match := re.match(r"(L\d+):", line):
+            places[match[1]] = len(code)
+        elif line.strip() and not line.strip().startswith("//"):
+            code.append(line.strip())
+            match = re.search(r"\b(?:jmpi|while|goto|brd|br)\b.*?\b(L\d+)\b", line)
+            loop = code[places[match[1]]:] if match and match[1] in places else []
+            if sum("signal barrier" in one for one in loop) >= 2 and len(loop) > len(best):
+                best = loop
+    return best
+
+
+def intel(program, target, folder):
+    """A private array that does not fit goes to memory as a whole, and nothing is said of it: then the loop over
+    time has fewer products than an item has words, or reads memory that is no buffer."""
+    if target == "SPIR-V":
+        return spirv(program)
+    libraries = os.path.join(os.path.abspath(folder), "usr", "lib", "x86_64-linux-gnu")
+    out = f"{program.path}.{target}"
+    ocloc = [sys.executable, os.path.join(REFERENCE, "..", "..", "tools", "ocloc.py"), libraries + "/libocloc.so"]
+    environment = dict(os.environ, LD_LIBRARY_PATH=libraries)
+    said = subprocess.run(ocloc + ["compile", "-file", program.path + ".cl", "-device", target, "-options",
+                                   " ".join(["-cl-std=CL1.2", *program.options]), "-out_dir", out, "-output", "k",
+                                   "-output_no_suffix"], env=environment, capture_output=True, text=True, check=False)
+    if said.returncode != 0:
+        return Found("", broken=f"ocloc: {(said.stdout + said.stderr).strip().splitlines()[-1:]}")
+    subprocess.run(ocloc + ["disasm", "-file", out + "/k", "-dump", out + "/code", "-device", target], env=environment,
+                   capture_output=True, check=True)
+    assembly = ""
+    for path in glob.glob(out + "/code/*.asm"):
+        with open(path, encoding="utf-8") as file:
+            assembly += file.read()
+    loop = intel_loop(assembly.splitlines())
+    products = sum(bool(re.match(r"(\(.*?\)\s*)?mad", one)) for one in loop)
+    lanes = most(r"\bmad\s*\((\d+)", "\n".join(loop) or assembly)
+    missing = program.words - products if program.holds and products < program.words else 0
+    memory = sum(bool(re.search(r"//.*\bload\.ugm\.\w+\.a64", one)) for one in loop)  # buffers have numbers, private memory addresses
+    return Found(f"SIMD{lanes}" + (f", {products}" if program.holds else ""), most(r"spilled around (\d+)", said.stdout + said.stderr),
+                 broken=f"{missing} of {program.words} products are not in the loop" if missing else
+                 f"{memory} reads of private memory in the loop" if memory and program.holds else None)
+
+
 # ---- tables ------------------------------------------------------------------------------------
 
 
@@ -329,7 +394,7 @@ def where(programs, known, found, directory):
 # ---- the whole ---------------------------------------------------------------------------------
 
 
-def makers_here():
+def makers_here(folder=""):
     makers = []
     if shutil.which("clang-15") and shutil.which("ptxas") and os.path.exists(NVIDIA_LIBRARY):
         makers.append(("nvidia", "NVIDIA", NVIDIA, nvidia))
@@ -339,6 +404,11 @@ def makers_here():
         makers.append(("amd", "AMD", AMD, amd))
     else:
         print("gpu_report: no AMD targets: clang-15 and rocm-device-libs are needed", file=sys.stderr)
+    if glob.glob(os.path.join(folder, "usr", "lib", "*", "libocloc.so")) and shutil.which("llvm-spirv-15") and shutil.which("spirv-val"):
+        makers.append(("intel", "Intel, and SPIR-V", INTEL, lambda program, target: intel(program, target, folder)))
+    else:
+        print("gpu_report: no Intel targets: intel-opencl-icd and what it needs, unpacked, llvm-spirv-15, spirv-tools",
+              file=sys.stderr)
     if not makers:
         sys.exit(1)
     return makers
@@ -346,22 +416,25 @@ def makers_here():
 
 HELD = "held->w[j][r][e], chain[i][r]"
 CHANGES = (
-    # what it does, the program by maker, the target by maker, text or macro, what stands in for it, the fault
-    ("an index of the weights that is no constant", {"nvidia": "rnn-128-1", "amd": "rnn-128-1"}, HELD,
-     HELD.replace("[j]", "[(j + a->step) % (SLICE / VEC)]"), "scratch"),
-    ("512 items in a group", {"nvidia": "rnn-224-1", "amd": "rnn-192-1"}, "-DGROUP_ITEMS=256", "-DGROUP_ITEMS=512", "spilled"),
+    # what it does, the program by maker, text or macro, what stands in for it, what the gate says
+    ("an index of the weights that is no constant", {"nvidia": "rnn-128-1", "amd": "rnn-128-1", "intel": "rnn-128-1"},
+     HELD, HELD.replace("[j]", "[(j + a->step) % (SLICE / VEC)]"), ("scratch", "products", "private memory")),
+    ("512 items in a group", {"nvidia": "rnn-224-1", "amd": "rnn-192-1"}, "-DGROUP_ITEMS=256", "-DGROUP_ITEMS=512",
+     ("spilled",)),
     ("weights read again in every step", {"nvidia": "rnn-128-1", "amd": "rnn-128-1"}, HELD,
-     HELD.replace("held->w[j][r][e]", "((GLOBAL const float *)PHASE_WEIGHTS)[(j * HELD + r) * (GROUP_ITEMS * VEC) + LOCAL_ID * VEC + e + "
-                  "(a->step >> 30)]"), "weights"),
+     HELD.replace("held->w[j][r][e]", "((GLOBAL const float *)PHASE_WEIGHTS)[(j * HELD + r) * (GROUP_ITEMS * VEC) + "
+                  "LOCAL_ID * VEC + e + (a->step >> 30)]"), ("loads of weights",)),
 )
 
 
-def self_check(tool):
+def self_check(tool, folder):
     """The gate fails where it must. Returns whether it did."""
     well = True
-    for vendor, name, targets, compile_one in makers_here():
-        target = {"nvidia": "sm_80", "amd": "gfx906"}[vendor]
-        for n, (what, which, old, new, fault) in enumerate(CHANGES):
+    for vendor, _, _, compile_one in makers_here(folder):
+        target = {"nvidia": "sm_80", "amd": "gfx906", "intel": "dg2-g10"}[vendor]
+        for n, (what, which, old, new, words) in enumerate(CHANGES):
+            if vendor not in which:
+                continue
             with tempfile.TemporaryDirectory() as directory:
                 line = next(l for l in run([tool, directory, vendor]).splitlines() if l.split()[0] == which[vendor])
                 program = Program(directory, line)
@@ -371,7 +444,7 @@ def self_check(tool):
                 if "512" in new:
                     program.items = 512
                 faults = compile_one(program, target).faults(program)
-            seen = any(fault in one for one in faults)
+            seen = any(word in one for one in faults for word in words)
             well &= seen
             print(f"gpu_report: {target}, {line.split()[0]}, {what}: {'; '.join(faults) or 'nothing'}{'' if seen else ' -- NOT SEEN'}")
     return well
@@ -380,13 +453,14 @@ def self_check(tool):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default="build/gpu_text")
+    parser.add_argument("--intel", default="", metavar="DIR", help="where Intel's packages are unpacked")
     parser.add_argument("--quick", action="store_true", help="fewer targets, and the sizes that speak for the others")
     parser.add_argument("--self-check", action="store_true", help="whether the gate fails where it must")
     parser.add_argument("-o", "--output")
     args = parser.parse_args()
     if args.self_check:
-        sys.exit(0 if self_check(args.tool) else 1)
-    makers = makers_here()
+        sys.exit(0 if self_check(args.tool, args.intel) else 1)
+    makers = makers_here(args.intel)
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
     lines = ["# GPU kernels, compiled", "",
              "What plans take on GPUs of 80 compute units, by `bench/gpu_report.py`: registers of an item. Nothing was run.", "",
@@ -396,6 +470,8 @@ def main():
     faults = []
     for vendor, name, targets, compile_one in makers:
         targets = [t for t in targets if not args.quick or t in QUICK]
+        if not targets:
+            continue
         with tempfile.TemporaryDirectory() as directory:
             programs = [Program(directory, line) for line in run([args.tool, directory, vendor]).splitlines()]
             programs = [p for p in programs if not args.quick or (p.batch == 1 and (p.cell, p.hidden) in BOLD)]

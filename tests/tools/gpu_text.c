@@ -8,7 +8,7 @@
  * a plain call, one a line, for bench/gpu_estimate.py: `bytes HEX`, `pointer NAME [HEX]`, `int N`. No
  * device is needed.
  *
- *     gpu_text DIR nvidia|amd
+ *     gpu_text DIR nvidia|amd|intel
  */
 #include "core/plan.h"
 #include "program_files.h"
@@ -22,6 +22,10 @@ static const struct {
              {"lstm", {.cell = CLRNN_CELL_LSTM}},
              {"gru", {.cell = CLRNN_CELL_GRU}},
              {"gru-before", {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE}}};
+static const struct {
+    const char *name;
+    unsigned id; /* CL_DEVICE_VENDOR_ID */
+} vendors[] = {{"nvidia", VENDOR_NVIDIA}, {"amd", VENDOR_AMD}, {"intel", 0x8086}};
 static const int hiddens[] = {64, 96, 112, 128, 192, 224, 512};
 /* one row a group, and more rows than compute units */
 static const int batches[] = {1, 256};
@@ -103,12 +107,14 @@ static void write_choice(const char *directory, const struct device_desc *device
 }
 
 int main(int argc, char **argv) {
-    const int is_amd = argc == 3 && strcmp(argv[2], "amd") == 0;
-    if (argc != 3 || (!is_amd && strcmp(argv[2], "nvidia") != 0)) {
-        fprintf(stderr, "usage: gpu_text DIR nvidia|amd\n");
+    unsigned vendor = 0;
+    for (size_t i = 0; argc == 3 && i < sizeof vendors / sizeof vendors[0]; i++) {
+        vendor = strcmp(argv[2], vendors[i].name) == 0 ? vendors[i].id : vendor;
+    }
+    if (vendor == 0) {
+        fprintf(stderr, "usage: gpu_text DIR nvidia|amd|intel\n");
         return 2;
     }
-    const unsigned vendor = is_amd ? VENDOR_AMD : VENDOR_NVIDIA;
     const struct device_desc device = {.kind = DEVICE_GPU,
                                        .compute_units = COMPUTE_UNITS,
                                        .vector_width = 1,
