@@ -272,6 +272,10 @@ def amd(program, target):
 
 # ---- Intel, and SPIR-V -------------------------------------------------------------------------
 
+# of a cell, and the products that one of them has at least
+ACTIVATIONS = {"rnn": 1, "lstm": 5, "gru": 3, "gru-before": 3}
+ACTIVATION = 15
+
 
 def spirv(program):
     """Of the front end's own IR: what is optimised is more than the translator knows."""
@@ -323,10 +327,11 @@ def intel(program, target, folder):
     loop = intel_loop(assembly.splitlines())
     products = sum(bool(re.match(r"(\(.*?\)\s*)?mad", one)) for one in loop)
     lanes = most(r"\bmad\s*\((\d+)", "\n".join(loop) or assembly)
-    missing = program.words - products if program.holds and products < program.words else 0
+    least = program.words + ACTIVATION * ACTIVATIONS[program.cell] if program.holds else 0
+    missing = max(0, least - products)
     memory = sum(bool(re.search(r"//.*\bload\.ugm\.\w+\.a64", one)) for one in loop)  # buffers have numbers, private memory addresses
     return Found(f"SIMD{lanes}" + (f", {products}" if program.holds else ""), most(r"spilled around (\d+)", said.stdout + said.stderr),
-                 broken=f"{missing} of {program.words} products are not in the loop" if missing else
+                 broken=f"{missing} of {least} products are not in the loop" if missing else
                  f"{memory} reads of private memory in the loop" if memory and program.holds else None)
 
 
@@ -475,6 +480,7 @@ def main():
         with tempfile.TemporaryDirectory() as directory:
             programs = [Program(directory, line) for line in run([args.tool, directory, vendor]).splitlines()]
             programs = [p for p in programs if not args.quick or (p.batch == 1 and (p.cell, p.hidden) in BOLD)]
+            programs = [p for p in programs if vendor != "intel" or p.batch == 1]  # its compiler takes its time
             found = {(p.name, t): compile_one(p, t) for p in programs for t in targets}
             faults += [f"{p.name} {t}: {fault}" for p in programs for t in targets for fault in found[p.name, t].faults(p)]
             lines += ["", f"## {name}", "", *table(programs, targets, found)]
