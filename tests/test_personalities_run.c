@@ -190,6 +190,7 @@ static const struct {
      "single/register"},
     {"gfx1030", "cell=lstm,T=3,N=41,I=5,H=64,mask=ends,lengths=random,start=random,seed=15",
      "tile 2 rows x 64 units"},
+    {"gfx906", "cell=lstm,T=3,N=5,I=5,H=112,lengths=random,start=random,seed=17", "single/stream"},
     {"gfx90a", "cell=rnn,T=2,N=5,I=5,H=700,lengths=ties,seed=16", "step/stream"},
 };
 enum { LARGE = sizeof large / sizeof large[0] };
