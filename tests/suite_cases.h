@@ -7,6 +7,7 @@
 TCase *graph_refusals_case(void);
 TCase *judge_exact_case(void);
 TCase *judge_refusals_case(void);
+TCase *personalities_run_case(void);
 TCase *reference_bounds_case(void);
 TCase *tuning_file_case(void);
 TCase *tune_measure_case(void);

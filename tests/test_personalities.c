@@ -1,6 +1,6 @@
 /*
- * test_personalities.c: what the planner makes of GPUs that are not here, and what they would run, on the
- * driver that is here under their description.
+ * test_personalities.c: what the planner makes of GPUs that are not here; test_personalities_run.c is what
+ * they would run.
  *
  * The committed table tests/data/personalities.txt has, for each GPU and problem, what is chosen, the
  * tile, the reason, and why weights do not stay in registers where they do not. CLRNN_WRITE_PERSONALITIES
@@ -10,7 +10,7 @@
 
 #include "cli/generate.h"
 #include "core/plan.h"
-#include "stacks.h"
+#include "suite_cases.h"
 #include "suites.h"
 #include "support.h"
 
@@ -22,7 +22,7 @@
 
 /* ---- planning -------------------------------------------------------------------------------- */
 
-enum { MAX_STRANDS = 2 * NETS_LAYERS };
+enum { MAX_LAYERS = 3, MAX_STRANDS = 2 * MAX_LAYERS };
 
 /* A problem string as a net without weights, on a device that is only described. */
 struct planned {
@@ -37,9 +37,9 @@ struct planned {
 static void planned_open(struct planned *out, const struct device_desc *device, const char *text) {
     problem p;
     problem_error error;
-    clrnn_layer_desc layers[NETS_LAYERS];
+    clrnn_layer_desc layers[MAX_LAYERS];
     ck_assert_msg(problem_parse(&p, text, &error), "%s: %s", text, error.message);
-    ck_assert_int_le(p.layers, NETS_LAYERS);
+    ck_assert_int_le(p.layers, MAX_LAYERS);
     for (int layer = 0; layer < p.layers; layer++) {
         layers[layer] = generate_layer(&p, layer);
     }
@@ -412,211 +412,6 @@ START_TEST(refusals_have_numbers) {
 }
 END_TEST
 
-/* ---- running --------------------------------------------------------------------------------- */
-
-static int has_device(void) {
-    clrnn_device_info info = {0};
-    size_t count = 0;
-    ok(clrnn_devices(&count, &info, 1));
-    return count > 0 && info.usable;
-}
-
-/* The same bits everywhere, or a refusal. NULL: the cpu engine. */
-static clrnn_context *open_strict(const struct personality *who) {
-    clrnn_context *context = NULL;
-    personality_wear(who);
-    ok(clrnn_context_create(
-        &context,
-        &(clrnn_context_desc){.engine = who != NULL ? CLRNN_ENGINE_OPENCL : CLRNN_ENGINE_CPU,
-                              .strict = 1}));
-    return context;
-}
-
-static void close_strict(clrnn_context *context) {
-    clrnn_context_free(context);
-    personality_wear(NULL);
-}
-
-/* The engine says of a device what the tables above take for granted. */
-START_TEST(described_alike) {
-    const struct personality *who = &personalities[_i];
-    if (!has_device()) {
-        return;
-    }
-    clrnn_context *context = open_strict(who);
-    const struct device_desc expected = personality_desc(who), *got = &context->desc;
-    const clrnn_device_info *info = clrnn_context_device(context);
-    ck_assert_int_eq(got->kind, expected.kind);
-    ck_assert_int_eq(got->compute_units, expected.compute_units);
-    ck_assert_int_eq(got->vector_width, expected.vector_width);
-    ck_assert_uint_eq(got->max_group, expected.max_group);
-    ck_assert_uint_eq(got->local_memory, expected.local_memory);
-    ck_assert_uint_eq(got->max_alloc, expected.max_alloc);
-    ck_assert_int_eq(got->held_words, expected.held_words);
-    ck_assert_int_le(got->has_flags, expected.has_flags); /* 3.0's features are the driver's own */
-    ck_assert_int_eq(got->has_division, 0);
-    ck_assert_int_eq(got->has_fetch, 0);
-    ck_assert_str_eq(info->type, "GPU");
-    ck_assert_str_eq(info->reason, who->is_unified ? "integrated GPU" : "discrete GPU");
-    ck_assert_str_eq(info->vendor, who->vendor);
-    ck_assert_uint_eq(info->global_memory, who->global_memory);
-    ck_assert_int_eq(info->has_fp16, who->has_fp16);
-    ck_assert_int_eq(info->has_fp64, who->has_fp64);
-    close_strict(context);
-}
-END_TEST
-
-static clrnn_plan *plan_of(const struct sample *s, const char *text, clrnn_context *context,
-                           const char *algorithm, const char *name) {
-    problem p;
-    problem_error error;
-    clrnn_plan *plan = NULL;
-    ck_assert(problem_parse(&p, text, &error));
-    const clrnn_plan_desc desc = {.algorithm = algorithm,
-                                  .steps = s->steps,
-                                  .batch = s->batch,
-                                  .batch_first = s->batch_first,
-                                  .chunk = (int)p.chunk};
-    const clrnn_status status = clrnn_plan_create(&plan, context, s->net, &desc);
-    ck_assert_msg(status == CLRNN_STATUS_OK, "%s: %s: plan: %s", text, name,
-                  clrnn_last_error()->message);
-    return plan;
-}
-
-/* Judged by the equations in fp64, and the cpu engine's bits. `expected` NULL: it is the cpu engine. */
-static void run_and_hold(struct sample *s, const struct sample *expected, const char *text,
-                         clrnn_context *context, const char *algorithm, const char *who) {
-    struct stack_way way = {context, algorithm, 0, text, ""};
-    snprintf(way.name, sizeof way.name, "%s %s", who, algorithm != NULL ? algorithm : "auto");
-    clrnn_plan *plan = plan_of(s, text, context, algorithm, way.name);
-    stack_run_plan(s, plan, &way);
-    const clrnn_judgement result = judge(s->net, s);
-    ck_assert_msg(result.bad == 0,
-                  "%s: %s: %s of layer %d direction %d is off by %g (bound %g), %lld bad", text,
-                  way.name, result.what, result.layer, result.direction, result.residual,
-                  result.bound, (long long)result.bad);
-    if (expected != NULL) {
-        const struct stack_scope scope = {.map = stack_as_is, .what = "the cpu engine's bits"};
-        ck_assert_msg(strstr(clrnn_plan_describe(plan), "/panel") == NULL, "%s: %s:\n%s", text,
-                      way.name, clrnn_plan_describe(plan));
-        stack_same(expected, s, &scope, &way);
-    }
-    clrnn_plan_free(plan);
-}
-
-/* By what is named, or chosen. */
-static void run_as(const struct personality *who, const struct sample *expected, const char *text,
-                   const char *algorithm) {
-    struct sample s = stack_of(text);
-    clrnn_context *context = open_strict(who);
-    run_and_hold(&s, expected, text, context, algorithm, who->name);
-    close_strict(context);
-    free_sample(&s);
-}
-
-static struct sample run_cpu(const char *text) {
-    struct sample s = stack_of(text);
-    clrnn_context *context = open_strict(NULL);
-    run_and_hold(&s, NULL, text, context, NULL, "cpu");
-    close_strict(context);
-    return s;
-}
-
-/* Compiling is what takes time here, so that programs are few: every cell, once. The data are all else:
- * lengths, masks, states, directions, pieces. */
-static const char *const cells_text =
-    "cell=rnn+lstm+gru-before,T=7,N=4,I=3,H=9+16+7,lengths=zeros,mask=holes,start=random,"
-    "batch-first=1,seed=1";
-static const char *const pieces_text =
-    "cell=rnn+lstm+gru-before,T=7,N=4,I=3,H=9+16+7,lengths=random,start=random,chunk=3,seed=2";
-static const char *const options_text =
-    "cell=gru+lstm,T=6,N=5,I=3,H=9+17,P=7,peep=1,fbias=0.5,clip=0.9,cellclip=0.6,dir=bi+reverse,"
-    "merge=ave,mask=ends,zeromask=1,lengths=ties,start=random,seed=3";
-/* x is 860 KB, and x_proj 475 KB. */
-static const char *const long_text =
-    "cell=rnn,T=900,N=4,I=60,H=33,lengths=random,start=random,seed=4";
-
-/* Whose groups are small takes a step a launch: PoCL 3.1 compiles `single/stream` for a minute where there
- * are two phases. */
-START_TEST(everybody_runs_every_cell) {
-    const char *texts[] = {cells_text, pieces_text};
-    if (!has_device()) {
-        return;
-    }
-    struct sample expected = run_cpu(texts[_i]);
-    for (size_t i = 0; i < PERSONALITIES; i++) {
-        const int is_small = personalities[i].max_group < 256;
-        run_as(&personalities[i], &expected, texts[_i], is_small ? "step/stream" : NULL);
-    }
-    free_sample(&expected);
-}
-END_TEST
-
-START_TEST(options_run) {
-    if (!has_device()) {
-        return;
-    }
-    struct sample expected = run_cpu(options_text);
-    run_as(personality_named("apple-m1"), &expected, options_text, "single/register");
-    run_as(personality_named("gfx906"), &expected, options_text, "step/stream");
-    free_sample(&expected);
-}
-END_TEST
-
-/* Nothing may be larger than 256 KiB. */
-START_TEST(long_ones_run_in_pieces) {
-    const struct personality *who = personality_named("least");
-    if (!has_device()) {
-        return;
-    }
-    struct sample expected = run_cpu(long_text);
-    struct planned planned;
-    const struct device_desc device = personality_desc(who);
-    planned_open(&planned, &device, long_text);
-    planned.context.desc.strict = 1;
-    ok(planned_choose(&planned));
-    ck_assert_int_lt(planned.memory.chunk, 900);
-    planned_close(&planned);
-    run_as(who, &expected, long_text, NULL);
-    free_sample(&expected);
-}
-END_TEST
-
-/* As large as weights in registers go; with more rows than compute units, where two share a group; and
- * larger than that. */
-static const struct {
-    const char *who, *text, *algorithm;
-} large[] = {
-    {"sm_75", "cell=rnn,T=4,N=3,I=5,H=224,lengths=random,start=random,seed=11", "single/register"},
-    {"sm_90", "cell=lstm,T=3,N=3,I=5,H=112,mask=holes,start=random,seed=12", "single/register"},
-    {"sm_80", "cell=gru,T=4,N=3,I=5,H=128,dir=bi,lengths=zeros,seed=13", "single/register"},
-    {"sm_80", "cell=gru-before,T=4,N=3,I=5,H=128,lengths=random,chunk=3,seed=14",
-     "single/register"},
-    {"gfx1030", "cell=lstm,T=3,N=41,I=5,H=64,mask=ends,lengths=random,start=random,seed=15",
-     "single/register"},
-    {"gfx90a", "cell=rnn,T=2,N=5,I=5,H=700,lengths=ties,seed=16", "step/stream"},
-};
-enum { LARGE = sizeof large / sizeof large[0] };
-
-START_TEST(large_ones_run) {
-    const char *text = large[_i].text;
-    const struct personality *who = personality_named(large[_i].who);
-    const struct device_desc device = personality_desc(who);
-    struct planned planned;
-    planned_open(&planned, &device, text);
-    planned.context.desc.strict = 1;
-    ok(planned_choose(&planned));
-    ck_assert_str_eq(planned.configs[0].algorithm, large[_i].algorithm);
-    planned_close(&planned);
-    if (!has_device()) {
-        return;
-    }
-    struct sample expected = run_cpu(text);
-    run_as(who, &expected, text, NULL);
-    free_sample(&expected);
-}
-END_TEST
-
 Suite *personalities_suite(void) {
     Suite *suite = suite_create("personalities");
     TCase *plans = tcase_create("plans");
@@ -627,13 +422,6 @@ Suite *personalities_suite(void) {
     tcase_add_test(plans, limits_are_exact);
     tcase_add_test(plans, refusals_have_numbers);
     suite_add_tcase(suite, plans);
-    TCase *runs = tcase_create("runs");
-    tcase_set_timeout(runs, 600);
-    tcase_add_loop_test(runs, described_alike, 0, PERSONALITIES);
-    tcase_add_loop_test(runs, everybody_runs_every_cell, 0, 2);
-    tcase_add_test(runs, options_run);
-    tcase_add_test(runs, long_ones_run_in_pieces);
-    tcase_add_loop_test(runs, large_ones_run, 0, LARGE);
-    suite_add_tcase(suite, runs);
+    suite_add_tcase(suite, personalities_run_case());
     return suite;
 }
