@@ -41,6 +41,7 @@ typedef struct selftest_pen {
 int selftest_begin(selftest_pen *pen, const char *format, ...) REPORT_PRINTF(2, 3);
 /* Takes the object over. */
 void selftest_put(selftest_pen *pen, const char *into, json_t *row);
+void selftest_put_device(selftest_pen *pen, json_t *device);
 /* A row of a status and a message. */
 void selftest_say(selftest_pen *pen, const char *into, const char *name, const char *status,
                   const char *format, ...) REPORT_PRINTF(5, 6);
@@ -52,6 +53,8 @@ clrnn_context *selftest_open(selftest_pen *pen, int strict, int profile);
 /* The groups; the context is a selftest_pen without `out`. */
 void selftest_device(FILE *out, void *pen);
 void selftest_probes(FILE *out, void *pen);
+/* Of the probes: activations through the library. */
+void selftest_acts(selftest_pen *pen, clrnn_context *context);
 void selftest_answers(FILE *out, void *pen);
 void selftest_times(FILE *out, void *pen);
 

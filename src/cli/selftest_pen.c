@@ -38,6 +38,10 @@ void selftest_put(selftest_pen *pen, const char *into, json_t *row) {
     put_line(pen, json_pack("{s:s,s:o}", "into", into, "row", row));
 }
 
+void selftest_put_device(selftest_pen *pen, json_t *device) {
+    put_line(pen, json_pack("{s:o}", "device", device));
+}
+
 void selftest_say(selftest_pen *pen, const char *into, const char *name, const char *status,
                   const char *format, ...) {
     char message[512];
