@@ -54,6 +54,8 @@ int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_co
 /* Does what -a list promises. */
 int compute_list(const clrnn_context *context, const workload *load, const compute_setup *setup,
                  int as_json);
+/* The plan that compute_run makes. */
+clrnn_plan_desc compute_plan(const workload *load, const compute_setup *setup);
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,
                 const compute_setup *setup);
 /* What -v says: engine, device, algorithm, why, time. */

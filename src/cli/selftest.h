@@ -3,6 +3,7 @@
  * (supervise.h) and writes what it finds as JSON, one object a line:
  *
  *     {"test": 3, "name": "fma"}            begins; the same number in every child
+ *     {"silence": 60}                       and what follows may take so many seconds
  *     {"into": "probes", "row": {...}}      found: a row has "name" or "problem", "status", "message"
  *     {"device": {...}}                     what the device says of itself
  *     {"stop": "no usable device", "code": 3}   nothing more can be tested
@@ -18,7 +19,8 @@
 #include "cli/supervise.h"
 #include <jansson.h>
 
-enum { SELFTEST_SILENCE = 20 }; /* seconds of one test at most */
+/* Seconds of one test at most, and of building its programs before it. */
+enum { SELFTEST_SILENCE = 20, SELFTEST_BUILDING = 60 };
 
 /* ---- in the child ---------------------------------------------------------------------------- */
 
@@ -39,6 +41,10 @@ typedef struct selftest_pen {
 
 /* Begins the next test; 0 where it has been run. */
 int selftest_begin(selftest_pen *pen, const char *format, ...) REPORT_PRINTF(2, 3);
+/* Builds the plan's programs, which the context keeps: a compiler may take its time. What fails is
+ * left for the test to say. */
+void selftest_build(selftest_pen *pen, clrnn_context *context, const clrnn_net *net,
+                    const clrnn_plan_desc *desc);
 /* Takes the object over. */
 void selftest_put(selftest_pen *pen, const char *into, json_t *row);
 void selftest_put_device(selftest_pen *pen, json_t *device);
@@ -77,7 +83,7 @@ typedef struct selftest_gathered {
 void selftest_gather_init(selftest_gathered *out);
 void selftest_gather_free(selftest_gathered *all);
 /* A line of a child; `user` is a selftest_gathered. */
-void selftest_gather(void *user, const char *line);
+double selftest_gather(void *user, const char *line);
 /* A test that did not come to its end: "hung", "crashed", "not run". */
 void selftest_gather_failure(selftest_gathered *all, const char *test, const char *how,
                              const char *message);

@@ -45,10 +45,11 @@ static void take_row(selftest_gathered *all, const json_t *line) {
     }
 }
 
-void selftest_gather(void *user, const char *text) {
+double selftest_gather(void *user, const char *text) {
     selftest_gathered *all = user;
     json_t *line = json_loads(text, 0, NULL);
     const json_t *device = json_object_get(line, "device");
+    const double silence = json_number_value(json_object_get(line, "silence"));
     if (json_object_get(line, "test") != NULL) {
         all->last = (int)json_integer_value(json_object_get(line, "test"));
         all->has_row = 0;
@@ -64,13 +65,13 @@ void selftest_gather(void *user, const char *text) {
         (void)snprintf(all->reason, sizeof all->reason, "%s", text_of(line, "stop"));
     }
     json_decref(line);
+    return silence;
 }
 
 /* ---- a group --------------------------------------------------------------------------------- */
 
 /* What became of the child, in words. */
-static const char *describe(char *out, size_t size, const supervise_outcome *from,
-                            const supervise_limits *limits) {
+static const char *describe(char *out, size_t size, const supervise_outcome *from) {
     int used = 0;
     if (from->end == SUPERVISE_SIGNAL) {
         used = snprintf(out, size, "died of signal %d (%s)", from->code, strsignal(from->code));
@@ -79,7 +80,8 @@ static const char *describe(char *out, size_t size, const supervise_outcome *fro
     } else if (from->end == SUPERVISE_NO_CHILD) {
         used = snprintf(out, size, "no process for it: %s", strerror(from->code));
     } else {
-        used = snprintf(out, size, "gave no result within %g s", limits->silence);
+        used = snprintf(out, size, "gave no result within %.0f s%s", from->silence,
+                        from->silence > SELFTEST_SILENCE + 1 ? " of building its programs" : "");
     }
     if (from->is_stuck && used >= 0 && (size_t)used < size) {
         used += snprintf(out + used, size - (size_t)used, ", and cannot be killed");
@@ -109,7 +111,7 @@ int selftest_run_group(selftest_gathered *all, const char *name, supervise_work 
         if (outcome.end == SUPERVISE_DONE) {
             return 1;
         }
-        describe(message, sizeof message, &outcome, limits);
+        describe(message, sizeof message, &outcome);
         if (outcome.end == SUPERVISE_DEADLINE) {
             selftest_gather_failure(all, all->test, "not run", "the deadline came before its end");
             return 0;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* Longer than the parent waits for a test: it is the parent who says that a device hangs. */
-#define TIMEOUT_MS (2000u * SELFTEST_SILENCE)
+#define TIMEOUT_MS (2000u * SELFTEST_BUILDING)
 
 static void put_line(selftest_pen *pen, json_t *line) {
     (void)json_dumpf(line, pen->out, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -32,6 +32,15 @@ int selftest_begin(selftest_pen *pen, const char *format, ...) {
     va_end(args);
     put_line(pen, json_pack("{s:i,s:o}", "test", pen->count, "name", report_json_text(name)));
     return 1;
+}
+
+void selftest_build(selftest_pen *pen, clrnn_context *context, const clrnn_net *net,
+                    const clrnn_plan_desc *desc) {
+    clrnn_plan *plan = NULL;
+    put_line(pen, json_pack("{s:i}", "silence", SELFTEST_BUILDING));
+    (void)clrnn_plan_create(&plan, context, net, desc);
+    clrnn_plan_free(plan);
+    put_line(pen, json_pack("{s:i}", "silence", SELFTEST_SILENCE));
 }
 
 void selftest_put(selftest_pen *pen, const char *into, json_t *row) {

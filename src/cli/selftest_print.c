@@ -248,9 +248,9 @@ static void print_line(const answers_line *line) {
         (void)snprintf(text + used, sizeof text - (size_t)used, "%sother shapes refused",
                        used > 0 ? "; " : "");
     }
-    (void)printf("%-10s  %-16s  %2d of %-2d  %6.3f  %s%.*s\n", line->cell, line->algorithm,
-                 line->fine, line->tried, line->worst, line->fine < line->tried ? "FAILED  " : "",
-                 COLUMNS - 46, text);
+    (void)printf("%-10s  %-16s  %2d of %-2d  %6.3f%s%s%.*s\n", line->cell, line->algorithm,
+                 line->fine, line->tried, line->worst, line->fine < line->tried ? "  FAILED" : "",
+                 text[0] != 0 ? "  " : "", COLUMNS - 56, text);
 }
 
 void selftest_print_answers(const json_t *root) {
@@ -371,15 +371,26 @@ void selftest_print_times(const json_t *root) {
 
 /* ---- the verdict ----------------------------------------------------------------------------- */
 
+/* Rows but for refusals. */
+static int count_tests(const json_t *rows) {
+    size_t i = 0;
+    int count = 0;
+    const json_t *row;
+    json_array_foreach(rows, i, row) {
+        count += !is(row, "status", SELFTEST_REFUSED);
+    }
+    return count;
+}
+
 void selftest_print_verdict(const json_t *root) {
     const json_t *failures = json_object_get(root, "failures");
     const int is_fine = json_array_size(failures) == 0;
     print_title("verdict", "");
-    (void)printf("%s%s%s in %.0f s: %zu probes, %zu answers, %zu times\n",
+    (void)printf("%s%s%s in %.0f s: %d probes, %d answers, %d times\n",
                  is_fine ? report_green() : report_red(), text_of(root, "verdict"), report_plain(),
-                 number_of(root, "seconds"), json_array_size(json_object_get(root, "probes")),
-                 json_array_size(json_object_get(root, "answers")),
-                 json_array_size(json_object_get(root, "times")));
+                 number_of(root, "seconds"), count_tests(json_object_get(root, "probes")),
+                 count_tests(json_object_get(root, "answers")),
+                 count_tests(json_object_get(root, "times")));
     for (size_t i = 0; i < json_array_size(failures) && i < FAILURES_MOST; i++) {
         const json_t *one = json_array_get(failures, i);
         char line[900];

@@ -61,6 +61,7 @@ static void test_algorithm(times_job *job, const clrnn_algorithm_info *info) {
     args.y.data = calloc((size_t)clrnn_tensor_count(&args.y), sizeof(float));
     clrnn_status status = args.y.data != NULL ? CLRNN_STATUS_OK : CLRNN_STATUS_MEMORY;
     if (status == CLRNN_STATUS_OK) {
+        selftest_build(job->pen, job->context, job->load.net, &desc);
         status = clrnn_plan_create(&plan, job->context, job->load.net, &desc);
     }
     if (status == CLRNN_STATUS_OK) {

@@ -33,7 +33,8 @@ typedef struct supervise_watch {
     int status;
     int is_gone; /* the child: status is known */
     supervise_pipe lines, words;
-    double heard; /* when the last line came */
+    double heard;   /* when the last line came */
+    double silence; /* that may follow it; 0: as usual */
     supervise_outcome *out;
     supervise_take take;
     void *user;
@@ -68,7 +69,7 @@ static void take_line(supervise_watch *watch, supervise_pipe *from) {
     from->line[from->used] = 0;
     if (from == &watch->lines) {
         watch->heard = supervise_now();
-        watch->take(watch->user, from->line);
+        watch->silence = watch->take(watch->user, from->line);
     } else if (from->used > 0) {
         (void)snprintf(watch->out->said, sizeof watch->out->said, "%s", from->line);
     }
@@ -131,11 +132,13 @@ static void watch_child(supervise_watch *watch, const supervise_limits *limits) 
         drain(watch, &watch->lines);
         drain(watch, &watch->words);
         const double now = supervise_now();
+        out->silence = now - watch->heard;
+        const double silence = watch->silence > 0 ? watch->silence : limits->silence;
         if (watch->is_gone) {
             read_status(out, watch->status);
             break;
         }
-        if (now >= limits->end || now - watch->heard >= limits->silence) {
+        if (now >= limits->end || out->silence >= silence) {
             out->end = now >= limits->end ? SUPERVISE_DEADLINE : SUPERVISE_LATE;
             kill_child(watch);
             drain(watch, &watch->words);

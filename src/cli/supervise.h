@@ -20,21 +20,23 @@ typedef enum supervise_end {
 } supervise_end;
 
 typedef struct supervise_limits {
-    double silence; /* seconds between two lines at most */
+    double silence; /* seconds between two lines at most, unless a line asks for more */
     double end;     /* of all, by the clock of supervise_now */
 } supervise_limits;
 
 typedef struct supervise_outcome {
     supervise_end end;
     int code;       /* exit status, signal or errno */
+    double silence; /* seconds since its last line */
     int is_stuck;   /* it was killed and is still there: it waits within a driver */
     char said[256]; /* the last line on its standard output and error, which nobody else sees */
 } supervise_outcome;
 
 /* Runs in the child; whole lines written to `out` are taken as they come. */
 typedef void (*supervise_work)(FILE *out, void *context);
-/* Runs in the caller, with a line without its end. */
-typedef void (*supervise_take)(void *user, const char *line);
+/* Runs in the caller, with a line without its end. Gives the seconds that may pass until the next one;
+ * 0: as many as usual. */
+typedef double (*supervise_take)(void *user, const char *line);
 
 void supervise(supervise_outcome *out, supervise_work work, void *context,
                const supervise_limits *limits, supervise_take take, void *user);
