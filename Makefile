@@ -186,7 +186,7 @@ FAULTS := malloc calloc realloc aligned_alloc free \
 $(call object,$(TEST_SOURCES)): EXTRA = -Itests
 $(BUILD)/check_clrnn: WRAP = $(FAULTS:%=-Wl,--wrap=%)
 $(BUILD)/check_clrnn: $(TEST_OBJECTS) $(patsubst %,$(BUILD)/obj/src/cli/%.o,problem problem_acts problem_values generate suggest \
-	report selftest_gather selftest_judge supervise verdict) $(BUILD)/libclrnn.a
+	report selftest_gather selftest_judge selftest_print supervise verdict) $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
 

@@ -153,7 +153,10 @@ END_TEST
 static void limp(FILE *out, void *context) {
     const selftest_pen *pen = context;
     for (int i = pen->skip + 1; i <= 5; i++) {
-        (void)fprintf(out, "{\"test\": %d, \"name\": \"test %d\"}\n", i, i);
+        (void)fprintf(out,
+                      "{\"test\": %d, \"name\": \"test %d\", \"into\": \"answers\", \"row\": "
+                      "{\"problem\": \"cell=rnn,T=%d\", \"algorithm\": \"a/b\"}}\n",
+                      i, i, i);
         (void)fflush(out);
         if (i == 2) {
             abort();
@@ -190,7 +193,11 @@ START_TEST(groups_go_on) {
     const supervise_limits limits = {.silence = 0.5, .end = supervise_now() + 30};
     selftest_gather_init(&all);
     ck_assert_int_eq(selftest_run_group(&all, "limping", limp, (selftest_pen){0}, &limits), 1);
-    ck_assert_uint_eq(json_array_size(json_object_get(all.root, "answers")), 3);
+    const json_t *rows = json_object_get(all.root, "answers");
+    ck_assert_uint_eq(json_array_size(rows), 5);
+    ck_assert_str_eq(text(json_array_get(rows, 1), "status"), "crashed");
+    ck_assert_str_eq(text(json_array_get(rows, 1), "problem"), "cell=rnn,T=2");
+    ck_assert_str_eq(text(json_array_get(rows, 3), "status"), "hung");
     ck_assert_uint_eq(json_array_size(json_object_get(all.root, "failures")), 2);
     ck_assert_str_eq(text(failure(&all, 0), "test"), "test 2");
     ck_assert_str_eq(text(failure(&all, 0), "how"), "crashed");
@@ -364,6 +371,77 @@ static void expect_rows(const json_t *all) {
     ck_assert_uint_eq(json_array_size(json_object_get(all, "speeds")), 2);
 }
 
+/* What the parts of the table print of the object, which takes the place of stdout for that. */
+static void print_all(char *out, size_t size, const json_t *all) {
+    FILE *file = tmpfile();
+    const int before = dup(STDOUT_FILENO);
+    ck_assert(file != NULL && before >= 0 && fflush(stdout) == 0);
+    ck_assert_int_ge(dup2(fileno(file), STDOUT_FILENO), 0);
+    selftest_print_device(all);
+    selftest_print_probes(all);
+    selftest_print_answers(all);
+    selftest_print_times(all);
+    selftest_print_verdict(all);
+    (void)fflush(stdout);
+    ck_assert_int_ge(dup2(before, STDOUT_FILENO), 0);
+    (void)close(before);
+    rewind(file);
+    out[fread(out, 1, size - 1, file)] = 0;
+    (void)fclose(file);
+}
+
+static void expect_narrow(const char *table) {
+    for (const char *line = table; line[0] != 0;) {
+        const size_t length = strcspn(line, "\n");
+        ck_assert_msg(length <= 100, "%.*s", (int)length, line);
+        line += length;
+        line += line[0] == '\n';
+    }
+}
+
+static void expect_table(const json_t *all) {
+    static const char *const parts[] = {"\nOpenCL ", "\ndenormals ", "\ngru-before  cpu engine ",
+                                        "\nlstm   step/stream ", "\nfine in "};
+    char table[PROGRAM_MAX_TEXT];
+    print_all(table, sizeof table, all);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        ck_assert_msg(strstr(table, parts[i]) != NULL, "no '%s' in\n%s", parts[i], table);
+    }
+    expect_narrow(table);
+}
+
+/* Whatever texts drivers and compilers give, and however much went wrong. */
+START_TEST(long_texts_are_broken) {
+    char words[400];
+    char table[PROGRAM_MAX_TEXT];
+    selftest_gathered all;
+    memset(words, 'x', sizeof words - 1);
+    words[sizeof words - 1] = 0;
+    words[77] = ' ';
+    words[20] = '\033';
+    selftest_gather_init(&all);
+    for (int i = 0; i < 40; i++) {
+        words[30] = (char)('a' + i % 20);
+        selftest_gather_failure(&all, i % 2 == 0 ? words : "short", "crashed", words);
+        (void)json_array_append_new(
+            json_object_get(all.root, "answers"),
+            json_pack("{s:s,s:s,s:s,s:s}", "problem", i % 2 == 0 ? words : "cell=rnn,T=1",
+                      "algorithm", i % 3 == 0 ? words : "a/b", "status",
+                      i % 4 == 0 ? "refused" : "crashed", "message", words));
+        (void)json_array_append_new(
+            json_object_get(all.root, "probes"),
+            json_pack("{s:s,s:s,s:s}", "name", "probe", "status", "error", "message", words));
+    }
+    ck_assert_int_eq(selftest_conclude(&all, 1), 1);
+    print_all(table, sizeof table, all.root);
+    ck_assert_ptr_null(strchr(table, '\033'));
+    ck_assert_ptr_nonnull(strstr(table, "40 crashed"));
+    ck_assert_ptr_nonnull(strstr(table, "more alike)"));
+    expect_narrow(table);
+    selftest_gather_free(&all);
+}
+END_TEST
+
 START_TEST(device_is_fine) {
     static const char words[] = "selftest --json --deadline 400";
     const outcome *got = program_run(words);
@@ -380,6 +458,7 @@ START_TEST(device_is_fine) {
     (void)text(json_object_get(all, "build"), "commit");
     ck_assert_uint_eq(json_array_size(json_object_get(all, "failures")), 0);
     expect_rows(all);
+    expect_table(all);
     json_decref(all);
 }
 END_TEST
@@ -395,9 +474,7 @@ START_TEST(table_fits) {
     program_expect_contains(got, got->out, "clrnn 0.", words);
     program_expect_contains(got, got->out, "\nnot run ", words);
     program_expect_contains(got, got->err, "device: opening the device", words);
-    for (const char *line = got->out; line[0] != 0; line += strcspn(line, "\n") + 1) {
-        ck_assert_msg(strcspn(line, "\n") <= 100, "%s", line);
-    }
+    expect_narrow(got->out);
 }
 END_TEST
 
@@ -468,6 +545,7 @@ TCase *cli_selftest(void) {
     tcase_add_test(selftest, deadlines_end_groups);
     tcase_add_test(selftest, broken_lines_are_passed_over);
     tcase_add_test(selftest, wrong_numbers_are_seen);
+    tcase_add_test(selftest, long_texts_are_broken);
     tcase_add_test(selftest, device_is_fine);
     tcase_add_test(selftest, table_fits);
     tcase_add_test(selftest, no_device_is_said);

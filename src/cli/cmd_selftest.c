@@ -71,7 +71,8 @@ int cmd_selftest(const options *opts) {
     const selftest_pen pen = {.device = setup.device};
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         if (is_over) {
-            selftest_gather_failure(&all, groups[i].name, "not run", "the deadline came before it");
+            selftest_gather_failure(&all, groups[i].name, "not run",
+                                    "the deadline came before it (--deadline)");
             continue;
         }
         is_over = !selftest_run_group(&all, groups[i].name, groups[i].work, pen, &limits);

@@ -2,7 +2,8 @@
  * selftest.h: the parts of `clrnn selftest`. Each group of tests runs in a child process
  * (supervise.h) and writes what it finds as JSON, one object a line:
  *
- *     {"test": 3, "name": "fma"}            begins; the same number in every child
+ *     {"test": 3, "name": "fma"}            begins; the same number in every child. With "into" and
+ *                                           "row": what is found if it does not come to its end
  *     {"silence": 60}                       and what follows may take so many seconds
  *     {"into": "probes", "row": {...}}      found: a row has "name" or "problem", "status", "message"
  *     {"device": {...}}                     what the device says of itself
@@ -40,6 +41,7 @@ typedef struct selftest_pen {
 #define SELFTEST_NOTE "note"
 
 /* Begins the next test; 0 where it has been run. */
+int selftest_begin_row(selftest_pen *pen, const char *into, json_t *row, const char *name);
 int selftest_begin(selftest_pen *pen, const char *format, ...) REPORT_PRINTF(2, 3);
 /* Builds the plan's programs, which the context keeps: a compiler may take its time. What fails is
  * left for the test to say. */
@@ -74,6 +76,7 @@ void selftest_compare(json_t *row, const compute_result *a, const compute_result
 typedef struct selftest_gathered {
     json_t *root;   /* the object that --json prints */
     char test[160]; /* the last one that began */
+    json_t *lost;   /* its line, which says what is found if it does not come to its end */
     int last;       /* its number, from 1 on; 0: none */
     int has_row;    /* and it has a row */
     int stop;       /* exit code, where nothing more can be tested */

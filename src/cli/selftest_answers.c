@@ -149,7 +149,10 @@ static void test_algorithms(answers_job *job) {
         if (is_too_slow(job, infos[i].name)) {
             continue;
         }
-        if (selftest_begin(job->pen, "%s by %s", job->text, infos[i].name)) {
+        char name[160];
+        (void)snprintf(name, sizeof name, "check %s,engine=opencl,algorithm=%s", job->text,
+                       infos[i].name);
+        if (selftest_begin_row(job->pen, "answers", make_row(job, infos[i].name), name)) {
             if (infos[i].allowed) {
                 test_algorithm(job, infos[i].name);
             } else {
@@ -169,7 +172,9 @@ static void test_problem(answers_job *job, const char *text) {
         selftest_put_error(job->pen, "answers", make_row(job, "all"));
         return;
     }
-    if (selftest_begin(job->pen, "%s by the cpu engine", text)) {
+    char name[160];
+    (void)snprintf(name, sizeof name, "check %s,engine=cpu", text);
+    if (selftest_begin_row(job->pen, "answers", make_row(job, "cpu engine"), name)) {
         test_cpu(job);
     }
     test_algorithms(job);

@@ -18,6 +18,7 @@ void selftest_gather_init(selftest_gathered *out) {
 }
 
 void selftest_gather_free(selftest_gathered *all) {
+    json_decref(all->lost);
     json_decref(all->root);
     memset(all, 0, sizeof *all);
 }
@@ -55,6 +56,8 @@ double selftest_gather(void *user, const char *text) {
         all->has_row = 0;
         (void)snprintf(all->test, sizeof all->test, "%s", text_of(line, "name"));
         report_progress("%s", all->test);
+        json_decref(all->lost);
+        all->lost = json_incref(line);
     } else if (json_object_get(line, "row") != NULL) {
         take_row(all, line);
     } else if (device != NULL) {
@@ -87,9 +90,21 @@ static const char *describe(char *out, size_t size, const supervise_outcome *fro
         used += snprintf(out + used, size - (size_t)used, ", and cannot be killed");
     }
     if (from->said[0] != 0 && used >= 0 && (size_t)used < size) {
-        (void)snprintf(out + used, size - (size_t)used, "; it last said: %s", from->said);
+        (void)snprintf(out + used, size - (size_t)used, "; it last said: %s",
+                       from->said + strspn(from->said, " \t"));
     }
     return out;
+}
+
+/* The last test did not come to its end. */
+static void lose_test(selftest_gathered *all, const char *how, const char *message) {
+    json_t *row = json_object_get(all->lost, "row");
+    selftest_gather_failure(all, all->test, how, message);
+    if (json_is_object(row)) {
+        (void)json_object_set_new(row, "status", json_string(how));
+        (void)json_object_set_new(row, "message", report_json_text(message));
+        (void)json_array_append(json_object_get(all->root, text_of(all->lost, "into")), row);
+    }
 }
 
 int selftest_run_group(selftest_gathered *all, const char *name, supervise_work work,
@@ -102,6 +117,8 @@ int selftest_run_group(selftest_gathered *all, const char *name, supervise_work 
         (void)snprintf(all->test, sizeof all->test, "%s: opening the device", name);
         all->last = before;
         all->has_row = 0;
+        json_decref(all->lost);
+        all->lost = NULL;
         report_progress("%s", all->test);
         supervise(&outcome, work, &pen, limits, selftest_gather, all);
         report_progress_end();
@@ -113,12 +130,12 @@ int selftest_run_group(selftest_gathered *all, const char *name, supervise_work 
         }
         describe(message, sizeof message, &outcome);
         if (outcome.end == SUPERVISE_DEADLINE) {
-            selftest_gather_failure(all, all->test, "not run", "the deadline came before its end");
+            selftest_gather_failure(all, all->test, "not run",
+                                    "the deadline came before its end (--deadline)");
             return 0;
         }
         if (!all->has_row) {
-            selftest_gather_failure(all, all->test,
-                                    outcome.end == SUPERVISE_LATE ? "hung" : "crashed", message);
+            lose_test(all, outcome.end == SUPERVISE_LATE ? "hung" : "crashed", message);
         }
         hung += outcome.end == SUPERVISE_LATE;
         if (all->last == before || hung == HUNG_MOST || outcome.end == SUPERVISE_NO_CHILD) {

@@ -34,6 +34,16 @@ int selftest_begin(selftest_pen *pen, const char *format, ...) {
     return 1;
 }
 
+int selftest_begin_row(selftest_pen *pen, const char *into, json_t *row, const char *name) {
+    const int is_new = ++pen->count > pen->skip;
+    if (is_new) {
+        put_line(pen, json_pack("{s:i,s:o,s:s,s:O}", "test", pen->count, "name",
+                                report_json_text(name), "into", into, "row", row));
+    }
+    json_decref(row);
+    return is_new;
+}
+
 void selftest_build(selftest_pen *pen, clrnn_context *context, const clrnn_net *net,
                     const clrnn_plan_desc *desc) {
     clrnn_plan *plan = NULL;

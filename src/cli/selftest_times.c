@@ -94,7 +94,10 @@ static void test_shape(times_job *job) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (infos[i].allowed && selftest_begin(job->pen, "time of %s by %s", text, infos[i].name)) {
+        char name[160];
+        (void)snprintf(name, sizeof name, "bench %s -e opencl -a %s", text, infos[i].name);
+        if (infos[i].allowed &&
+            selftest_begin_row(job->pen, "times", make_row(job, infos[i].name), name)) {
             test_algorithm(job, &infos[i]);
         }
     }
