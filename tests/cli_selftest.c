@@ -212,6 +212,12 @@ START_TEST(groups_go_on) {
     ck_assert_int_eq(selftest_run_group(&all, "nothing", stop, (selftest_pen){0}, &limits), 0);
     ck_assert_int_eq(all.stop, 3);
     ck_assert_str_eq(all.reason, "nothing there");
+    /* a device that was there, and is lost */
+    all.stop = 0;
+    (void)selftest_gather(&all, "{\"device\": {}}");
+    ck_assert_int_eq(selftest_run_group(&all, "nothing", stop, (selftest_pen){0}, &limits), 1);
+    ck_assert_int_eq(all.stop, 0);
+    ck_assert_str_eq(text(failure(&all, 4), "message"), "nothing there");
     selftest_gather_free(&all);
 }
 END_TEST

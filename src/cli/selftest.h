@@ -61,6 +61,8 @@ clrnn_context *selftest_open(selftest_pen *pen, int strict, int profile);
 /* The groups; the context is a selftest_pen without `out`. */
 void selftest_device(FILE *out, void *pen);
 void selftest_probes(FILE *out, void *pen);
+/* Of the times: a launch and a barrier. */
+void selftest_speeds(selftest_pen *pen, const clrnn_context *context);
 /* Of the probes: activations through the library. */
 void selftest_acts(selftest_pen *pen, clrnn_context *context);
 void selftest_answers(FILE *out, void *pen);

@@ -122,6 +122,11 @@ int selftest_run_group(selftest_gathered *all, const char *name, supervise_work 
         report_progress("%s", all->test);
         supervise(&outcome, work, &pen, limits, selftest_gather, all);
         report_progress_end();
+        if (all->stop != 0 && json_is_object(json_object_get(all->root, "device"))) {
+            all->stop = 0; /* it was there before */
+            lose_test(all, "crashed", all->reason);
+            return 1;
+        }
         if (all->stop != 0) {
             return 0;
         }

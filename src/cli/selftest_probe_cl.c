@@ -392,10 +392,12 @@ static void time_launch(probes *job) {
 
 /* ---- the group ------------------------------------------------------------------------------- */
 
-static const struct {
+typedef struct probe_test {
     const char *name;
     void (*run)(probes *job);
-} tests[] = {
+} probe_test;
+
+static const probe_test arithmetic[] = {
     {"fma", probe_fma},
     {"products and sums", probe_sums},
     {"division", probe_division},
@@ -403,32 +405,46 @@ static const struct {
     {"NaN and infinity", probe_nan},
     {"long loops", probe_loop},
     {"barriers", probe_barriers},
+};
+
+static const probe_test speeds[] = {
     {"launch time", time_launch},
     {"barrier time", time_barriers},
 };
 
+static void run_tests(selftest_pen *pen, const clrnn_context *context, const char *into,
+                      const probe_test *tests, size_t count) {
+    probes *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        selftest_say(pen, into, "memory", SELFTEST_ERROR, "out of memory");
+        return;
+    }
+    job->pen = pen;
+    job->info = clrnn_context_device(context);
+    if (!selftest_cl_open(&job->cl, job->info) || !selftest_cl_build(&job->cl, source)) {
+        if (selftest_begin(pen, "building the kernels of the %s", into)) {
+            say_call(job, into, "build");
+        }
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            if (selftest_begin(pen, "%s", tests[i].name)) {
+                tests[i].run(job);
+            }
+        }
+    }
+    selftest_cl_close(&job->cl);
+    free(job);
+}
+
+void selftest_speeds(selftest_pen *pen, const clrnn_context *context) {
+    run_tests(pen, context, "speeds", speeds, sizeof speeds / sizeof speeds[0]);
+}
+
 void selftest_probes(FILE *out, void *context) {
     selftest_pen pen = *(const selftest_pen *)context;
     pen.out = out;
-    probes *job = calloc(1, sizeof *job);
     clrnn_context *own = selftest_open(&pen, 0, 0);
-    if (job != NULL) {
-        job->pen = &pen;
-        job->info = clrnn_context_device(own);
-        if (!selftest_cl_open(&job->cl, job->info) || !selftest_cl_build(&job->cl, source)) {
-            if (selftest_begin(&pen, "building the probes")) {
-                say_call(job, "probes", "build");
-            }
-        } else {
-            for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-                if (selftest_begin(&pen, "probe: %s", tests[i].name)) {
-                    tests[i].run(job);
-                }
-            }
-            selftest_acts(&pen, own);
-        }
-        selftest_cl_close(&job->cl);
-    }
-    free(job);
+    run_tests(&pen, own, "probes", arithmetic, sizeof arithmetic / sizeof arithmetic[0]);
+    selftest_acts(&pen, own);
     clrnn_context_free(own);
 }

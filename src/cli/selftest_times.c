@@ -110,6 +110,7 @@ void selftest_times(FILE *out, void *context) {
     times_job job = {.pen = &pen};
     pen.out = out;
     job.context = selftest_open(&pen, 0, 1);
+    selftest_speeds(&pen, job.context);
     for (size_t k = 0; k < sizeof hiddens / sizeof hiddens[0]; k++) {
         for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
             job.cell = cells[i];
