@@ -185,7 +185,8 @@ FAULTS := malloc calloc realloc aligned_alloc free \
 	$(shell grep -ohE '\<cl[A-Z][A-Za-z]+\>' src/cl/*.c tests/faults.c | sort -u)
 $(call object,$(TEST_SOURCES)): EXTRA = -Itests
 $(BUILD)/check_clrnn: WRAP = $(FAULTS:%=-Wl,--wrap=%)
-$(BUILD)/check_clrnn: $(TEST_OBJECTS) $(patsubst %,$(BUILD)/obj/src/cli/%.o,problem problem_acts problem_values generate suggest) $(BUILD)/libclrnn.a
+$(BUILD)/check_clrnn: $(TEST_OBJECTS) $(patsubst %,$(BUILD)/obj/src/cli/%.o,problem problem_acts problem_values generate suggest \
+	report selftest_gather selftest_judge selftest_print supervise verdict) $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
 

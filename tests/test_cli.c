@@ -7,6 +7,7 @@
 #include "cli_files.h"
 #include "cli_program.h"
 #include "cli_readme.h"
+#include "cli_selftest.h"
 #include "cli_stacks.h"
 #include "cli_tables.h"
 #include "cli_tune.h"
@@ -388,5 +389,6 @@ Suite *cli_suite(void) {
     suite_add_tcase(suite, cli_readme());
     suite_add_tcase(suite, cli_bench());
     suite_add_tcase(suite, cli_tune());
+    suite_add_tcase(suite, cli_selftest());
     return suite;
 }

@@ -1,15 +1,16 @@
 /*
  * bench_peak_cl.c: the peak of an OpenCL device, by two kernels of its own.
  *
- * This is the one file of the program that calls OpenCL: the library has no call for kernels of
- * others, and a peak measured through its own would be no measure of them.
+ * It calls OpenCL itself: the library has no call for kernels of others, and a peak measured through
+ * its own would be no measure of them.
  */
 #include "cli/bench_peak.h"
+#include "cli/device_cl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { UNROLLED = 8, SUMS = 12, READS = 8, MAX_NUMBER = 64 };
+enum { UNROLLED = 8, SUMS = 12, READS = 8 };
 
 /* WIDTH is a build option. A read gives each group its slice of the data; where there are more
  * groups than slices they share. */
@@ -76,21 +77,6 @@ typedef struct cl_work {
 
 static int is_fine(const cl_work *work) {
     return work->call == NULL;
-}
-
-/* The device of those numbers, as clrnn_devices counts. */
-static void find_device(cl_work *work, const clrnn_device_info *info) {
-    cl_platform_id platforms[MAX_NUMBER];
-    cl_device_id devices[MAX_NUMBER];
-    cl_uint count = 0;
-    CALL("clGetPlatformIDs", clGetPlatformIDs(MAX_NUMBER, platforms, &count));
-    CALL("clGetPlatformIDs", (cl_uint)info->platform < count ? CL_SUCCESS : CL_INVALID_VALUE);
-    CALL("clGetDeviceIDs", clGetDeviceIDs(platforms[info->platform], CL_DEVICE_TYPE_ALL, MAX_NUMBER,
-                                          devices, &count));
-    CALL("clGetDeviceIDs", (cl_uint)info->device < count ? CL_SUCCESS : CL_INVALID_VALUE);
-    work->device = devices[info->device];
-out:
-    return;
 }
 
 /* On CPU drivers one group of one item a core, as the panels run; GPUs hide latency by many. */
@@ -214,7 +200,7 @@ int bench_peak_opencl(bench_peak *out, const clrnn_device_info *info, const char
     static const int widths[] = {4, 8, 16};
     cl_work work = {0};
     *out = (bench_peak){0};
-    find_device(&work, info);
+    work.call = device_cl_find(&work.device, info);
     if (is_fine(&work)) {
         open_device(&work, info);
     }

@@ -144,6 +144,33 @@ static const char tune_notes[] =
     "  clrnn tune\n"
     "  clrnn tune -e cpu --tuning here.json && clrnn bench --tuning here.json --hidden 64,512\n";
 
+static const char selftest_notes[] =
+    "Sees one device from all sides, the best one or that of -d, and prints a table to paste into "
+    "a\n"
+    "bug report, nothing of your data in it:\n"
+    "\n"
+    "  device         what it, its driver and the loader say of themselves\n"
+    "  arithmetic     seen by small kernels: fma, division, denormals, NaN, long loops, barriers, "
+    "and\n"
+    "                 the library's tanh and sigmoid in ulp\n"
+    "  known answers  every cell by every algorithm that the device allows, with lengths, masks "
+    "and\n"
+    "                 both directions: held against the equations as check does, and with "
+    "--strict\n"
+    "                 against the cpu engine's bits\n"
+    "  times          of a launch, a barrier, and a step of rnn and lstm by each algorithm\n"
+    "  verdict        fine, or what is wrong\n"
+    "\n"
+    "All of it runs in child processes. A test that says nothing for 20 seconds, or crashes its\n"
+    "process, is named and counts as failed; the others go on in a new process. No tuning is "
+    "used,\n"
+    "and nothing is written. Exit status: 0 fine, 5 a wrong number, 1 something hung, crashed or "
+    "was\n"
+    "not run, 3 no device.\n"
+    "\n"
+    "  clrnn selftest > selftest.txt\n"
+    "  clrnn selftest -d gpu --json --deadline 300\n";
+
 const command commands[COMMAND_COUNT] = {
     [COMMAND_RUN] = {COMMAND_RUN, "run", cmd_run, "MODEL -i X.npy [-o Y.npz] [options]",
                      "run a model on data", run_notes, 1, 1},
@@ -163,7 +190,10 @@ const command commands[COMMAND_COUNT] = {
     [COMMAND_CONVERT] = {COMMAND_CONVERT, "convert", cmd_convert, "IN OUT [--merge-bias]",
                          "a model from one format into another", convert_notes, 2, 2},
     [COMMAND_PLOT] = {.id = COMMAND_PLOT, .name = "plot"},
-    [COMMAND_SELFTEST] = {.id = COMMAND_SELFTEST, .name = "selftest"},
+    [COMMAND_SELFTEST] = {COMMAND_SELFTEST, "selftest", cmd_selftest,
+                          "[-d WHICH] [--json] [--deadline SECONDS]",
+                          "known answers on one device, as a table for a bug report",
+                          selftest_notes, 0, 0},
     [COMMAND_VERSION] = {COMMAND_VERSION, "version", cmd_version, "[--json]",
                          "version and what is built in", NULL, 0, 0},
     [COMMAND_HELP] = {COMMAND_HELP, "help", cmd_help, "[COMMAND]", "this text, or a command's",

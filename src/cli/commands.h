@@ -44,6 +44,7 @@ int cmd_devices(const options *opts);
 int cmd_bench(const options *opts);
 int cmd_tune(const options *opts);
 int cmd_convert(const options *opts);
+int cmd_selftest(const options *opts);
 int cmd_version(const options *opts);
 int cmd_help(const options *opts);
 

@@ -103,7 +103,7 @@ int compute_fail_open(const compute_setup *setup, const char *doing) {
     return REPORT_NO_DEVICE;
 }
 
-static clrnn_plan_desc describe_plan(const workload *load, const compute_setup *setup) {
+clrnn_plan_desc compute_plan(const workload *load, const compute_setup *setup) {
     clrnn_plan_desc desc = {
         .algorithm = setup->algorithm,
         .steps = (int)load->steps,
@@ -120,7 +120,7 @@ static clrnn_plan_desc describe_plan(const workload *load, const compute_setup *
 
 int compute_algorithms(clrnn_algorithm_info **out, size_t *count, const clrnn_context *context,
                        const workload *load, const compute_setup *setup) {
-    clrnn_plan_desc desc = describe_plan(load, setup);
+    clrnn_plan_desc desc = compute_plan(load, setup);
     desc.algorithm = NULL;
     *out = NULL;
     clrnn_status status = clrnn_plan_algorithms(count, NULL, 0, context, load->net, &desc);
@@ -387,7 +387,7 @@ void compute_name(compute_result *out, const clrnn_context *context, const char 
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,
                 const compute_setup *setup) {
     clrnn_plan *plan = NULL;
-    clrnn_plan_desc desc = describe_plan(load, setup);
+    clrnn_plan_desc desc = compute_plan(load, setup);
     int code = REPORT_FINE;
     memset(out, 0, sizeof *out);
     name_engine(out, context, NULL);

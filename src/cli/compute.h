@@ -60,6 +60,8 @@ json_t *compute_algorithms_json(const clrnn_algorithm_info *infos, size_t count)
 int compute_list(const clrnn_context *context, const workload *load, const compute_setup *setup,
                  int as_json);
 int compute_is_list(const compute_setup *setup); /* -a list */
+/* The plan that compute_run makes. */
+clrnn_plan_desc compute_plan(const workload *load, const compute_setup *setup);
 int compute_run(compute_result *out, clrnn_context *context, const workload *load,
                 const compute_setup *setup);
 /* What -v says: engine, device, algorithm, why, time. */

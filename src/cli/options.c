@@ -23,6 +23,7 @@
 #define BENCH (1u << COMMAND_BENCH)
 #define TUNE (1u << COMMAND_TUNE)
 #define CONVERT (1u << COMMAND_CONVERT)
+#define SELFTEST (1u << COMMAND_SELFTEST)
 #define VERSION (1u << COMMAND_VERSION)
 #define ALL ((1u << COMMAND_COUNT) - 1)
 #define HELP_COLUMN 30
@@ -76,7 +77,7 @@ static const option_row table[OPTION_COUNT] = {
                            "add bias_ih and bias_hh up where the target has one bias: a rounding"},
     [OPTION_ENGINE] = {'e', "engine", "auto|opencl|cpu", KIND_CHOICE, RUN | CHECK | TUNE,
                        "where it runs (default auto; check and tune: both)"},
-    [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, RUN | CHECK | TUNE,
+    [OPTION_DEVICE] = {'d', "device", "WHICH", KIND_TEXT, RUN | CHECK | TUNE | SELFTEST,
                        "index, P:D, part of a name, gpu or cpu; also in the environment variable "
                        "CLRNN_DEVICE"},
     [OPTION_ALGORITHM] = {'a', "algorithm", "NAME", KIND_TEXT, RUN | CHECK,
@@ -135,8 +136,10 @@ static const option_row table[OPTION_COUNT] = {
                         "set the old medians beside the new ones: OLD is what --format json or "
                         "jsonl printed"},
     [OPTION_TRAINING] = {0, "training", NULL, KIND_LATER, BENCH, NULL},
+    [OPTION_DEADLINE] = {0, "deadline", "SECONDS", KIND_TEXT, SELFTEST,
+                         "end after so long, whatever is left (default 120)"},
     [OPTION_JSON] = {0, "json", NULL, KIND_FLAG,
-                     RUN | SUMMARY | CHECK | DEVICES | BENCH | TUNE | VERSION,
+                     RUN | SUMMARY | CHECK | DEVICES | BENCH | TUNE | SELFTEST | VERSION,
                      "one JSON value instead of text"},
     [OPTION_VERBOSE] = {'v', "verbose", NULL, KIND_FLAG, ALL,
                         "say more on standard error; of -v and -q the last one counts"},

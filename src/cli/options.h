@@ -50,6 +50,7 @@ typedef enum option_id {
     OPTION_FORMAT,
     OPTION_COMPARE,
     OPTION_TRAINING,
+    OPTION_DEADLINE,
     OPTION_JSON,
     OPTION_VERBOSE,
     OPTION_QUIET,
