@@ -332,7 +332,7 @@ check-gpu-estimate: set-up-gpu
 
 gpu-report: check-gpu-estimate
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/gpu_text
-	$(Q)$(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text --self-check)
+	$(Q)$(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text --intel $(GPU_INTEL) --self-check)
 	$(Q)$(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text --intel $(GPU_INTEL) $(GPU_FLAGS))
 
 # Two targets of each maker, and the sizes that speak for the others.

@@ -9,8 +9,8 @@ asked what it waited for, by kind of instruction and by line of the source.
 
     gpu_estimate.py CUBIN ARGS ITEMS      ARGS: as tests/tools/gpu_text.c writes them
 
-Needs nvdisasm (PyPI nvidia-cuda-nvdisasm). After ideas of bench/gpu_report.py's first prototypes, whose figures
-tests/tools/check_gpu_estimate.py holds this to.
+Needs nvdisasm (PyPI nvidia-cuda-nvdisasm). tests/tools/check_gpu_estimate.py holds it to the known figures of a
+reference kernel.
 """
 import collections
 import re
@@ -26,14 +26,14 @@ PARAMETERS = {75: 0x160, 80: 0x160, 86: 0x160, 89: 0x160, 90: 0x210, 100: 0x380,
 STEPS = 8  # that are timed, the first two apart
 
 # Cycles: low and high. `wide`: slots of the local memory's pipe that a 16-byte read takes, `pair` an 8-byte one.
-# `near`: a load of what the step before loaded, too. What a warp's next instruction waits for after a branch.
+# `near`: a load of what the step before loaded, too.
 ASSUMED = {
     "low": {"local": 23, "wide": 1, "pair": 1, "shuffle": 22, "far": 300, "near": 33, "special": 18, "barrier": 16},
     "high": {"local": 33, "wide": 4, "pair": 2, "shuffle": 28, "far": 600, "near": 40, "special": 30, "barrier": 36},
 }
 OTHER_LATENCY = 20
 READ_LATENCY = 8  # until a store has its operands
-BRANCH = 10
+BRANCH = 10  # until a warp goes on, whether it is taken or not
 FMA = {"FFMA", "FMUL", "FADD", "IMAD", "FFMA2"}
 ALU = {"IADD3", "LEA", "FSEL", "ISETP", "LOP3", "MOV", "SHF", "FSETP", "SEL", "PRMT", "FMNMX", "IADD", "VIADD", "SHL"}
 SPECIAL = {"MUFU", "FRND", "F2I", "I2F", "F2F"}
