@@ -260,7 +260,7 @@ static void hold_place(const struct test_place *place, const char *text,
     for (size_t i = 0; i < algorithms; i++) {
         struct stack_way way = {place->context, infos[i].name, 0, text, ""};
         snprintf(way.name, sizeof way.name, "%.120s %.30s", place->name, infos[i].name);
-        if (infos[i].allowed) {
+        if (test_takes(&infos[i])) {
             hold_way(&way, properties, count);
         }
     }

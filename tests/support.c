@@ -354,6 +354,11 @@ void test_same(const struct test_case *test, const struct test_outcome *a,
     }
 }
 
+int test_takes(const clrnn_algorithm_info *info) {
+    const int is_slow = strcmp(info->name, "persist/register") == 0;
+    return info->allowed && (!is_slow || getenv("CLRNN_LONG") != NULL);
+}
+
 size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn_context *context,
                        const struct test_case *test) {
     clrnn_algorithm_info all[16];
@@ -361,7 +366,7 @@ size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn
     const clrnn_plan_desc desc = test_plan_desc(test, NULL);
     ok(clrnn_plan_algorithms(&count, all, 16, context, test->net, &desc));
     for (size_t i = 0; i < count && allowed < capacity; i++) {
-        if (all[i].allowed) {
+        if (test_takes(&all[i])) {
             infos[allowed++] = all[i];
         }
     }

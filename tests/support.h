@@ -100,6 +100,10 @@ void test_same(const struct test_case *test, const struct test_outcome *a,
                const struct test_outcome *b, const char *where);
 int test_same_bits(const float *a, const float *b, size_t count, size_t *at);
 
+/* Allowed, and not so slow to build that only CLRNN_LONG takes it everywhere: persist/register, a program
+ * for each size, which the suites persist and personalities run. */
+int test_takes(const clrnn_algorithm_info *info);
+
 /* Algorithms of the context that take this problem. */
 size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn_context *context,
                        const struct test_case *test);

@@ -561,7 +561,7 @@ static void check_stack(int stack, enum form form, const struct test_place *plac
     ok(clrnn_plan_algorithms(&count, infos, 8, place->context, net, &desc));
     run_stack(&whole, stack, form, place->context, net, &desc);
     for (size_t i = 0; i < count; i++) {
-        for (int chunk = 1; infos[i].allowed && chunk < STACK_STEPS; chunk += 2 + chunk % 2) {
+        for (int chunk = 1; test_takes(&infos[i]) && chunk < STACK_STEPS; chunk += 2 + chunk % 2) {
             struct stack_run pieces;
             size_t at = 0;
             desc.algorithm = infos[i].name;

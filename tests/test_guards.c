@@ -312,7 +312,7 @@ START_TEST(kernels_stay_inside) {
         ok(clrnn_plan_algorithms(&count, infos, 16, way.context, s.net, &desc));
         free_sample(&s);
         for (size_t i = 0; i < count && is_in_place(way.context); i++) {
-            for (int lie = 0; infos[i].allowed && lie < LIES; lie++) {
+            for (int lie = 0; test_takes(&infos[i]) && lie < LIES; lie++) {
                 char where[160];
                 way.algorithm = infos[i].name;
                 snprintf(where, sizeof where, "opencl %s, kind %d, lie %d", way.algorithm, _i, lie);
