@@ -9,6 +9,15 @@ static inline wide range_end(const struct params *p, wide n_first) {
     return n_first + (rest < p->rows_group ? rest : p->rows_group);
 }
 
+/* One past the last step that any of these rows has, below step_end. */
+static inline int range_last(const pass *a, wide n_first, wide n_end, int step_end) {
+    int last = 0;
+    for (wide n = n_first; n < n_end; n++) {
+        last = row_of(a, n)->length > last ? row_of(a, n)->length : last;
+    }
+    return last < step_end ? last : step_end;
+}
+
 /* Blocks first .. end - 1 of phase P for rows n_first .. n_end - 1, to and fro: a step begins with
  * the weights that the step before left in the cache, so that of weights that are too large for it
  * as much as fits is found there. */

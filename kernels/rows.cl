@@ -142,14 +142,18 @@ static inline real one_nan(real x) {
 }
 
 #ifdef WORK_LOCAL
-/* What the table says of the group's rows, seen after the next barrier. */
-static inline void rows_near(const struct params *p, LOCAL struct row *to,
+/* Vectors of 0, and what the table says of the group's rows; all items see them. */
+static inline void rows_near(const struct params *p, LOCAL float *vectors, LOCAL struct row *to,
                              GLOBAL const struct row *rows, wide first) {
+    for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
+        vectors[at] = 0.0f;
+    }
     for (int i = LOCAL_ID; i < ROWS; i += GROUP_ITEMS) {
         if (first + i < p->batch) {
             to[i] = rows[first + i];
         }
     }
+    GROUP_BARRIER; /* nothing behind the units is read before it is 0, and no row before it is there */
 }
 #endif
 

@@ -84,11 +84,7 @@ KERNEL GROUP_SHAPE void persist_forward(KERNEL_ARRAYS, const int step, const int
     const int part_first = finish ? 0 : (int)GROUP_ID(1);
     const int part_end = finish ? p->parts : part_first + 1;
 
-    int last = 0;
-    for (wide n = n_first; n < n_end; n++) {
-        last = rows[n].length > last ? rows[n].length : last;
-    }
-    last = last < step_end ? last : step_end;
+    const int last = range_last(&a, n_first, n_end, step_end);
     const int total = last > step ? 1 + (last - step) * PHASES : 1;
     int done = finish ? total : 0;
     for (int part = 0; part < p->parts && finish; part++) {

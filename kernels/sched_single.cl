@@ -55,16 +55,11 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
     const wide n_end = range_end(p, n_first);
     a.first_row = n_first;
 #ifdef WORK_LOCAL
-    for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
-        kept[at] = 0.0f;
-    }
-    rows_near(p, near_rows, rows, n_first);
-    GROUP_BARRIER; /* nothing behind the units is read before it is 0, and no row before it is there */
+    rows_near(p, kept, near_rows, rows, n_first);
 #endif
 
-    int last = 0;
+    const int last = range_last(&a, n_first, n_end, step_end);
     for (wide n = n_first; n < n_end; n++) {
-        last = rows[n].length > last ? rows[n].length : last;
         if (step == p->first) {
             rows_begin(p, &a, n);
         }
@@ -74,7 +69,6 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
         }
 #endif
     }
-    last = last < step_end ? last : step_end;
     GROUP_BARRIER; /* the states are loaded before the first product reads them */
     FOR_PHASES(SINGLE_HOLD)
     for (; a.step < last; a.step++) {

@@ -17,23 +17,11 @@
     KERNEL_ARRAYS, const int step, const int step_end, GLOBAL int *flags, const int epoch,         \
         const int finish GROUP_PARAMS
 
-INLINED static inline int last_step(const pass *a, wide n_first, wide n_end, int step_end) {
-    int last = 0;
-    for (wide n = n_first; n < n_end; n++) {
-        last = row_of(a, n)->length > last ? row_of(a, n)->length : last;
-    }
-    return last < step_end ? last : step_end;
-}
-
 /* Vectors of 0, then the rows' states. */
 INLINED static inline void words_begin(const struct params *p, const pass *a, LOCAL float *kept,
                                        LOCAL struct row *near_rows, GLOBAL const struct row *rows,
                                        wide n_first, wide n_end) {
-    for (int at = LOCAL_ID; at < WORK_VECTORS * ROWS * WORK_STRIDE; at += GROUP_ITEMS) {
-        kept[at] = 0.0f;
-    }
-    rows_near(p, near_rows, rows, n_first);
-    GROUP_BARRIER; /* nothing behind the units is read before it is 0, and no row before it is there */
+    rows_near(p, kept, near_rows, rows, n_first);
     for (wide n = n_first; n < n_end; n++) {
         rows_begin(p, a, n);
     }
@@ -92,7 +80,7 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
         lost[0] = word_read(given_up) == (uint)epoch;
     }
     words_begin(p, &a, kept, near_rows, rows, n_first, n_end);
-    const int last = last_step(&a, n_first, n_end, step_end);
+    const int last = range_last(&a, n_first, n_end, step_end);
     if (lost[0]) {
         return;
     }
@@ -121,7 +109,7 @@ KERNEL GROUP_SHAPE void words_finish(WORDS_ARGUMENTS) {
     a.first_row = n_first;
     if (flags[WORDS_GIVEN_UP] == epoch || flags[WORDS_RUN] != epoch) {
         words_begin(p, &a, kept, near_rows, rows, n_first, n_end);
-        const int last = last_step(&a, n_first, n_end, step_end);
+        const int last = range_last(&a, n_first, n_end, step_end);
         for (; a.step < last; a.step++) {
             FOR_PHASES(WORDS_ALONE)
         }

@@ -44,6 +44,11 @@ static inline GLOBAL uint *word_of(const struct params *p, const pass *a, int ph
 #define SHARE(phase, n, unit, value)                                                               \
     word_write(word_of(p, a, phase, n, unit), as_uint(one_nan(value)))
 
+/* Another group has the unit, and the row this step. */
+static inline int is_awaited(const pass *a, int row, int unit, int count, int units) {
+    return row < count && unit / units != a->part && a->step < a->rows[row].length;
+}
+
 /* The numbers that a phase of this step has for rows n_first .. n_first + count - 1, but those of this
  * group's own units, into the vector that the next product reads; 0: a group gave up. The loads of an
  * item are all on their way before the first one is waited for. */
@@ -56,7 +61,7 @@ INLINED static inline int words_take(const struct params *p, const pass *a, int 
     for (int j = 0; j < TAKEN; j++) {
         const int i = LOCAL_ID + j * GROUP_ITEMS, unit = i % total, row = i / total;
         got[j] = 0;
-        if (row < count && unit / units != a->part && a->step < a->rows[row].length) {
+        if (is_awaited(a, row, unit, count, units)) {
             got[j] = word_read(word_of(p, a, phase, a->first_row + row, unit));
             waits |= got[j] == EMPTY;
         }
@@ -84,7 +89,7 @@ INLINED static inline int words_take(const struct params *p, const pass *a, int 
     UNROLL
     for (int j = 0; j < TAKEN; j++) {
         const int i = LOCAL_ID + j * GROUP_ITEMS, unit = i % total, row = i / total;
-        if (row < count && unit / units != a->part && a->step < a->rows[row].length) {
+        if (is_awaited(a, row, unit, count, units)) {
             work_row(p, a, vector, a->first_row + row)[unit] = as_float(got[j]);
         }
     }

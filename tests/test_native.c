@@ -9,6 +9,7 @@
 #include "suites.h"
 #include "support.h"
 #include "tools/chain_models.h"
+#include "tools/chain_run.h"
 #include "tools/chain_text.h"
 
 #include "graph/graph_compare.h"
@@ -20,8 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { N = 3, T = 5 };
 
 static const char *const endings[] = {"safetensors", "npz"};
 
@@ -59,51 +58,6 @@ static void same_files(const char *a, const char *b, const char *what) {
     free(bytes_b);
 }
 
-/* What the graph gives first for an x of a seed, some steps of it masked. */
-static float *run(const struct graph *graph, clrnn_context *context, size_t *count) {
-    clrnn_session *session = NULL;
-    const struct graph_port *port = &graph->inputs[0];
-    const int is_ids = port->dtype != CLRNN_DTYPE_F32;
-    const int64_t features = is_ids ? 1 : port->shape[2];
-    float x[N * T * 8] = {0};
-    int32_t ids[N * T];
-    int64_t long_ids[N * T];
-    uint64_t random = 7;
-    for (int i = 0; i < N * T; i++) {
-        const int is_masked = i % 4 == 3;
-        ids[i] = is_masked ? 0 : (int32_t)(test_random(&random) % 7);
-        long_ids[i] = ids[i];
-        for (int64_t k = 0; !is_ids && k < features; k++) {
-            x[i * features + k] = is_masked ? (i % 8 == 3 ? -1.0f : 0) : test_uniform(&random, 1);
-        }
-    }
-    clrnn_binding input = {.name = port->name};
-    input.value = test_tensor(port->dtype == CLRNN_DTYPE_F32   ? (void *)x
-                              : port->dtype == CLRNN_DTYPE_I32 ? (void *)ids
-                                                               : (void *)long_ids,
-                              port->dtype, is_ids ? 2 : 3, N, T, features);
-    ok(session_create(&session, context, graph, NULL));
-    ok(clrnn_session_run(session, 1, &input));
-    const clrnn_tensor *y = clrnn_session_output(session, 0);
-    *count = (size_t)clrnn_tensor_count(y);
-    float *copy = malloc(*count * sizeof *copy);
-    memcpy(copy, (const char *)y->data + y->offset, *count * sizeof *copy);
-    clrnn_session_free(session);
-    return copy;
-}
-
-static void same_outputs(const struct graph *a, const struct graph *b, const char *what) {
-    clrnn_context *context = NULL;
-    size_t count_a, count_b;
-    ok(clrnn_context_create(&context, &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU}));
-    float *y_a = run(a, context, &count_a), *y_b = run(b, context, &count_b);
-    ck_assert_msg(count_a == count_b && memcmp(y_a, y_b, count_a * sizeof *y_a) == 0,
-                  "%s: another y", what);
-    free(y_a);
-    free(y_b);
-    clrnn_context_free(context);
-}
-
 /* ---- there and back -------------------------------------------------------------------------- */
 
 /* What a config of version 2 does not say. */
@@ -138,7 +92,7 @@ static void goes_round(const struct graph *graph, const char *what) {
         ok(graph_compare(graph, model->graph, 0));
         ok(clrnn_model_save(model, second, NULL));
         same_files(first, second, what);
-        same_outputs(graph, model->graph, what);
+        chain_same(graph, model->graph, NULL, what);
         clrnn_model_free(model);
     }
 }

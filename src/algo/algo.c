@@ -189,6 +189,25 @@ out:
     return status;
 }
 
+int algo_refuses_meeting(const struct device_desc *device, int by_flags, char *reason,
+                         size_t size) {
+    if (device->loop_limit > 0) {
+        snprintf(reason, size,
+                 "groups wait for each other in loops, the driver stops them after "
+                 "%lld rounds",
+                 (long long)device->loop_limit);
+    } else if (by_flags && !device->has_flags) {
+        snprintf(reason, size,
+                 "groups meet by acquire and release, which the driver does not have");
+    } else if (device->compute_units < 2) {
+        snprintf(reason, size, "parts need two %s, there is 1",
+                 device->kind == DEVICE_HOST ? "threads" : "compute units");
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
 int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices) {
     const int64_t staging = (int64_t)tile->rows * 2; /* per column, items of the group share it */
     const int64_t finish = (int64_t)tile->rows * (tile->vector_width + 16);

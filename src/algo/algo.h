@@ -205,6 +205,10 @@ struct schedule {
                      const struct problem *problem);
 };
 
+/* Groups that wait for each other, `by_flags` or by the numbers themselves: not on a driver that stops loops
+ * or has no flags, nor on one compute unit. */
+int algo_refuses_meeting(const struct device_desc *device, int by_flags, char *reason, size_t size);
+
 /* Rounds of loops that one tile takes at most, k being `columns`: see device_desc.loop_limit. */
 int64_t algo_tile_rounds(const struct algo_tile *tile, int columns, int slices);
 extern const struct schedule sched_single, sched_step, sched_persist, sched_words;

@@ -28,18 +28,10 @@ static int blocks_of(const struct algo_config *config) {
 
 static int refuse(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size) {
-    if (device->loop_limit > 0) {
-        snprintf(reason, size,
-                 "groups wait for each other in loops, the driver stops them after "
-                 "%lld rounds",
-                 (long long)device->loop_limit);
-    } else if (!device->has_flags) {
-        snprintf(reason, size,
-                 "groups meet by acquire and release, which the driver does not have");
-    } else if (device->compute_units < 2) {
-        snprintf(reason, size, "parts need two %s, there is 1",
-                 device->kind == DEVICE_HOST ? "threads" : "compute units");
-    } else if (config->params.k[0] == 0) {
+    if (algo_refuses_meeting(device, 1, reason, size)) {
+        return 1;
+    }
+    if (config->params.k[0] == 0) {
         snprintf(reason, size, "a dense layer has no steps that wait for each other");
     } else if (blocks_of(config) < 2) {
         snprintf(reason, size, "H=%d is one block of units (%d): there is nothing to split",

@@ -7,7 +7,7 @@
 /* To meet: a number's way through the cache that all compute units share, and half a look for it. */
 enum { MEET_CYCLES = 1000 };
 
-enum { MOST_PARTS = 64, WORDS_FIRST = 32 /* of kernels/sched_words.cl */ };
+enum { MOST_PARTS = 64, WORDS_FIRST = 32 /* of kernels/rows.cl */ };
 
 /* 2, 4, 8 ... parts, each number with as many ranges of rows as there are compute units for. */
 static int split(struct algo_split *out, int index, const struct device_desc *device,
@@ -30,14 +30,10 @@ static int64_t words_of(const struct algo_config *config) {
 
 static int refuse(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size) {
-    if (device->loop_limit > 0) {
-        snprintf(reason, size,
-                 "groups wait for each other in loops, the driver stops them after "
-                 "%lld rounds",
-                 (long long)device->loop_limit);
-    } else if (device->compute_units < 2) {
-        snprintf(reason, size, "parts need two compute units, there is 1");
-    } else if (problem->merges) {
+    if (algo_refuses_meeting(device, 0, reason, size)) {
+        return 1;
+    }
+    if (problem->merges) {
         snprintf(reason, size,
                  "a launch whose groups gave up is done again, and would join its output to the "
                  "first direction's twice");

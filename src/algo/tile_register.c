@@ -53,7 +53,6 @@ struct needs {
     int items;
     int64_t words; /* of weights in an item */
     int stride;    /* floats of a vector of a row of the batch, of which there are VECTORS */
-    int total;     /* units of the phase that has most, all parts together */
     int sums;      /* floats of the slices' sums, for each row of the batch */
     int biases;    /* floats */
     int64_t bytes; /* of local memory for a row of the batch, biases among them */
@@ -87,7 +86,6 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
         needs.words += (int64_t)share.held * share.slice;
         needs.stride = larger(needs.stride, larger(units[phase], share.slices * share.slice));
         needs.biases += rows;
-        needs.total = larger(needs.total, units[phase]);
     }
     needs.stride = (needs.stride + 3) / 4 * 4; /* vectors of 4 are read at once */
     for (int phase = 0; phase < cell->phase_count; phase++) {
@@ -157,22 +155,21 @@ static int rows_of(const struct device_desc *device, const struct algo_product *
 }
 
 static void lay_out(struct algo_tile *out, struct algo_program *program, const struct cell *cell,
-                    const struct algo_product *product, const struct needs *given, int rows) {
-    const struct needs needs = *given;
+                    const struct algo_product *product, const struct needs *needs, int rows) {
     out->rows = rows;
-    out->items = needs.items;
+    out->items = needs->items;
     out->vector_width = 1;
     out->split = 1;
     out->is_whole = 1;
-    algo_define(program, "AHEAD", -1, needs.words <= FEW_WORDS);
+    algo_define(program, "AHEAD", -1, needs->words <= FEW_WORDS);
     algo_define(program, "WORK_LOCAL", -1, 1);
-    algo_define(program, "WORK_STRIDE", -1, needs.stride);
+    algo_define(program, "WORK_STRIDE", -1, needs->stride);
     algo_define(program, "VECTOR_WIDTH", -1, 1);
     algo_define(program, "ROWS", -1, out->rows);
-    algo_define(program, "GROUP_ITEMS", -1, needs.items);
-    int scratch = out->rows * needs.sums; /* biases stand behind the sums */
+    algo_define(program, "GROUP_ITEMS", -1, needs->items);
+    int scratch = out->rows * needs->sums; /* biases stand behind the sums */
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        const struct share *share = &needs.phases[phase];
+        const struct share *share = &needs->phases[phase];
         const int units = part_of(product->units[phase], product->parts);
         out->block[phase] = units;
         out->held[phase] = share->held;

@@ -6,21 +6,11 @@
 #include <stdlib.h>
 
 static json_t *describe(const clrnn_device_info *info) {
-    json_t *object = json_pack(
-        "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "index", info->index, "platform", info->platform,
-        "device", info->device, "name", report_json_text(info->name), "vendor",
-        report_json_text(info->vendor), "platform_name", report_json_text(info->platform_name),
-        "type", report_json_text(info->type), "driver", report_json_text(info->driver), "version",
-        report_json_text(info->version));
-    json_t *numbers = json_pack(
-        "{s:i,s:I,s:I,s:I,s:I,s:b,s:b,s:b,s:i,s:b,s:o}", "compute_units", info->compute_units,
-        "global_memory", (json_int_t)info->global_memory, "local_memory",
-        (json_int_t)info->local_memory, "max_alloc", (json_int_t)info->max_alloc, "max_group_size",
-        (json_int_t)info->max_group_size, "fp16", info->has_fp16, "fp64", info->has_fp64,
-        "unified_memory", info->unified_memory, "score", info->score, "usable", info->usable,
-        "reason", report_json_text(info->reason));
-    (void)json_object_update(object, numbers);
-    json_decref(numbers);
+    json_t *object = report_json_device(info);
+    json_t *choice = json_pack("{s:i,s:b,s:o}", "score", info->score, "usable", info->usable,
+                               "reason", report_json_text(info->reason));
+    (void)json_object_update(object, choice);
+    json_decref(choice);
     return object;
 }
 

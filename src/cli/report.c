@@ -330,6 +330,24 @@ json_t *report_json_text(const char *text) {
     return value != NULL ? value : json_string(report_escape(escaped, sizeof escaped, text));
 }
 
+json_t *report_json_device(const clrnn_device_info *info) {
+    json_t *object = json_pack(
+        "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "index", info->index, "platform", info->platform,
+        "device", info->device, "name", report_json_text(info->name), "vendor",
+        report_json_text(info->vendor), "platform_name", report_json_text(info->platform_name),
+        "type", report_json_text(info->type), "driver", report_json_text(info->driver), "version",
+        report_json_text(info->version));
+    json_t *numbers =
+        json_pack("{s:i,s:I,s:I,s:I,s:I,s:b,s:b,s:b}", "compute_units", info->compute_units,
+                  "global_memory", (json_int_t)info->global_memory, "local_memory",
+                  (json_int_t)info->local_memory, "max_alloc", (json_int_t)info->max_alloc,
+                  "max_group_size", (json_int_t)info->max_group_size, "fp16", info->has_fp16,
+                  "fp64", info->has_fp64, "unified_memory", info->unified_memory);
+    (void)json_object_update(object, numbers);
+    json_decref(numbers);
+    return object;
+}
+
 int report_json(json_t *value) {
     int code = REPORT_FINE;
     if (value == NULL) {

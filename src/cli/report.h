@@ -79,6 +79,8 @@ const char *report_plain(void);
 /* JSON: null for what JSON cannot hold. */
 json_t *report_json_number(double value);
 json_t *report_json_text(const char *text);
+/* What the library's list says of a device, but for whether it may be chosen. */
+json_t *report_json_device(const clrnn_device_info *info);
 /* Prints the value and frees it. */
 int report_json(json_t *value);
 

@@ -131,25 +131,6 @@ static void add_device(json_t *object, cl_device_id device) {
     set(object, "icd_loader", loader_name());
 }
 
-/* What the library's list says. */
-static json_t *describe(const clrnn_device_info *info) {
-    json_t *object = json_pack(
-        "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "index", info->index, "platform", info->platform,
-        "device", info->device, "name", report_json_text(info->name), "vendor",
-        report_json_text(info->vendor), "platform_name", report_json_text(info->platform_name),
-        "type", report_json_text(info->type), "driver", report_json_text(info->driver), "version",
-        report_json_text(info->version));
-    json_t *numbers =
-        json_pack("{s:i,s:I,s:I,s:I,s:I,s:b,s:b,s:b}", "compute_units", info->compute_units,
-                  "global_memory", (json_int_t)info->global_memory, "local_memory",
-                  (json_int_t)info->local_memory, "max_alloc", (json_int_t)info->max_alloc,
-                  "max_group_size", (json_int_t)info->max_group_size, "fp16", info->has_fp16,
-                  "fp64", info->has_fp64, "unified_memory", info->unified_memory);
-    (void)json_object_update(object, numbers);
-    json_decref(numbers);
-    return object;
-}
-
 /* The names of what else is there. */
 static json_t *list_others(const clrnn_device_info *chosen) {
     size_t count = 0;
@@ -188,7 +169,7 @@ void selftest_device(FILE *out, void *context) {
     clrnn_context *own = selftest_open(&pen, 0, 0);
     if (selftest_begin(&pen, "what the device says")) {
         const clrnn_device_info *info = clrnn_context_device(own);
-        json_t *object = describe(info);
+        json_t *object = report_json_device(info);
         set(object, "others", list_others(info));
         set(object, "host", host_text());
         if (device_cl_find(&device, info) == NULL) {

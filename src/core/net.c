@@ -296,6 +296,30 @@ out:
     return status;
 }
 
+clrnn_status net_make_dense(clrnn_net **out, const clrnn_tensor *weight, const clrnn_tensor *bias,
+                            const clrnn_activation *act) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    clrnn_net *net = NULL;
+    clrnn_net_desc desc = {.inputs = (int)weight->shape[1],
+                           .layer = {.cell = CLRNN_CELL_DENSE,
+                                     .hidden = (int)weight->shape[0],
+                                     .bias = bias != NULL ? CLRNN_BIAS_SINGLE : CLRNN_BIAS_NONE}};
+    if (act != NULL) {
+        desc.layer.acts[0][0] = *act;
+    }
+    *out = NULL;
+    TRY(clrnn_net_create(&net, &desc));
+    TRY(clrnn_net_set_weight(net, "weight_ih_l0", weight));
+    if (bias != NULL) {
+        TRY(clrnn_net_set_weight(net, "bias_ih_l0", bias));
+    }
+    *out = net;
+    net = NULL;
+out:
+    clrnn_net_free(net);
+    return status;
+}
+
 clrnn_status clrnn_net_get_weight(clrnn_tensor *out, const clrnn_net *net, const char *name) {
     clrnn_status status = CLRNN_STATUS_OK;
     enum weight_role role;

@@ -49,6 +49,11 @@ struct clrnn_net {
     uint64_t version; /* grows with every change of a weight */
 };
 
+/* A net of one dense layer: weight [F][I], bias [F] or NULL; act NULL: none. Errors: those of creating a net
+ * and of its weights. */
+clrnn_status net_make_dense(clrnn_net **out, const clrnn_tensor *weight, const clrnn_tensor *bias,
+                            const clrnn_activation *act);
+
 /* The strand of a layer and of its first (0) or second (1) direction. */
 const struct strand *net_strand(const clrnn_net *net, int layer, int direction);
 

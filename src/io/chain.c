@@ -134,18 +134,11 @@ static clrnn_status make_dense(struct step *step, struct reading *reading, int f
                                int has_bias) {
     clrnn_status status = CLRNN_STATUS_OK;
     clrnn_tensor weight, bias;
-    clrnn_net_desc desc = {.inputs = (int)reading->features,
-                           .layer = {.cell = CLRNN_CELL_DENSE,
-                                     .hidden = features,
-                                     .bias = has_bias ? CLRNN_BIAS_SINGLE : CLRNN_BIAS_NONE}};
-    desc.layer.acts[0][0] = step->act;
     TRY(take_array(&weight, reading, step->name, "weight", features, reading->features));
-    TRY(clrnn_net_create(&step->net, &desc));
-    TRY(clrnn_net_set_weight(step->net, "weight_ih_l0", &weight));
     if (has_bias) {
         TRY(take_array(&bias, reading, step->name, "bias", features, 0));
-        TRY(clrnn_net_set_weight(step->net, "bias_ih_l0", &bias));
     }
+    TRY(net_make_dense(&step->net, &weight, has_bias ? &bias : NULL, &step->act));
     reading->features = features;
 out:
     return status;

@@ -11,8 +11,7 @@
 
 const struct graph_node *layer_walk_made_by(const struct layer_walk *walk, int value,
                                             enum graph_op op) {
-    const int at = value >= 0 ? walk->producers[value] : -1;
-    const struct graph_node *node = at >= 0 ? &walk->graph->nodes[at] : NULL;
+    const struct graph_node *node = layer_walk_producer(walk, value);
     return node != NULL && node->op == op && node->outputs[0] == value ? node : NULL;
 }
 
@@ -152,8 +151,7 @@ const struct graph_node *layer_repeated(const struct layer_walk *walk,
                                         const struct graph_node *node) {
     enum { H_N = 1, LENGTHS = 2 };
     const struct graph_node *less = layer_walk_made_by(walk, node->inputs[0], GRAPH_LESS);
-    const int end = walk->producers[node->inputs[2]];
-    const struct graph_node *net = end >= 0 ? &walk->graph->nodes[end] : NULL;
+    const struct graph_node *net = layer_walk_producer(walk, node->inputs[2]);
     if (less == NULL || net == NULL || net->op != GRAPH_NET || net->output_count <= H_N ||
         net->outputs[H_N] != node->inputs[2] || net->outputs[0] != node->inputs[1] ||
         net->batch_first || net->last_only || net->input_count <= LENGTHS) {

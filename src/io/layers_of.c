@@ -140,12 +140,10 @@ static clrnn_status take_net(struct flow *flow, struct layer_step *step) {
     const int lengths =
         node->input_count > LENGTHS ? layer_walk_given(flow->walk, node->inputs[LENGTHS]) : -1;
     if (lengths >= 0 && step->mask < 0) {
-        const struct layer_mask mask = layer_mask_of_lengths(flow->walk, lengths);
-        REQUIRE(mask.maker != NULL, FORMAT,
+        REQUIRE(step->lengths_of >= 0, FORMAT,
                 "%s: takes lengths from within the model, which a chain of layers cannot say",
                 layer_label(label, step));
-        TRY(find_mask(&step->mask, flow, step, mask.value));
-        step->has_lengths = 1;
+        TRY(find_mask(&step->mask, flow, step, step->lengths_of));
     }
     for (int slot = H_0; slot < node->input_count; slot++) {
         const int value = layer_walk_given(flow->walk, node->inputs[slot]);
@@ -159,8 +157,8 @@ static clrnn_status take_net(struct flow *flow, struct layer_step *step) {
         clrnn_layer_outputs(last) == 2 * clrnn_layer_width(last); /* concat of both directions */
     if (step->from_end) {
         /* Under a mask with zeros the last output is another one. */
-        REQUIRE(step->mask < 0 || step->has_lengths, FORMAT, "%s: gives its end state under a mask",
-                layer_label(label, step));
+        REQUIRE(step->mask < 0 || step->lengths_of >= 0, FORMAT,
+                "%s: gives its end state under a mask", layer_label(label, step));
         flow->axes = (struct layer_axes){.rank = 3,
                                          .is = {flow->axes.halves ? 'D' : '1', flow->batch, 'F'},
                                          .features = flow->axes.features,
@@ -290,7 +288,7 @@ static void know_masked(struct layer_chain *chain, int at) {
     const clrnn_net_desc *desc = clrnn_net_get_desc(step->net);
     const clrnn_layer_desc *last = &desc->layers[desc->num_layers - 1];
     const int is_both = step->reverse != NULL || clrnn_layer_directions(last) == 2;
-    step->zero_masked = !step->has_lengths                     ? last->zero_masked
+    step->zero_masked = step->lengths_of < 0                   ? last->zero_masked
                         : step->last_only || step->is_repeated ? 0
                         : is_both                              ? 1
                         : net_strand(step->net, desc->num_layers - 1, 0)->reverse

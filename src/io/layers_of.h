@@ -36,14 +36,14 @@ struct layer_step {
     const clrnn_net *net, *reverse;
     clrnn_merge merge; /* of the halves */
     int last_only;
-    int from_end;              /* it is the end state h_n, [D][N][H] in the graph */
-    int64_t turned;            /* FLIP: the axis, as the node has it */
-    int mask;                  /* the step whose mask it heeds; -1: none */
-    int marks;                 /* EMBEDDING, MASKING: the value that is its mask; -1: none */
-    float masked;              /* MASKING: the value of masked steps */
-    int has_lengths;           /* RECURRENT: as which it heeds the mask */
-    int is_repeated;           /* RECURRENT: its last output stands at masked steps */
-    int zero_masked;           /* RECURRENT, the last layer: 0 stands there */
+    int from_end;    /* it is the end state h_n, [D][N][H] in the graph */
+    int64_t turned;  /* FLIP: the axis, as the node has it */
+    int mask;        /* the step whose mask it heeds; -1: none */
+    int marks;       /* EMBEDDING, MASKING: the value that is its mask; -1: none */
+    float masked;    /* MASKING: the value of masked steps */
+    int lengths_of;  /* RECURRENT: the value of the mask that it heeds as lengths; -1: none */
+    int is_repeated; /* RECURRENT: its last output stands at masked steps */
+    int zero_masked; /* RECURRENT, the last layer: 0 stands there */
     const clrnn_tensor *table; /* EMBEDDING: [V][E]; DENSE: net, of one layer */
     enum layer_axis axis;      /* SOFTMAX, LOG_SOFTMAX */
 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct graph_node *producer(const struct layer_walk *walk, int value) {
+const struct graph_node *layer_walk_producer(const struct layer_walk *walk, int value) {
     const int at = value >= 0 ? walk->producers[value] : -1;
     return at >= 0 ? &walk->graph->nodes[at] : NULL;
 }
@@ -138,10 +138,10 @@ static int is_reverse(const struct graph_node *node) {
 /* The node that a value comes from, of a net whose end state it is seen through what takes the axis of
  * directions out; *from_end says so. */
 static const struct graph_node *source(int *from_end, const struct layer_walk *walk, int value) {
-    const struct graph_node *node = producer(walk, value);
+    const struct graph_node *node = layer_walk_producer(walk, value);
     *from_end = 0;
     if (node != NULL && node->op == GRAPH_SQUEEZE && node->input_count > 1) {
-        const struct graph_node *net = producer(walk, node->inputs[0]);
+        const struct graph_node *net = layer_walk_producer(walk, node->inputs[0]);
         const clrnn_tensor *axes = graph_constant(walk->graph, node->inputs[1]);
         if (net != NULL && net->op == GRAPH_NET && net->output_count > 1 &&
             net->outputs[1] == node->inputs[0] && axes != NULL && clrnn_tensor_count(axes) == 1 &&
@@ -199,7 +199,7 @@ static void find_halves(struct layer_step *step, const struct layer_walk *walk,
                         : node->op == GRAPH_ADD ? CLRNN_MERGE_SUM
                                                 : CLRNN_MERGE_CONCAT;
     if (is_scaled && factor(&joined, walk->graph, node) == 0.5f) {
-        join = producer(walk, joined);
+        join = layer_walk_producer(walk, joined);
         merge = CLRNN_MERGE_AVE;
         if (join == NULL || join->op != GRAPH_ADD) {
             return;
@@ -235,7 +235,10 @@ static void find_halves(struct layer_step *step, const struct layer_walk *walk,
                                 .net = a->net,
                                 .reverse = b->net,
                                 .merge = merge,
-                                .last_only = last_only};
+                                .last_only = last_only,
+                                .mask = -1,
+                                .marks = -1,
+                                .lengths_of = -1};
 }
 
 /* ---- the way back ---------------------------------------------------------------------------- */
@@ -291,17 +294,21 @@ static void meet_mask(struct layer_walk *walk, struct layer_step *step, int valu
     }
 }
 
-/* From here on back there must be what makes the mask that the lengths of this net are computed from. */
-static clrnn_status look_for_mask(struct layer_walk *walk, const struct graph_node *net) {
+/* From here on back there must be what makes the mask that a net's lengths are computed from. */
+static clrnn_status look_for_mask(struct layer_walk *walk, struct layer_step *step) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const int lengths = given_input(walk, net, NET_LENGTHS);
+    const int lengths = given_input(walk, step->node, NET_LENGTHS);
     const struct layer_mask mask =
         lengths >= 0 ? layer_mask_of_lengths(walk, lengths) : (struct layer_mask){0};
-    if (mask.maker != NULL && walk->mask.maker != NULL && walk->mask.value != mask.value) {
-        status = refuse(walk, net);
+    if (mask.maker == NULL) {
         goto out;
     }
-    walk->mask = mask.maker != NULL ? mask : walk->mask;
+    if (walk->mask.maker != NULL && walk->mask.value != mask.value) {
+        status = refuse(walk, step->node);
+        goto out;
+    }
+    walk->mask = mask;
+    step->lengths_of = mask.value;
 out:
     return status;
 }
@@ -358,7 +365,7 @@ static clrnn_status know_step(struct layer_step *step, struct layer_walk *walk) 
     const int gives_mask = node->output_count > 1 && node->outputs[1] >= 0;
     switch (step->kind) {
     case LAYER_RECURRENT:
-        TRY(look_for_mask(walk, node));
+        TRY(look_for_mask(walk, step));
         step->is_repeated = walk->repeated == node;
         break;
     case LAYER_EMBEDDING:
@@ -389,7 +396,7 @@ static clrnn_status step_back(int *value, struct layer_walk *walk, const struct 
                  {GRAPH_EMBEDDING, LAYER_EMBEDDING},     {GRAPH_MASKING, LAYER_MASKING},
                  {GRAPH_ACTIVATION, LAYER_ACTIVATION},   {GRAPH_SOFTMAX, LAYER_SOFTMAX},
                  {GRAPH_LOG_SOFTMAX, LAYER_LOG_SOFTMAX}, {GRAPH_FLIP, LAYER_FLIP}};
-    struct layer_link link = {.step = {.node = node, .mask = -1, .marks = -1}};
+    struct layer_link link = {.step = {.node = node, .mask = -1, .marks = -1, .lengths_of = -1}};
     struct layer_step *step = &link.step;
     int is_found = node->outputs[0] == *value && node->input_count > 0;
     if (node->op == GRAPH_WHERE) {
@@ -456,8 +463,8 @@ clrnn_status layer_walk_back(struct layer_walk *walk, const struct graph *graph)
     TRY(know_values(walk));
     TRY(find_output(walk));
     int value = walk->output->value;
-    while (producer(walk, value) != NULL) {
-        TRY(step_back(&value, walk, producer(walk, value)));
+    while (layer_walk_producer(walk, value) != NULL) {
+        TRY(step_back(&value, walk, layer_walk_producer(walk, value)));
         TRY(add_masking(walk, value));
     }
     walk->input = port_of(graph, value);

@@ -39,7 +39,9 @@ struct layer_walk {
 clrnn_status layer_walk_back(struct layer_walk *walk, const struct graph *graph);
 void layer_walk_free(struct layer_walk *walk);
 
-int layer_walk_given(const struct layer_walk *walk, int value); /* value may be -1 */
+/* The node that gives a value, or NULL. Values may be -1. */
+const struct graph_node *layer_walk_producer(const struct layer_walk *walk, int value);
+int layer_walk_given(const struct layer_walk *walk, int value);
 int layer_walk_is_zero(const struct layer_walk *walk, int value);
 
 /* ---- layers_mask.c --------------------------------------------------------------------------- */

@@ -10,36 +10,15 @@
 
 /* ---- dense layers ---------------------------------------------------------------------------- */
 
-/* A net of one dense layer: weight [F][I], bias [F] or NULL. */
+/* weight [F][I], bias [F] or NULL */
 static clrnn_status make_dense(clrnn_net **out, int64_t inputs, int64_t features,
                                const float *weight, const float *bias,
                                const clrnn_activation *act) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    clrnn_net *net = NULL;
-    clrnn_net_desc desc = {.inputs = (int)inputs,
-                           .layer = {
-                               .cell = CLRNN_CELL_DENSE,
-                               .hidden = (int)features,
-                               .bias = bias != NULL ? CLRNN_BIAS_SINGLE : CLRNN_BIAS_NONE,
-                           }};
     const clrnn_tensor matrix = {
         .data = (void *)weight, .dtype = CLRNN_DTYPE_F32, .rank = 2, .shape = {features, inputs}};
     const clrnn_tensor vector = {
         .data = (void *)bias, .dtype = CLRNN_DTYPE_F32, .rank = 1, .shape = {features}};
-    *out = NULL;
-    if (act != NULL) {
-        desc.layer.acts[0][0] = *act;
-    }
-    TRY(clrnn_net_create(&net, &desc));
-    TRY(clrnn_net_set_weight(net, "weight_ih_l0", &matrix));
-    if (bias != NULL) {
-        TRY(clrnn_net_set_weight(net, "bias_ih_l0", &vector));
-    }
-    *out = net;
-    net = NULL;
-out:
-    clrnn_net_free(net);
-    return status;
+    return net_make_dense(out, &matrix, bias != NULL ? &vector : NULL, act);
 }
 
 /* x W with a constant W [I][F] */

@@ -246,20 +246,13 @@ static clrnn_status make_dense(clrnn_net **out, const struct linear *linear,
     REQUIRE(rows <= NET_MAX_FEATURES, FORMAT,
             "linear layer %s: features are 1 to %d, got [%lld][%lld]", linear->name,
             NET_MAX_FEATURES, (long long)rows, (long long)columns);
-    const clrnn_net_desc desc = {
-        .inputs = (int)columns,
-        .layer = {.cell = CLRNN_CELL_DENSE,
-                  .hidden = (int)rows,
-                  .bias = linear->bias != NULL ? CLRNN_BIAS_SINGLE : CLRNN_BIAS_NONE}};
-    TRY(clrnn_net_create(out, &desc));
     (void)snprintf(name, sizeof name, "%s.weight", linear->name);
     TRY(clrnn_arrays_convert(&weight, scratch, name, CLRNN_DTYPE_F32, linear->weight));
-    TRY(clrnn_net_set_weight(*out, "weight_ih_l0", &weight));
     if (linear->bias != NULL) {
         (void)snprintf(name, sizeof name, "%s.bias", linear->name);
         TRY(clrnn_arrays_convert(&bias, scratch, name, CLRNN_DTYPE_F32, linear->bias));
-        TRY(clrnn_net_set_weight(*out, "bias_ih_l0", &bias));
     }
+    TRY(net_make_dense(out, &weight, linear->bias != NULL ? &bias : NULL, NULL));
 out:
     return status;
 }

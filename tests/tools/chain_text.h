@@ -281,12 +281,12 @@ out:
 static inline clrnn_status chain_embedding(struct chain_maker *make) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct graph_node *node;
-    const int64_t wide = strtol(make->words[1], NULL, 10);
-    clrnn_tensor table = {.rank = 2, .shape = {make->vocabulary, wide}};
+    const int64_t width = strtol(make->words[1], NULL, 10);
+    clrnn_tensor table = {.rank = 2, .shape = {make->vocabulary, width}};
     int inputs[2] = {make->value};
-    float *data = malloc((size_t)(make->vocabulary * wide) * sizeof *data);
+    float *data = malloc((size_t)(make->vocabulary * width) * sizeof *data);
     REQUIRE(data != NULL, MEMORY, "chain: out of memory");
-    for (int64_t i = 0; i < make->vocabulary * wide; i++) {
+    for (int64_t i = 0; i < make->vocabulary * width; i++) {
         data[i] = chain_random(make);
     }
     table.data = data;
@@ -294,7 +294,7 @@ static inline clrnn_status chain_embedding(struct chain_maker *make) {
     TRY(graph_add_node(&node, make->graph, GRAPH_EMBEDDING, NULL, inputs, 2, 2));
     make->value = node->outputs[0];
     make->mask = node->outputs[1];
-    make->features = (int)wide;
+    make->features = (int)width;
     make->rank = 3;
 out:
     free(data);
