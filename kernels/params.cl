@@ -27,7 +27,8 @@ struct params {
     wide state_h, state_c, state_o; /* where slot 0 has h, c and the last output o in a state */
     wide mask_row;                  /* bytes of a row of the mask */
     wide x_rows;                    /* rows of x, all steps together */
-    wide x_way, y_way; /* floats from a step's x_proj, and y, to those of the next on the way */
+    wide x_way; /* floats from a step's x_proj to that of the next on the way */
+    wide y_way; /* and from its y */
     wide group_first[2]; /* the launch's first group: one too large for a driver is made of parts */
     narrow batch;        /* N */
     narrow first, count; /* the piece */
