@@ -100,9 +100,10 @@ INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const 
     }
     UNROLL
     for (int o = 0; o < OUTS; o++) {
-        const wide n = a->first_row + PAIR_OF(o) / UNITS;
+        const int i = PAIR_OF(o) / UNITS; /* of the group's rows, fewer than ROWS in a small call */
+        const wide n = a->first_row + i;
         held->at[o] = (struct place){a->rows, a->first_row, 0, 0, 0, a->step, 0};
-        if (PAIR_OF(o) < ROWS * UNITS && IS_UNIT(UNIT_OF(o)) && n < p->batch) {
+        if (i < ROWS && i < p->rows_group && n < p->batch && IS_UNIT(UNIT_OF(o))) {
             held->at[o] = PHASE_NAME(phase_place_)(p, a, n);
         }
         PHASE_NAME(tile_ask_)(p, a, &held->at[o], UNIT_OF(o), held->x[o]);
