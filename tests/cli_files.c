@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
@@ -378,6 +379,9 @@ void cli_files_open(void) {
     make_models();
     cli_write_text("TMP/text.npy", "this is no array");
     cli_write_text("TMP/m.pt", "PK\3\4archive/data.pkl");
+    path = program_expand("TMP/fifo");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    free(path);
     path = program_expand("TMP/link.npz");
     ck_assert_int_eq(symlink("y.npz", path), 0);
     free(path);

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct tuning one = {.device = {"opencl", "a device", "a vendor", "1.0", 8},
                                   .version = "0.2.0",
@@ -429,12 +431,19 @@ START_TEST(what_is_no_file_is_refused) {
     const struct tuning_device *device = &one.device;
     fails(tuning_file_find(&got, &found, why, 100, in_folder("none.json"), device), IO,
           "none.json: cannot be opened: No such file");
-    fails(tuning_file_find(&got, &found, why, 100, folder, device), IO,
-          "cannot be read: Is a directory");
+    fails(tuning_file_find(&got, &found, why, 100, folder, device), FORMAT,
+          "is no tuning file: it is a directory");
     fails(tuning_file_find(&got, &found, why, 100, "-", device), IO,
           "standard input: a tuning must be a file with a name");
     fails(tuning_file_check("-"), IO, "a tuning must be a file with a name");
-    fails(tuning_file_check(folder), IO, "cannot be read: Is a directory");
+    fails(tuning_file_check(folder), FORMAT, "is no tuning file: it is a directory");
+    fails(tunings_put(folder, &one, 1), FORMAT, "is no tuning file: it is a directory");
+    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0);
+    fails(tuning_file_find(&got, &found, why, 100, in_folder("pipe"), device), FORMAT,
+          "pipe: is no tuning file: it is no regular file");
+    fails(tuning_file_check(in_folder("pipe")), FORMAT, "is no tuning file: it is no regular file");
+    fails(tunings_put(in_folder("pipe"), &one, 1), FORMAT, "it is no regular file");
+    ck_assert_int_eq(unlink(in_folder("pipe")), 0);
     fails(tuning_file_check(in_folder("no/t.json")), IO, "t.json: cannot be written: No such file");
     fails(tunings_put(in_folder("no/t.json"), &one, 1), IO, "t.json: cannot be written: No such");
     ok(tuning_file_check(in_folder("none.json")));

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
@@ -180,6 +181,11 @@ static void show_progress(void *user, const char *device, int done, int count) {
     }
 }
 
+/* What is there and cannot be read is a bad input, what cannot be put there a failure. */
+static int is_bad_input(clrnn_status status, const char *path) {
+    return status == CLRNN_STATUS_FORMAT || (access(path, F_OK) == 0 && access(path, R_OK) != 0);
+}
+
 static int open_context(clrnn_context **out, const compute_setup *setup) {
     const clrnn_context_desc desc = {
         .device = setup->device, .engine = setup->engine, .strict = setup->strict};
@@ -195,9 +201,11 @@ int cmd_tune(const options *opts) {
     TRY(compute_configure(&setup, opts));
     const clrnn_tune_desc desc = {.path = setup.tuning.path, .progress = show_progress};
     if (setup.tuning.path[0] == 0) {
-        code = report_fail(REPORT_USAGE, "there is no file to write: HOME is not set, or --tuning "
-                                         "is none");
-        report_hint("--tuning FILE");
+        code = opts->value[OPTION_TUNING] != NULL
+                   ? report_fail(REPORT_USAGE, "--tuning none: there is no file to write")
+                   : report_fail(REPORT_USAGE, "there is no folder for the tuning: neither HOME nor "
+                                               "XDG_DATA_HOME is set to an absolute path");
+        report_hint("set XDG_DATA_HOME=FOLDER, or --tuning FILE says where to write it");
         goto out;
     }
     if (setup.tuning.is_usual) {
@@ -208,7 +216,7 @@ int cmd_tune(const options *opts) {
     report_progress_end();
     if (status != CLRNN_STATUS_OK) {
         code = tuned_is_at_fault(&setup.tuning)
-                   ? report_fail_file(status == CLRNN_STATUS_FORMAT, "tuning", desc.path)
+                   ? report_fail_file(is_bad_input(status, desc.path), "tuning", desc.path)
                    : report_fail_library(0, "tuning");
         goto out;
     }

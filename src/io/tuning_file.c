@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A file of another schema is of another version of clRNN. */
@@ -18,12 +19,16 @@ enum { DEPTH = 6 };
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* All of it, or one byte more than a text may have. A tuning is read once for each engine and written in
- * its own place: standard input is none. */
+ * its own place: standard input is none, nor what is no regular file. */
 static clrnn_status read_file(char **out, size_t *size, const char *path, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
     FILE *file = NULL;
     char *text = NULL;
+    struct stat info;
     REQUIRE(strcmp(path, "-") != 0, IO, "%s: a tuning must be a file with a name", label);
+    REQUIRE(stat(path, &info) != 0 || S_ISREG(info.st_mode), FORMAT,
+            "%s: is no tuning file: it is %s", label,
+            S_ISDIR(info.st_mode) ? "a directory" : "no regular file");
     file = fopen(path, "rb");
     REQUIRE(file != NULL, IO, "%s: cannot be opened: %s", label, strerror(errno));
     text = malloc(JSON_TEXT_MAX + 1);
