@@ -385,6 +385,14 @@ void cli_files_open(void) {
     path = program_expand("TMP/link.npz");
     ck_assert_int_eq(symlink("y.npz", path), 0);
     free(path);
+    path = program_expand("TMP/astray.npy");
+    ck_assert_int_eq(symlink("none/y.npy", path), 0);
+    free(path);
+    path = program_expand("TMP/x.npy");
+    char *hard = program_expand("TMP/hard.npy");
+    ck_assert_int_eq(link(path, hard), 0);
+    free(hard);
+    free(path);
     path = program_expand("TMP/link2.npz");
     ck_assert_int_eq(symlink("./link.npz", path), 0);
     free(path);
