@@ -257,8 +257,8 @@ END_TEST
 
 /* What clrnn.h says that allocations of the cpu engine have more than is counted. */
 START_TEST(allocations_are_rounded_as_is_said) {
-    static const size_t floats[] = {0,           1,       15,          16,          17,
-                                    (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 40 << 20, 12345678};
+    static const size_t floats[] = {
+        0, 1, 15, 16, 17, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 40 << 20, 12345678};
     for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) {
         const size_t counted = floats[i] * sizeof(float), taken = aligned_bytes(floats[i]);
         ck_assert_uint_gt(taken, counted);

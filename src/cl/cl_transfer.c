@@ -126,8 +126,9 @@ enum { LEND_BYTES = 64 << 10 };
 
 static int can_lend(const struct cl_plan *plan, const struct engine_call *call,
                     const struct engine_array *array) {
-    return plan->context->in_host_memory && plan->context->refused[0] == 0 && array->home == ARRAY_STAGED && !call->by_piece &&
-           tensor_is_dense(array->tensor) && staged_bytes(call, array) >= LEND_BYTES;
+    return plan->context->in_host_memory && plan->context->refused[0] == 0 &&
+           array->home == ARRAY_STAGED && !call->by_piece && tensor_is_dense(array->tensor) &&
+           staged_bytes(call, array) >= LEND_BYTES;
 }
 
 /* Two arrays in one place are copied, as their order may count. */
