@@ -88,25 +88,33 @@ static json_t *entry_at(const json_t *root, size_t index) {
     return json_array_get(json_object_get(root, "devices"), index);
 }
 
+/* Another device, engine or number of compute units is another one; another driver takes the old one's
+ * place, and the entry says so until the next time. */
 START_TEST(others_stay_and_the_same_is_replaced) {
-    struct tuning list[3] = {one, one, one}, again = one;
+    struct tuning list[4] = {one, one, one, one}, again = one;
     strcpy(list[1].device.name, "another device");
-    strcpy(list[2].device.driver, "2.0");
-    ok(tunings_put(in_folder("t.json"), list, 3));
+    list[2].device.compute_units = 2;
+    strcpy(list[3].device.driver, "0.9");
+    ok(tunings_put(in_folder("t.json"), list, 4));
     json_t *before = load();
     again.speeds.call_us = 7;
     again.lanes = 0;
+    again.busy = 1;
     strcpy(again.date, "2027-01-01");
-    ok(tunings_put(in_folder("t.json"), &again, 1));
-    json_t *after = load();
-    ck_assert_uint_eq(json_array_size(json_object_get(after, "devices")), 3);
-    ck_assert(json_equal(entry_at(after, 0), entry_at(before, 1)));
-    ck_assert(json_equal(entry_at(after, 1), entry_at(before, 2)));
-    tunings_expect(in_folder("t.json"), &again);
-    tunings_expect(in_folder("t.json"), &list[1]);
-    tunings_expect(in_folder("t.json"), &list[2]);
+    for (int i = 0; i < 2; i++) {
+        ok(tunings_put(in_folder("t.json"), &again, 1));
+        json_t *after = load();
+        const json_t *replaced = json_object_get(entry_at(after, 2), "replaced_driver");
+        ck_assert_uint_eq(json_array_size(json_object_get(after, "devices")), 3);
+        ck_assert(json_equal(entry_at(after, 0), entry_at(before, 1)));
+        ck_assert(json_equal(entry_at(after, 1), entry_at(before, 2)));
+        ck_assert(i == 0 ? strcmp(json_string_value(replaced), "0.9") == 0 : replaced == NULL);
+        tunings_expect(in_folder("t.json"), &again);
+        tunings_expect(in_folder("t.json"), &list[1]);
+        tunings_expect(in_folder("t.json"), &list[2]);
+        json_decref(after);
+    }
     json_decref(before);
-    json_decref(after);
 }
 END_TEST
 
@@ -122,9 +130,9 @@ START_TEST(unknown_keys_stay) {
 END_TEST
 
 START_TEST(entries_are_complete) {
-    static const char *const keys[] = {"engine",        "device", "vendor",  "driver",
-                                       "compute_units", "clrnn",  "date",    "lanes",
-                                       "speeds",        "usual",  "measured"};
+    static const char *const keys[] = {"engine", "device", "vendor",  "driver",  "compute_units",
+                                       "clrnn",  "date",   "busy",    "varying", "lanes",
+                                       "speeds", "usual",  "measured"};
     struct tuning list[2] = {one, one};
     strcpy(list[1].device.engine, "cpu");
     ok(tunings_put(in_folder("t.json"), list, 2));
@@ -142,6 +150,7 @@ START_TEST(entries_are_complete) {
         ck_assert_int_eq(json_integer_value(json_object_get(row, "inputs")), 3);
         ck_assert_int_eq(json_integer_value(json_object_get(row, "hidden")), 2);
         ck_assert_double_eq(json_real_value(json_object_get(row, "measured_us")), 10);
+        ck_assert_double_eq(json_real_value(json_object_get(row, "spread")), 1.5);
         ck_assert_double_eq(json_real_value(json_object_get(row, "estimated_us")), 11);
         ck_assert_double_eq(json_real_value(json_object_get(row, "usual_us")), 12);
         /* choices are of all engines: they stand once */

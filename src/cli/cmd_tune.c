@@ -100,6 +100,24 @@ static void print_device(const json_t *entry) {
     print_misses(rows, "estimated_us", "by the measured speeds");
 }
 
+/* What the user should know of an entry, beside its numbers. */
+static void note_device(const json_t *entry) {
+    const char *replaced = text_of(entry, "replaced_driver");
+    char name[256];
+    report_escape(name, sizeof name, text_of(entry, "device"));
+    if (json_is_true(json_object_get(entry, "busy"))) {
+        report_note("%s: the machine was busy: %.0f %% of the timings varied from call to call; "
+                    "tune again when "
+                    "nothing else runs",
+                    name, 100 * number_of(entry, "varying"));
+    }
+    if (replaced[0] != 0) {
+        char driver[256];
+        report_escape(driver, sizeof driver, replaced);
+        report_note("%s: takes the place of the tuning of driver %s", name, driver);
+    }
+}
+
 /* How much longer what is chosen takes than the quickest: the mean and the worst. */
 static void print_loss(const json_t *choices, const char *key, const char *label) {
     double sum = 0;
@@ -159,6 +177,9 @@ static int print_file(const char *path, int as_json) {
     }
     json_t *devices = find_new(root);
     json_decref(root);
+    json_array_foreach(devices, i, entry) {
+        note_device(entry);
+    }
     if (as_json) {
         return report_json(json_pack("{s:s, s:o}", "path", path, "devices", devices));
     }
@@ -201,10 +222,11 @@ int cmd_tune(const options *opts) {
     TRY(compute_configure(&setup, opts));
     const clrnn_tune_desc desc = {.path = setup.tuning.path, .progress = show_progress};
     if (setup.tuning.path[0] == 0) {
-        code = opts->value[OPTION_TUNING] != NULL
-                   ? report_fail(REPORT_USAGE, "--tuning none: there is no file to write")
-                   : report_fail(REPORT_USAGE, "there is no folder for the tuning: neither HOME nor "
-                                               "XDG_DATA_HOME is set to an absolute path");
+        code =
+            opts->value[OPTION_TUNING] != NULL
+                ? report_fail(REPORT_USAGE, "--tuning none: there is no file to write")
+                : report_fail(REPORT_USAGE, "there is no folder for the tuning: neither HOME nor "
+                                            "XDG_DATA_HOME is set to an absolute path");
         report_hint("set XDG_DATA_HOME=FOLDER, or --tuning FILE says where to write it");
         goto out;
     }
