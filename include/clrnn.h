@@ -416,10 +416,12 @@ CLRNN_API clrnn_status clrnn_plan_create(clrnn_plan **out, clrnn_context *contex
                                          const clrnn_net *net, const clrnn_plan_desc *desc);
 CLRNN_API void clrnn_plan_free(clrnn_plan *plan);
 /* Bytes of work space that such a plan takes (all but weights, states and copies of host arrays):
- * computed, nothing is allocated. */
+ * computed, nothing is allocated. The cpu engine puts it into whole cache lines, from 8 MiB on into
+ * whole huge pages: up to 64 bytes, or 2 MiB, that no number here counts. */
 CLRNN_API clrnn_status clrnn_plan_workspace_size(size_t *out, const clrnn_context *context,
                                                  const clrnn_net *net, const clrnn_plan_desc *desc);
-/* What was chosen and why, "key: value" lines; valid as long as the plan. */
+/* What was chosen and why, "key: value" lines, and one more where a forward had to do otherwise; valid as
+ * long as the plan. */
 CLRNN_API const char *clrnn_plan_describe(const clrnn_plan *plan);
 
 typedef struct clrnn_algorithm_info {

@@ -177,6 +177,10 @@ clrnn_status clrnn_tune(clrnn_context *context, const clrnn_tune_desc *desc) {
     }
     TRY(tune_choices(choices, context, results, count));
     TRY(tuning_file_update(desc->path, results, count, choices));
+    tuning_apply(context, &results[0].tuning); /* what the file has now */
+    if (context->sibling != NULL) {
+        tuning_apply(context->sibling, &results[1].tuning);
+    }
 out:
     tune_result_free(&results[0]);
     tune_result_free(&results[1]);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
@@ -378,8 +379,19 @@ void cli_files_open(void) {
     make_models();
     cli_write_text("TMP/text.npy", "this is no array");
     cli_write_text("TMP/m.pt", "PK\3\4archive/data.pkl");
+    path = program_expand("TMP/fifo");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    free(path);
     path = program_expand("TMP/link.npz");
     ck_assert_int_eq(symlink("y.npz", path), 0);
+    free(path);
+    path = program_expand("TMP/astray.npy");
+    ck_assert_int_eq(symlink("none/y.npy", path), 0);
+    free(path);
+    path = program_expand("TMP/x.npy");
+    char *hard = program_expand("TMP/hard.npy");
+    ck_assert_int_eq(link(path, hard), 0);
+    free(hard);
     free(path);
     path = program_expand("TMP/link2.npz");
     ck_assert_int_eq(symlink("./link.npz", path), 0);

@@ -270,7 +270,8 @@ cl_int __wrap_clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t s
     if (strikes("clGetDeviceInfo")) {
         return armed.code;
     }
-    if (pretended != NULL && value != NULL && pretended->answer(what, size, value, &bytes)) {
+    if (pretended != NULL && pretended->answer != NULL && value != NULL &&
+        pretended->answer(what, size, value, &bytes)) {
         if (needed != NULL) {
             *needed = bytes;
         }
@@ -368,8 +369,12 @@ cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size
 cl_mem __wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
                              cl_int *code) {
     const int is_too_large = pretended != NULL && size > pretended->max_alloc;
-    if (strikes("clCreateBuffer") || is_too_large) {
-        *code = is_too_large ? CL_INVALID_BUFFER_SIZE : armed.code;
+    const int is_refused =
+        pretended != NULL && pretended->host_memory != 0 && (flags & CL_MEM_USE_HOST_PTR) != 0;
+    if (strikes("clCreateBuffer") || is_too_large || is_refused) {
+        *code = is_refused     ? pretended->host_memory
+                : is_too_large ? CL_INVALID_BUFFER_SIZE
+                               : armed.code;
         return NULL;
     }
     cl_mem made = __real_clCreateBuffer(context, flags, size, host, code);
@@ -424,7 +429,9 @@ cl_int __wrap_clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, c
     if (strikes("clEnqueueNDRangeKernel")) {
         return armed.code;
     }
-    const cl_int refused = pretended != NULL ? pretended->launch(kernel, dims, local) : CL_SUCCESS;
+    const cl_int refused = pretended != NULL && pretended->launch != NULL
+                               ? pretended->launch(kernel, dims, local)
+                               : CL_SUCCESS;
     if (refused != CL_SUCCESS) {
         return refused;
     }

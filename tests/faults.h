@@ -25,12 +25,14 @@ void faults_enter(struct faults faults);
 const char *faults_leave(void);
 
 /* A device that is not what the driver says, from here on. Its clGetDeviceInfo asks `answer` first: 1:
- * `value` and `needed`, neither of them NULL, were set. Larger buffers than `max_alloc` fail, and so does
- * what `launch` gives a code for. NULL: as it is. */
+ * `value` and `needed`, neither of them NULL, were set. Larger buffers than `max_alloc` fail, and so do
+ * what `launch` gives a code for, and buffers over the caller's memory by `host_memory`. A member that is
+ * NULL or 0, but for max_alloc, changes nothing. NULL: as it is. */
 struct faults_pretence {
     int (*answer)(cl_device_info what, size_t size, void *value, size_t *needed);
     cl_int (*launch)(cl_kernel kernel, cl_uint dims, const size_t *local);
     size_t max_alloc;
+    cl_int host_memory; /* the code of CL_MEM_USE_HOST_PTR */
 };
 void faults_pretend(const struct faults_pretence *pretence);
 

@@ -7,7 +7,8 @@
 #include "suites.h"
 #include "support.h"
 
-#include "cl/cl_internal.h"
+#include "cl/cl_plan.h"
+#include "core/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,6 +323,82 @@ START_TEST(calls_of_devices) {
 }
 END_TEST
 
+/* ---- what calls with buffers alone learn -------------------------------------------------------- */
+
+/* Launches of a call with buffers alone, and its event waited for, as its caller does. */
+static uint64_t launches_with_buffers(clrnn_plan *plan, const struct test_case *test,
+                                      const cl_mem buffers[2]) {
+    cl_event done = NULL;
+    clrnn_profile profile;
+    clrnn_forward_args args = {.x = test_x(test)};
+    args.y = args.x;
+    args.y.shape[2] = test->problem.hidden;
+    args.x.data = args.y.data = NULL;
+    args.x.buffer = buffers[0];
+    args.y.buffer = buffers[1];
+    faults_enter((struct faults){0});
+    const clrnn_status status = clrnn_forward(plan, &args, 0, NULL, &done);
+    faults_leave();
+    ok(status);
+    ck_assert_int_eq(waits(), 0);
+    ck_assert_int_eq(clWaitForEvents(1, &done), CL_SUCCESS);
+    ck_assert_int_eq(clReleaseEvent(done), CL_SUCCESS);
+    /* what was asked of the device stands behind `done` */
+    ck_assert_int_eq(clFinish(((struct cl_plan *)plan->engine_plan)->context->queue), CL_SUCCESS);
+    ok(clrnn_plan_profile(&profile, plan));
+    return profile.launches;
+}
+
+/* Groups that give up are known at the next call, which does not try again, as where the host waits; after
+ * as many calls one does. Another plan is freed while what it asked may not be answered yet. */
+static void hold_learning(clrnn_context *context, const struct test_case *test) {
+    const struct test_problem *p = &test->problem;
+    const clrnn_plan_desc desc = test_plan_desc(test, "persist/panel");
+    struct cl_engine_context *device = context->device;
+    cl_mem buffers[2] = {NULL, NULL};
+    const size_t rows = (size_t)p->steps * (size_t)p->batch * sizeof(float);
+    cl_int code;
+    buffers[0] = clCreateBuffer(device->context, CL_MEM_COPY_HOST_PTR, rows * (size_t)p->inputs,
+                                test->x, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    buffers[1] = clCreateBuffer(device->context, 0, rows * (size_t)p->hidden, NULL, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    faults_forget();
+    clrnn_plan *plan = test_plan(test, context, &desc);
+    plan->configs[0].params.patience = 0;
+    const uint64_t tried = launches_with_buffers(plan, test, buffers);
+    const uint64_t alone = launches_with_buffers(plan, test, buffers);
+    ck_assert_uint_lt(alone, tried);
+    ck_assert_uint_eq(launches_with_buffers(plan, test, buffers), tried);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(launches_with_buffers(plan, test, buffers), alone);
+    }
+    ck_assert_uint_eq(launches_with_buffers(plan, test, buffers), tried);
+    clrnn_plan_free(plan);
+    ck_assert_ptr_null(faults_freed_early());
+    clReleaseMemObject(buffers[0]);
+    clReleaseMemObject(buffers[1]);
+}
+
+START_TEST(buffers_learn_to_go_alone) {
+    struct test_place places[PLACES];
+    const size_t count = test_places(places, PLACES);
+    const struct test_problem problem = test_cell_problem(TEST_RNN, 9, 1, 5, 131, 980);
+    struct test_case *test = test_case_make(&problem);
+    for (size_t place = 1; place < count; place++) {
+        clrnn_algorithm_info infos[ALGORITHMS];
+        const size_t takes = test_algorithms(infos, ALGORITHMS, places[place].context, test);
+        for (size_t i = 0; i < takes; i++) {
+            if (strcmp(infos[i].name, "persist/panel") == 0) {
+                hold_learning(places[place].context, test);
+            }
+        }
+    }
+    test_case_free(test);
+    test_places_free(places, count);
+}
+END_TEST
+
 Suite *calls_suite(void) {
     Suite *suite = suite_create("calls");
     TCase *host = tcase_create("host"), *opencl = tcase_create("opencl");
@@ -329,6 +406,7 @@ Suite *calls_suite(void) {
     tcase_set_timeout(opencl, 600);
     tcase_add_loop_test(host, calls_of_the_cpu_engine, 0, HABITS);
     tcase_add_loop_test(opencl, calls_of_devices, 0, HABITS);
+    tcase_add_test(opencl, buffers_learn_to_go_alone);
     suite_add_tcase(suite, host);
     suite_add_tcase(suite, opencl);
     return suite;

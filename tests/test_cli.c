@@ -92,14 +92,17 @@ START_TEST(streams_go_on) {
 }
 END_TEST
 
-START_TEST(input_may_be_output) {
-    clrnn_arrays *arrays = cli_load("TMP/x.npy");
-    cli_save(arrays, "TMP/both.npy");
-    program_expect_code(
-        program_run("run DATA/simple_rnn.npz -e cpu -i TMP/both.npy -o TMP/both.npy"), 0, "run");
-    arrays = cli_load("TMP/both.npy");
-    ck_assert_int_eq(clrnn_arrays_at(arrays, 0)->shape[2], 32);
-    clrnn_arrays_free(arrays);
+/* What is read stays as it is, by whatever name it would be written over, standard input too. */
+START_TEST(inputs_are_not_outputs) {
+    static const char *const lines[] = {"run DATA/simple_rnn.npz -e cpu -i - -o TMP/both.npy",
+                                        "run DATA/simple_rnn.npz -e cpu -i - --trace TMP/both.npy"};
+    cli_save(cli_load("TMP/x.npy"), "TMP/both.npy");
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        const outcome *got = program_run_call((call){.words = lines[i], .input = "TMP/both.npy"});
+        program_expect_code(got, 2, lines[i]);
+        program_expect_contains(got, got->err, "is also the input of -i", lines[i]);
+        cli_expect_same("TMP/both.npy", "TMP/x.npy", "");
+    }
 }
 END_TEST
 
@@ -369,7 +372,7 @@ Suite *cli_suite(void) {
     tcase_add_test(behaviour, pytorch_results_hold);
     tcase_add_test(behaviour, chunks_change_nothing);
     tcase_add_test(behaviour, streams_go_on);
-    tcase_add_test(behaviour, input_may_be_output);
+    tcase_add_test(behaviour, inputs_are_not_outputs);
     tcase_add_test(behaviour, sums_are_of_the_bytes);
     tcase_add_test(behaviour, streams_are_standard);
     tcase_add_test(behaviour, lost_output_is_no_success);

@@ -2,6 +2,8 @@
  * test_lending.c: large arrays, which a CPU device takes where they lie: the same bits as by copies,
  * whatever the caller does with his arrays between two calls.
  */
+#include "cl/cl_internal.h"
+#include "faults.h"
 #include "suites.h"
 #include "support.h"
 
@@ -111,6 +113,34 @@ static void overlap(const struct large *large, clrnn_context *context, const cha
     clrnn_plan_free(plan);
 }
 
+/* A driver that does not take the caller's memory: copies, the same bits, and a line that says so, once. */
+static void refused(const struct large *large, clrnn_context *context, const char *where) {
+    static const struct faults_pretence refusing = {.max_alloc = SIZE_MAX,
+                                                    .host_memory = CL_INVALID_HOST_PTR};
+    static const char said[] =
+        "\narrays: copied, the driver refuses the caller's memory: an OpenCL error (-37)\n";
+    struct cl_engine_context *device = context->device;
+    if (!device->in_host_memory) {
+        return;
+    }
+    faults_pretend(&refusing);
+    clrnn_plan *plan = lending_plan(context, large), *copying = copying_plan(context, large);
+    ck_assert_ptr_null(strstr(clrnn_plan_describe(plan), "arrays: "));
+    for (int call = 0; call < 3; call++) {
+        const float *x = large->x[call % 2] + 1;
+        run(copying, x, large->expected);
+        run(plan, x, large->y[0]);
+        expect_same(large, large->y[0], where);
+        const char *line = strstr(clrnn_plan_describe(plan), said);
+        ck_assert_msg(line != NULL, "%s: no such line in \"%s\"", where, clrnn_plan_describe(plan));
+        ck_assert_ptr_null(strstr(line + 2, "arrays: copied"));
+    }
+    faults_pretend(NULL);
+    clrnn_plan_free(copying);
+    clrnn_plan_free(plan);
+    device->refused[0] = 0;
+}
+
 static void hold(void (*property)(const struct large *, clrnn_context *, const char *),
                  int opencl_alone) {
     static const clrnn_cell cells[] = {CLRNN_CELL_RNN, CLRNN_CELL_LSTM, CLRNN_CELL_GRU};
@@ -141,11 +171,17 @@ START_TEST(arrays_overlap) {
 }
 END_TEST
 
+START_TEST(arrays_refused) {
+    hold(refused, 1);
+}
+END_TEST
+
 Suite *lending_suite(void) {
     Suite *suite = suite_create("lending");
     TCase *tcase = tcase_create("lending");
     tcase_add_test(tcase, arrays_change);
     tcase_add_test(tcase, arrays_overlap);
+    tcase_add_test(tcase, arrays_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -411,6 +411,22 @@ START_TEST(suggests) {
 }
 END_TEST
 
+/* A word's only beginning counts more than a word that is near; where several begin so, the nearest. */
+START_TEST(beginnings_come_first) {
+    static const char *const words[] = {"lengths", "layers", "layout", "seed", "steps", "step"};
+    const size_t count = sizeof words / sizeof words[0];
+    ck_assert_str_eq(suggest_nearest("see", words, count), "seed");
+    ck_assert_str_eq(suggest_nearest("layo", words, count), "layout");
+    ck_assert_str_eq(suggest_nearest("ste", words, count), "step");
+    ck_assert_str_eq(suggest_nearest("lay", words, count), "layers");
+    ck_assert_ptr_null(suggest_nearest("l", words, count));
+    static const char *const near[] = {"cats", "catalogue"};
+    ck_assert_str_eq(suggest_nearest("cata", near, 2), "catalogue");
+    ck_assert_str_eq(suggest_nearest("CATA", near, 2), "catalogue");
+    ck_assert_str_eq(suggest_nearest("cat", near, 2), "cats");
+}
+END_TEST
+
 Suite *problem_suite(void) {
     Suite *suite = suite_create("problem");
     TCase *grammar = tcase_create("grammar");
@@ -423,6 +439,7 @@ Suite *problem_suite(void) {
     tcase_add_test(grammar, keys_lie_on_top);
     tcase_add_test(grammar, layers_are_made);
     tcase_add_test(grammar, suggests);
+    tcase_add_test(grammar, beginnings_come_first);
     suite_add_tcase(suite, grammar);
     return suite;
 }

@@ -3,6 +3,7 @@
  * work space.
  */
 #include "api_fixture.h"
+#include "core/aligned.h"
 #include "suites.h"
 #include "support.h"
 
@@ -254,6 +255,18 @@ START_TEST(facts_of_a_cpu_plan) {
 }
 END_TEST
 
+/* What clrnn.h says that allocations of the cpu engine have more than is counted. */
+START_TEST(allocations_are_rounded_as_is_said) {
+    static const size_t floats[] = {
+        0, 1, 15, 16, 17, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 40 << 20, 12345678};
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++) {
+        const size_t counted = floats[i] * sizeof(float), taken = aligned_bytes(floats[i]);
+        ck_assert_uint_gt(taken, counted);
+        ck_assert_uint_le(taken - counted, counted < 8 << 20 ? 64 : 2 << 20);
+    }
+}
+END_TEST
+
 START_TEST(facts_of_an_opencl_plan) {
     if (open_opencl()) {
         check_plan_facts();
@@ -270,6 +283,7 @@ Suite *promises_suite(void) {
     tcase_add_test(cpu, child_of_a_cpu_context);
     tcase_add_test(cpu, errors_of_each_thread);
     tcase_add_test(cpu, facts_of_a_cpu_plan);
+    tcase_add_test(cpu, allocations_are_rounded_as_is_said);
     tcase_set_timeout(opencl, 120);
     tcase_add_test(opencl, opencl_refusals);
     tcase_add_test(opencl, opencl_plan_works_after_a_failure);

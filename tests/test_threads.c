@@ -43,28 +43,35 @@ START_TEST(every_group_once) {
 }
 END_TEST
 
-/* Two groups that meet, and where each ran. */
+/* Two groups that meet, where each ran, and on how many cores its thread may. */
 struct meeting {
     atomic_int here;
+    pthread_t caller;
     int cores[2];
+    int worker_may;
 };
 
 static void meet(void *job, int group) {
     struct meeting *meeting = job;
+    cpu_set_t may;
     atomic_fetch_add(&meeting->here, 1);
     while (atomic_load(&meeting->here) < 2) {
         sched_yield();
     }
     meeting->cores[group] = sched_getcpu();
+    if (!pthread_equal(pthread_self(), meeting->caller) &&
+        sched_getaffinity(0, sizeof may, &may) == 0) {
+        meeting->worker_may = CPU_COUNT(&may);
+    }
 }
 
 static struct meeting run_meeting(struct cpu_pool *pool) {
-    struct meeting meeting = {.cores = {-1, -1}};
+    struct meeting meeting = {.caller = pthread_self(), .cores = {-1, -1}};
     ck_assert_int_eq(cpu_pool_run(pool, meet, &meeting, 2, NULL), 1);
     return meeting;
 }
 
-/* All threads of this process on one core: as a busy system may put them. */
+/* All threads of this process on one core: as a busy system may put them, or a user who says so. */
 static void crowd(int core) {
     DIR *tasks = opendir("/proc/self/task");
     cpu_set_t one;
@@ -79,20 +86,56 @@ static void crowd(int core) {
     closedir(tasks);
 }
 
+/* The cores of this process; 0: there is one alone, and nothing to be seen. */
+static int find_cores(cpu_set_t *cores) {
+    ck_assert_int_eq(sched_getaffinity(0, sizeof *cores, cores), 0);
+    if (CPU_COUNT(cores) < 2) {
+        (void)printf("threads: there is one core alone\n");
+        return 0;
+    }
+    return 1;
+}
+
+/* A worker that cannot leave the caller's core by itself is let go. The caller may have left by itself, so
+ * that nothing need be done: then it is brought back. */
 START_TEST(threads_part) {
+    enum { TRIES = 100 };
     struct cpu_pool *pool = NULL;
     cpu_set_t cores;
-    ck_assert_int_eq(sched_getaffinity(0, sizeof cores, &cores), 0);
-    if (CPU_COUNT(&cores) < 2) {
-        (void)printf("threads: there is one core alone\n");
+    struct meeting last = {.worker_may = 1};
+    if (!find_cores(&cores)) {
         return;
     }
     ok(cpu_pool_open(&pool, 2));
     run_meeting(pool);
-    crowd(sched_getcpu());
-    run_meeting(pool); /* the worker says where it is, if it had not before */
-    const struct meeting last = run_meeting(pool);
+    for (int i = 0; i < TRIES && (last.worker_may == 1 || last.cores[0] == last.cores[1]); i++) {
+        crowd(sched_getcpu());
+        run_meeting(pool); /* the worker says where it is, if it had not before */
+        ck_assert_int_eq(sched_setaffinity(0, sizeof cores, &cores), 0);
+        last = run_meeting(pool);
+    }
+    ck_assert_int_eq(last.worker_may, CPU_COUNT(&cores));
     ck_assert_int_ne(last.cores[0], last.cores[1]);
+    cpu_pool_close(pool);
+}
+END_TEST
+
+/* What the user says of the process's cores, at any time, holds for its threads. */
+START_TEST(threads_stay_where_they_may) {
+    struct cpu_pool *pool = NULL;
+    cpu_set_t cores;
+    if (!find_cores(&cores)) {
+        return;
+    }
+    ok(cpu_pool_open(&pool, 2));
+    run_meeting(pool);
+    const int core = sched_getcpu();
+    crowd(core);
+    for (int job = 0; job < 10; job++) {
+        const struct meeting meeting = run_meeting(pool);
+        ck_assert_int_eq(meeting.worker_may, 1);
+        ck_assert(meeting.cores[0] == core && meeting.cores[1] == core);
+    }
     cpu_pool_close(pool);
     ck_assert_int_eq(sched_setaffinity(0, sizeof cores, &cores), 0);
 }
@@ -175,6 +218,7 @@ Suite *threads_suite(void) {
     tcase_set_timeout(jobs, 120);
     tcase_add_loop_test(jobs, every_group_once, 1, 5);
     tcase_add_test(place, threads_part);
+    tcase_add_test(place, threads_stay_where_they_may);
     tcase_add_test(place, threads_that_cannot_part);
     suite_add_tcase(suite, jobs);
     suite_add_tcase(suite, place);

@@ -6,6 +6,7 @@
  */
 #include "cli_files.h"
 #include "cli_program.h"
+#include "faults.h"
 #include "suites.h"
 #include "support.h"
 
@@ -428,6 +429,47 @@ START_TEST(failures_leave_no_span_open) {
 }
 END_TEST
 
+static int has_arg(const clrnn_trace_span *span, const char *key) {
+    int at = 0;
+    while (at < span->num_args && strcmp(span->args[at].key, key) != 0) {
+        at++;
+    }
+    return at < span->num_args;
+}
+
+/* No span is round a reset: what failed in it is over, and a plan that is made then has none of its args. */
+START_TEST(failed_resets_leave_no_span_open) {
+    const struct test_problem problem = test_cell_problem(TEST_LSTM, 4, 3, 5, 7, 1020);
+    clrnn_trace *trace = NULL;
+    clrnn_context *context = NULL;
+    clrnn_state *state = NULL;
+    ok(clrnn_trace_create(&trace));
+    const clrnn_context_desc traced = {.engine = CLRNN_ENGINE_OPENCL, .trace = trace};
+    if (clrnn_context_create(&context, &traced) != CLRNN_STATUS_OK) {
+        ck_assert_int_eq(clrnn_last_error()->status, CLRNN_STATUS_NO_DEVICE);
+        clrnn_trace_free(trace);
+        return;
+    }
+    struct test_case *test = test_case_make(&problem);
+    const clrnn_plan_desc desc = test_plan_desc(test, NULL);
+    ok(clrnn_state_create(&state, context, test->net, 2));
+    faults_enter((struct faults){.nth = 1, .code = CL_OUT_OF_RESOURCES});
+    const clrnn_status failed = clrnn_state_reset(state, 1);
+    ck_assert_str_eq(faults_leave(), "clEnqueueWriteBuffer");
+    ck_assert_int_ne(failed, CLRNN_STATUS_OK);
+    const size_t before = clrnn_trace_count(trace);
+    ck_assert_str_eq(clrnn_trace_at(trace, before - 1)->name, "upload zeros");
+    ck_assert(has_arg(clrnn_trace_at(trace, before - 1), "bytes"));
+    clrnn_plan_free(test_plan(test, context, &desc));
+    ck_assert_str_eq(clrnn_trace_at(trace, before)->name, "plan");
+    ck_assert(!has_arg(clrnn_trace_at(trace, before), "bytes"));
+    clrnn_state_free(state);
+    clrnn_context_free(context);
+    clrnn_trace_free(trace);
+    test_case_free(test);
+}
+END_TEST
+
 /* A launch has its own steps, not those of the forward beside them. */
 static void check_keys(const clrnn_trace *trace) {
     for (size_t i = 0; i < clrnn_trace_count(trace); i++) {
@@ -482,6 +524,7 @@ Suite *trace_suite(void) {
     tcase_add_test(program, traces_change_nothing);
     suite_add_tcase(suite, program);
     tcase_add_test(library, failures_leave_no_span_open);
+    tcase_add_test(library, failed_resets_leave_no_span_open);
     tcase_add_test(library, repeated_forwards_are_alike);
     tcase_add_test(library, arguments_are_checked);
     suite_add_tcase(suite, library);

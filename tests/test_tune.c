@@ -181,6 +181,18 @@ START_TEST(fit_leaves_what_it_cannot_know) {
 }
 END_TEST
 
+/* ---- a busy machine -------------------------------------------------------------------------- */
+
+START_TEST(varying_rows_are_counted) {
+    const struct tune_row rows[] = {
+        {.spread = 1}, {.spread = 1.25}, {.spread = 1.26}, {.spread = 9}};
+    ck_assert_double_eq(tune_varying(rows, 0), 0);
+    ck_assert_double_eq(tune_varying(rows, 2), 0);
+    ck_assert_double_eq(tune_varying(rows, 3), 1.0 / 3);
+    ck_assert_double_eq(tune_varying(rows, 4), 0.5);
+}
+END_TEST
+
 /* ---- contexts -------------------------------------------------------------------------------- */
 
 static int has_opencl(void) {
@@ -244,6 +256,10 @@ START_TEST(plans_say_which) {
     expect_description(engine, path, words);
     ok(tunings_put(path, tunings, 1));
     expect_description(engine, path, "\ntuning: speeds measured on 2026-11-25\n");
+    tunings[0].busy = 1;
+    ok(tunings_put(path, tunings, 1));
+    expect_description(engine, path,
+                       "\ntuning: speeds measured on 2026-11-25, on a busy machine\n");
     (void)remove(path);
     other = tunings[0];
     strcpy(other.device.driver, "0.0");
@@ -262,7 +278,7 @@ START_TEST(bad_tunings_open_nothing) {
     fails(clrnn_context_create(&context, &desc), IO, "none.json: cannot be opened: No such file");
     ck_assert_ptr_null(context);
     desc.tuning = folder;
-    fails(clrnn_context_create(&context, &desc), IO, "cannot be read: Is a directory");
+    fails(clrnn_context_create(&context, &desc), FORMAT, "is no tuning file: it is a directory");
     desc.tuning = "tests/data/simple_rnn.npz";
     fails(clrnn_context_create(&context, &desc), FORMAT, "simple_rnn.npz: ");
     ck_assert_ptr_null(context);
@@ -437,6 +453,7 @@ Suite *tune_suite(void) {
     tcase_add_loop_test(fit, fit_bears_disturbed_rows, 0, 5);
     tcase_add_loop_test(fit, fit_stays_near, 0, 2);
     tcase_add_test(fit, fit_leaves_what_it_cannot_know);
+    tcase_add_test(fit, varying_rows_are_counted);
     tcase_set_timeout(choice, 600);
     tcase_add_checked_fixture(choice, make_folder, remove_folder);
     tcase_add_loop_test(choice, plans_say_which, 0, 2);

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Kernels that no compiler optimized take minutes. */
 static int may_measure(void) {
@@ -102,6 +104,7 @@ static void expect_rows(const json_t *entry) {
         expect_algorithm(text(row, "algorithm"));
         ck_assert(number(row, "measured_us") > 0 && number(row, "estimated_us") > 0);
         ck_assert(number(row, "usual_us") > 0 && number(row, "steps") > 0);
+        ck_assert(number(row, "spread") >= 1);
     }
 }
 
@@ -142,6 +145,7 @@ static void expect_file(const char *path, const clrnn_context *context) {
         const int lanes = lanes_of(both[i]) > 0 ? both[i]->desc.vector_width : 0;
         now.speeds = both[i]->speeds;
         now.lanes = lanes;
+        now.busy = json_is_true(json_object_get(entry, "busy"));
         snprintf(now.version, sizeof now.version, "%s", clrnn_version());
         snprintf(now.date, sizeof now.date, "%s", text(entry, "date"));
         tunings_expect(path, &now);
@@ -198,6 +202,83 @@ START_TEST(both_are_measured) {
 }
 END_TEST
 
+/* ---- what the context has of it -------------------------------------------------------------- */
+
+static void expect_as_before(const clrnn_context *context, const clrnn_context *before) {
+    ck_assert_int_eq(memcmp(&context->speeds, &before->speeds, sizeof before->speeds), 0);
+    ck_assert_int_eq(context->desc.vector_width, before->desc.vector_width);
+    ck_assert_int_eq(context->desc.runs_together, before->desc.runs_together);
+    ck_assert_str_eq(context->tuned, before->tuned);
+}
+
+/* The last thing before the file is written. */
+static void bar_the_file(void *user, const char *device, int done, int count) {
+    (void)user;
+    (void)device;
+    if (count > 0 && done == count - 1) {
+        ck_assert_int_eq(mkdir(in_folder("t.json"), 0755), 0);
+    }
+}
+
+/* What is not in the file does not count: a context plans as before. */
+START_TEST(failed_writes_change_nothing) {
+    clrnn_context *context = open_context(CLRNN_ENGINE_CPU);
+    const clrnn_context before = *context;
+    const char *path = in_folder("t.json");
+    const clrnn_tune_desc desc = {.path = path, .progress = bar_the_file};
+    if (may_measure()) {
+        fails(clrnn_tune(context, &desc), FORMAT, "t.json: is no tuning file: it is a directory");
+        expect_as_before(context, &before);
+        ck_assert_int_eq(rmdir(path), 0);
+    }
+    clrnn_context_free(context);
+}
+END_TEST
+
+/* "Untuned" is what the built-in rules take, with the lanes that they take, though the context was tuned
+ * before; its time is of those lanes too. Nothing is measured here: the times are made up. */
+START_TEST(untuned_is_by_the_usual_rules) {
+    enum { SINGLE_US = 10, PERSIST_US = 20, UNTUNED_US = 7 };
+    clrnn_context *context = open_context(CLRNN_ENGINE_CPU);
+    struct tune_choice found[TUNE_SHAPES], usual[TUNE_SHAPES], choices[TUNE_SHAPES];
+    struct tune_row rows[2 * TUNE_SHAPES] = {0};
+    struct tune_result result = {.tuning = tunings_of(context), .usual = context->speeds};
+    int persists = 0;
+    for (int i = 0; i < TUNE_SHAPES; i++) {
+        result.untuned[i] = (struct tune_untuned){"single/panel", UNTUNED_US};
+    }
+    ok(tune_choices(found, context, &result, 1)); /* which shapes there are */
+    for (int i = 0; i < TUNE_SHAPES; i++) {
+        rows[2 * i] = (struct tune_row){found[i].shape, "single/panel", .measured_us = SINGLE_US};
+        rows[2 * i + 1] =
+            (struct tune_row){found[i].shape, "persist/panel", .measured_us = PERSIST_US};
+    }
+    result.rows = rows;
+    result.count = 2 * TUNE_SHAPES;
+    ok(tune_choices(usual, context, &result, 1));
+    result.tuning.speeds.meet_us = 0;
+    result.tuning.speeds.near_gbps = result.tuning.speeds.far_gbps = 0.01;
+    result.tuning.lanes = context->desc.vector_width == 4 ? 8 : 4;
+    tuning_apply(context, &result.tuning);
+    const clrnn_context before = *context;
+    ok(tune_choices(choices, context, &result, 1));
+    expect_as_before(context, &before);
+    for (int i = 0; i < TUNE_SHAPES; i++) {
+        const struct tune_choice *choice = &choices[i];
+        const int is_single = strcmp(choice->before, "cpu single/panel") == 0;
+        const int is_persist = strcmp(choice->after, "cpu persist/panel") == 0;
+        ck_assert_str_eq(choice->before, usual[i].before);
+        ck_assert_double_eq(choice->before_us, is_single ? UNTUNED_US : 0);
+        ck_assert_double_eq(choice->after_us, is_persist ? PERSIST_US : SINGLE_US);
+        ck_assert_str_eq(choice->best, "cpu single/panel");
+        ck_assert_double_eq(choice->best_us, UNTUNED_US);
+        persists += is_persist;
+    }
+    ck_assert_int_gt(persists, 0);
+    clrnn_context_free(context);
+}
+END_TEST
+
 /* ---- refused --------------------------------------------------------------------------------- */
 
 static void write_file(const char *path, const char *content) {
@@ -224,7 +305,7 @@ START_TEST(bad_calls_measure_nothing) {
     write_file(desc.path, "{\"schema\": \"clrnn-tuning-1\", \"devices\": [{}]}");
     fails(clrnn_tune(context, &desc), FORMAT, "bad.json: a device's engine must be a text");
     desc.path = folder;
-    fails(clrnn_tune(context, &desc), IO, "cannot be read: Is a directory");
+    fails(clrnn_tune(context, &desc), FORMAT, "is no tuning file: it is a directory");
     desc.path = in_folder("none/t.json");
     fails(clrnn_tune(context, &desc), IO, "t.json: cannot be written: No such file");
     desc.path = "-";
@@ -246,6 +327,8 @@ TCase *tune_measure_case(void) {
     tcase_add_checked_fixture(measure, make_folder, remove_folder);
     tcase_add_test(measure, cpu_is_measured);
     tcase_add_test(measure, both_are_measured);
+    tcase_add_test(measure, failed_writes_change_nothing);
+    tcase_add_test(measure, untuned_is_by_the_usual_rules);
     tcase_add_test(measure, bad_calls_measure_nothing);
     return measure;
 }

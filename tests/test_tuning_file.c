@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct tuning one = {.device = {"opencl", "a device", "a vendor", "1.0", 8},
                                   .version = "0.2.0",
@@ -86,25 +88,33 @@ static json_t *entry_at(const json_t *root, size_t index) {
     return json_array_get(json_object_get(root, "devices"), index);
 }
 
+/* Another device, engine or number of compute units is another one; another driver takes the old one's
+ * place, and the entry says so until the next time. */
 START_TEST(others_stay_and_the_same_is_replaced) {
-    struct tuning list[3] = {one, one, one}, again = one;
+    struct tuning list[4] = {one, one, one, one}, again = one;
     strcpy(list[1].device.name, "another device");
-    strcpy(list[2].device.driver, "2.0");
-    ok(tunings_put(in_folder("t.json"), list, 3));
+    list[2].device.compute_units = 2;
+    strcpy(list[3].device.driver, "0.9");
+    ok(tunings_put(in_folder("t.json"), list, 4));
     json_t *before = load();
     again.speeds.call_us = 7;
     again.lanes = 0;
+    again.busy = 1;
     strcpy(again.date, "2027-01-01");
-    ok(tunings_put(in_folder("t.json"), &again, 1));
-    json_t *after = load();
-    ck_assert_uint_eq(json_array_size(json_object_get(after, "devices")), 3);
-    ck_assert(json_equal(entry_at(after, 0), entry_at(before, 1)));
-    ck_assert(json_equal(entry_at(after, 1), entry_at(before, 2)));
-    tunings_expect(in_folder("t.json"), &again);
-    tunings_expect(in_folder("t.json"), &list[1]);
-    tunings_expect(in_folder("t.json"), &list[2]);
+    for (int i = 0; i < 2; i++) {
+        ok(tunings_put(in_folder("t.json"), &again, 1));
+        json_t *after = load();
+        const json_t *replaced = json_object_get(entry_at(after, 2), "replaced_driver");
+        ck_assert_uint_eq(json_array_size(json_object_get(after, "devices")), 3);
+        ck_assert(json_equal(entry_at(after, 0), entry_at(before, 1)));
+        ck_assert(json_equal(entry_at(after, 1), entry_at(before, 2)));
+        ck_assert(i == 0 ? strcmp(json_string_value(replaced), "0.9") == 0 : replaced == NULL);
+        tunings_expect(in_folder("t.json"), &again);
+        tunings_expect(in_folder("t.json"), &list[1]);
+        tunings_expect(in_folder("t.json"), &list[2]);
+        json_decref(after);
+    }
     json_decref(before);
-    json_decref(after);
 }
 END_TEST
 
@@ -120,9 +130,9 @@ START_TEST(unknown_keys_stay) {
 END_TEST
 
 START_TEST(entries_are_complete) {
-    static const char *const keys[] = {"engine",        "device", "vendor",  "driver",
-                                       "compute_units", "clrnn",  "date",    "lanes",
-                                       "speeds",        "usual",  "measured"};
+    static const char *const keys[] = {"engine", "device", "vendor",  "driver",  "compute_units",
+                                       "clrnn",  "date",   "busy",    "varying", "lanes",
+                                       "speeds", "usual",  "measured"};
     struct tuning list[2] = {one, one};
     strcpy(list[1].device.engine, "cpu");
     ok(tunings_put(in_folder("t.json"), list, 2));
@@ -140,6 +150,7 @@ START_TEST(entries_are_complete) {
         ck_assert_int_eq(json_integer_value(json_object_get(row, "inputs")), 3);
         ck_assert_int_eq(json_integer_value(json_object_get(row, "hidden")), 2);
         ck_assert_double_eq(json_real_value(json_object_get(row, "measured_us")), 10);
+        ck_assert_double_eq(json_real_value(json_object_get(row, "spread")), 1.5);
         ck_assert_double_eq(json_real_value(json_object_get(row, "estimated_us")), 11);
         ck_assert_double_eq(json_real_value(json_object_get(row, "usual_us")), 12);
         /* choices are of all engines: they stand once */
@@ -429,12 +440,19 @@ START_TEST(what_is_no_file_is_refused) {
     const struct tuning_device *device = &one.device;
     fails(tuning_file_find(&got, &found, why, 100, in_folder("none.json"), device), IO,
           "none.json: cannot be opened: No such file");
-    fails(tuning_file_find(&got, &found, why, 100, folder, device), IO,
-          "cannot be read: Is a directory");
+    fails(tuning_file_find(&got, &found, why, 100, folder, device), FORMAT,
+          "is no tuning file: it is a directory");
     fails(tuning_file_find(&got, &found, why, 100, "-", device), IO,
           "standard input: a tuning must be a file with a name");
     fails(tuning_file_check("-"), IO, "a tuning must be a file with a name");
-    fails(tuning_file_check(folder), IO, "cannot be read: Is a directory");
+    fails(tuning_file_check(folder), FORMAT, "is no tuning file: it is a directory");
+    fails(tunings_put(folder, &one, 1), FORMAT, "is no tuning file: it is a directory");
+    ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0);
+    fails(tuning_file_find(&got, &found, why, 100, in_folder("pipe"), device), FORMAT,
+          "pipe: is no tuning file: it is no regular file");
+    fails(tuning_file_check(in_folder("pipe")), FORMAT, "is no tuning file: it is no regular file");
+    fails(tunings_put(in_folder("pipe"), &one, 1), FORMAT, "it is no regular file");
+    ck_assert_int_eq(unlink(in_folder("pipe")), 0);
     fails(tuning_file_check(in_folder("no/t.json")), IO, "t.json: cannot be written: No such file");
     fails(tunings_put(in_folder("no/t.json"), &one, 1), IO, "t.json: cannot be written: No such");
     ok(tuning_file_check(in_folder("none.json")));

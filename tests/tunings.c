@@ -1,7 +1,6 @@
 /* tunings.c: see tunings.h. */
 #include "tunings.h"
 
-#include "io/tuning_file.h"
 #include "support.h"
 
 #include <math.h>
@@ -20,6 +19,7 @@ clrnn_status tunings_put(const char *path, const struct tuning *tunings, int cou
     struct tune_row row = {.shape = &shape,
                            .algorithm = "single/panel",
                            .measured_us = 10,
+                           .spread = 1.5,
                            .estimated_us = 11,
                            .usual_us = 12};
     struct tune_choice choices[TUNE_SHAPES];
@@ -28,8 +28,11 @@ clrnn_status tunings_put(const char *path, const struct tuning *tunings, int cou
         choices[i] = (struct tune_choice){&shape, "a", "b", "c", 1, 2, 3};
     }
     for (int i = 0; i < count && i < TUNINGS_MOST; i++) {
-        results[i] = (struct tune_result){
-            .tuning = tunings[i], .usual = tunings[i].speeds, .rows = &row, .count = 1};
+        results[i] = (struct tune_result){.tuning = tunings[i],
+                                          .usual = tunings[i].speeds,
+                                          .rows = &row,
+                                          .count = 1,
+                                          .varying = 0.5};
     }
     return tuning_file_update(path, results, count, choices);
 }
@@ -44,6 +47,7 @@ void tunings_expect(const char *path, const struct tuning *tuning) {
     ck_assert_str_eq(got.version, tuning->version);
     ck_assert_str_eq(got.date, tuning->date);
     ck_assert_int_eq(got.lanes, tuning->lanes);
+    ck_assert_int_eq(got.busy, tuning->busy);
     for (int field = 0; field < ESTIMATE_FIELDS; field++) {
         const double a = *estimate_field_at(&got.speeds, field);
         const double b = *estimate_field_at(&expected.speeds, field);

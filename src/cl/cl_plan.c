@@ -55,6 +55,7 @@ void cl_plan_close(void *engine_plan) {
     cl_copy_free(&plan->rows_copy, plan);
     cl_copy_free(&plan->mask_copy, plan);
     cl_copy_free(&plan->starts_copy, plan);
+    cl_copy_free(&plan->given_up, plan);
     cl_stage_free(&plan->mask, plan);
     cl_stage_free(&plan->starts, plan);
     cl_stage_free(&plan->gemm, plan);
@@ -63,9 +64,7 @@ void cl_plan_close(void *engine_plan) {
     cl_buffer_free(&plan->flags, plan, 0);
     free(plan->strands);
     free(plan->stages);
-    if (!plan->context->poisoned) { /* else the device may write given_up yet */
-        free(plan);
-    }
+    free(plan);
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */
@@ -387,7 +386,7 @@ static clrnn_status next_epoch(struct cl_plan *plan, struct cl_strand *strand,
     if (plan->epoch > EPOCH_MOST) {
         TRY_CL("forward", clEnqueueFillBuffer(plan->context->queue, plan->flags, &zero, sizeof zero,
                                               0, plan->flag_bytes, 0, NULL, NULL));
-        plan->epoch = 0;
+        plan->epoch = plan->learnt = 0;
     }
     plan->epoch++;
     for (int i = 0; i < config->launch_count; i++) {
@@ -527,6 +526,8 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
         TRY(cl_buffer_make(&plan->flags, plan, CL_MEM_READ_WRITE, desc->flag_bytes, "flags"));
         plan->flag_bytes = desc->flag_bytes;
         plan->epoch = EPOCH_MOST + 1; /* they are cleared before the first launch */
+        plan->given_up.at = malloc(sizeof(int));
+        REQUIRE(plan->given_up.at != NULL, MEMORY, "plan: out of memory");
     }
     TRY(cl_space_make(plan, desc->workspace));
     for (int i = 0; i < desc->strand_count; i++) {
@@ -538,6 +539,7 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
     }
     TRY(cl_wait(plan->context, "plan"));
     cl_trace_collect(plan->context);
+    plan->learnt = plan->epoch;
     *out = plan;
     plan = NULL;
 out:
@@ -630,18 +632,27 @@ out:
     return status;
 }
 
-/* Whether a launch of this call gave up is known once the call was waited for. */
-static clrnn_status fetch_given_up(struct cl_plan *plan) {
+/* Asks whether a launch gave up. A call with buffers alone is not waited for: what it asked is known at a
+ * later call, and until then the ones between ask nothing. */
+static clrnn_status ask_given_up(struct cl_plan *plan, int waits) {
     clrnn_status status = CLRNN_STATUS_OK;
-    if (plan->flags != NULL) {
-        cl_event *event =
-            cl_trace_copy(plan->context, "download", "given up", sizeof plan->given_up);
-        TRY_CL("forward",
-               clEnqueueReadBuffer(plan->context->queue, plan->flags, CL_FALSE, 0,
-                                   sizeof plan->given_up, &plan->given_up, 0, NULL, event));
-        cl_trace_enqueued(plan->context);
-        plan->profile.bytes_from_device += sizeof plan->given_up;
+    struct cl_copy *copy = &plan->given_up;
+    if (plan->flags == NULL || (copy->read != NULL && !waits)) {
+        return status;
     }
+    if (copy->read != NULL) {
+        clReleaseEvent(copy->read);
+        copy->read = NULL;
+    }
+    cl_event *traced = cl_trace_copy(plan->context, "download", "given up", sizeof(int));
+    TRY_CL("forward", clEnqueueReadBuffer(plan->context->queue, plan->flags, CL_FALSE, 0,
+                                          sizeof(int), copy->at, 0, NULL, &copy->read));
+    cl_trace_enqueued(plan->context);
+    if (traced != NULL && clRetainEvent(copy->read) == CL_SUCCESS) {
+        *traced = copy->read;
+    }
+    plan->asked = plan->epoch;
+    plan->profile.bytes_from_device += sizeof(int);
 out:
     return status;
 }
@@ -659,11 +670,21 @@ static void learn_to_meet(struct cl_plan *plan, int gave_up) {
     }
 }
 
+/* What was asked, if the device has said it by now. */
+static void learn_given_up(struct cl_plan *plan) {
+    struct cl_copy *copy = &plan->given_up;
+    if (copy->read != NULL && cl_event_state(copy->read) == CL_COMPLETE) {
+        clReleaseEvent(copy->read);
+        copy->read = NULL;
+        learn_to_meet(plan, *(const int *)copy->at > plan->learnt);
+        plan->learnt = plan->asked;
+    }
+}
+
 clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = engine_plan;
     struct cl_engine_context *context = plan->context;
-    const int first_epoch = plan->epoch > EPOCH_MOST ? 0 : plan->epoch;
     int enqueued = 0;
     if (call->done != NULL) {
         *call->done = NULL;
@@ -679,11 +700,13 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
                clEnqueueBarrierWithWaitList(context->queue, call->num_wait, call->wait, NULL));
     }
     enqueued = 1;
+    learn_given_up(plan);
     TRY(enqueue_call(plan, call, &since));
-    if (cl_has_host_array(call)) {
-        TRY(fetch_given_up(plan));
+    const int waits = cl_has_host_array(call);
+    TRY(ask_given_up(plan, waits));
+    if (waits) {
         TRY(cl_wait(context, "forward"));
-        learn_to_meet(plan, plan->given_up > first_epoch);
+        learn_given_up(plan);
         const size_t span = trace_begin(context->trace, "scatter", NULL, "scatter");
         for (size_t i = 0; i < plan->stage_count; i++) {
             cl_scatter_array(plan, call, i);

@@ -51,7 +51,9 @@ struct cl_plan {
     int epoch;      /* where the flags of the next launch begin */
     int alone;      /* calls to come that do not try to meet, since a launch gave up */
     int alone_next; /* so many at the next time */
-    int given_up;   /* the epoch of the last launch that gave up, as read at the end of a call */
+    struct cl_copy
+        given_up;      /* the epoch of the last launch that gave up, as read at the end of a call */
+    int asked, learnt; /* up to which epoch it says so; up to which one it was looked at */
     struct stage mask, starts;
     struct cl_copy rows_copy, mask_copy, starts_copy;
     struct stage gemm;    /* CLBlast's temporary copies */

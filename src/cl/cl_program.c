@@ -117,7 +117,11 @@ clrnn_status cl_program_kernel(cl_kernel *out, struct cl_engine_context *context
                     TRACE_ARGS({"kernel", 0, kernel}, {"cached", entry != NULL, NULL}),
                     "%s program", entry != NULL ? "find" : "build");
     if (entry == NULL) {
-        TRY(build(context, key, text, options));
+        status = build(context, key, text, options);
+        if (status != CLRNN_STATUS_OK) {
+            trace_end(context->trace, span);
+            goto out;
+        }
         key = NULL; /* the entry's now */
         entry = context->programs;
     }

@@ -59,6 +59,10 @@ clrnn_status cl_state_write(void *engine_state, size_t at, size_t count, const f
         }
     }
 out:
+    if (status != CLRNN_STATUS_OK) {
+        cl_trace_enqueued(
+            state->context); /* the command that failed: there may be no span round it */
+    }
     return status;
 }
 

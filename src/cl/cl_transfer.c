@@ -5,6 +5,7 @@
 #include "cl/cl_plan.h"
 #include "core/tensor.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,8 +126,9 @@ enum { LEND_BYTES = 64 << 10 };
 
 static int can_lend(const struct cl_plan *plan, const struct engine_call *call,
                     const struct engine_array *array) {
-    return plan->context->in_host_memory && array->home == ARRAY_STAGED && !call->by_piece &&
-           tensor_is_dense(array->tensor) && staged_bytes(call, array) >= LEND_BYTES;
+    return plan->context->in_host_memory && plan->context->refused[0] == 0 &&
+           array->home == ARRAY_STAGED && !call->by_piece && tensor_is_dense(array->tensor) &&
+           staged_bytes(call, array) >= LEND_BYTES;
 }
 
 /* Two arrays in one place are copied, as their order may count. */
@@ -145,9 +147,8 @@ static int is_apart(const struct engine_call *call, const struct engine_array *a
     return 1;
 }
 
-static clrnn_status lend(struct stage *stage, const struct cl_plan *plan, void *at, size_t bytes,
-                         const char *what) {
-    clrnn_status status = CLRNN_STATUS_OK;
+/* 0: the driver refuses to work in the caller's memory, though it may by the standard. */
+static int lend(struct stage *stage, const struct cl_plan *plan, void *at, size_t bytes) {
     cl_int code = CL_SUCCESS;
     if (stage->lent_at != at || stage->lent_bytes != bytes) {
         cl_lent_free(stage, plan);
@@ -155,17 +156,17 @@ static clrnn_status lend(struct stage *stage, const struct cl_plan *plan, void *
                                      CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, at, &code);
         if (code != CL_SUCCESS) {
             stage->lent = NULL;
-            TRY(status_fail(CLRNN_STATUS_MEMORY, code,
-                            "forward: the device does not take %s: %s (%d)", what,
-                            cl_code_name(code), code));
+            snprintf(plan->context->refused, sizeof plan->context->refused,
+                     "arrays: copied, the driver refuses the caller's memory: %s (%d)",
+                     cl_code_name(code), code);
+            return 0;
         }
         stage->lent_at = at;
         stage->lent_number = cl_known_number();
         stage->lent_bytes = bytes;
     }
     stage->lends = 1;
-out:
-    return status;
+    return 1;
 }
 
 /* What take_back mapped is the device's again. Nobody waits for that: it moves nothing. */
@@ -225,12 +226,14 @@ clrnn_status cl_reserve_arrays(struct cl_plan *plan, const struct engine_call *c
         struct stage *stage = &plan->stages[i];
         give_again(stage, plan); /* where a call failed */
         stage->lends = 0;
-        if (can_lend(plan, call, array) && is_apart(call, array)) {
-            TRY(lend(stage, plan, tensor_host(array->tensor), staged_bytes(call, array),
-                     array_name(i)));
-        } else {
-            TRY(cl_stage_reserve(stage, plan, staged_bytes(call, array), array_name(i)));
+        const size_t bytes = staged_bytes(call, array);
+        if (!can_lend(plan, call, array) || !is_apart(call, array) ||
+            !lend(stage, plan, tensor_host(array->tensor), bytes)) {
+            TRY(cl_stage_reserve(stage, plan, bytes, array_name(i)));
         }
+    }
+    if (plan->context->refused[0] != 0) {
+        *call->note = plan->context->refused;
     }
 out:
     return status;

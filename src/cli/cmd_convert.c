@@ -44,14 +44,14 @@ static char *name_beside(const char *path, const char *format) {
 }
 
 static int check_paths(const options *opts) {
-    const char *from = opts->arguments[0], *to = opts->arguments[1];
+    const char *to = opts->arguments[1];
     const deliver_file file = {.option = "OUT", .path = to};
     if (find_format(to) == NULL) {
         (void)report_fail(REPORT_USAGE, "%s: the name says no format that is written", to);
         report_hint("one of .npz, .safetensors, .keras and .onnx");
         return REPORT_USAGE;
     }
-    return deliver_check_model(&file, 1, from);
+    return deliver_check_inputs(&file, 1, opts, NULL);
 }
 
 /* What has been written, as a reader finds it. */

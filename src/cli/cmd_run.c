@@ -219,7 +219,8 @@ int cmd_run(const options *opts) {
     TRY(make_trace(&trace, opts));
     files[2].trace = setup.trace = trace;
     TRY(deliver_check(files, 3, -1, NULL));
-    TRY(deliver_check_model(files, 3, opts->arguments[0]));
+    TRY(deliver_check_inputs(files, 3, opts, setup.tuning.path));
+    TRY(deliver_check_places(files, 3));
     TRY(workload_check_options(opts->arguments[0], opts));
     TRY(modelfile_open(&model, opts->arguments[0], opts));
     if (clrnn_model_net(model) == NULL) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
@@ -99,6 +100,24 @@ static void print_device(const json_t *entry) {
     print_misses(rows, "estimated_us", "by the measured speeds");
 }
 
+/* What the user should know of an entry, beside its numbers. */
+static void note_device(const json_t *entry) {
+    const char *replaced = text_of(entry, "replaced_driver");
+    char name[256];
+    report_escape(name, sizeof name, text_of(entry, "device"));
+    if (json_is_true(json_object_get(entry, "busy"))) {
+        report_note("%s: the machine was busy: %.0f %% of the timings varied from call to call; "
+                    "tune again when "
+                    "nothing else runs",
+                    name, 100 * number_of(entry, "varying"));
+    }
+    if (replaced[0] != 0) {
+        char driver[256];
+        report_escape(driver, sizeof driver, replaced);
+        report_note("%s: takes the place of the tuning of driver %s", name, driver);
+    }
+}
+
 /* How much longer what is chosen takes than the quickest: the mean and the worst. */
 static void print_loss(const json_t *choices, const char *key, const char *label) {
     double sum = 0;
@@ -158,6 +177,9 @@ static int print_file(const char *path, int as_json) {
     }
     json_t *devices = find_new(root);
     json_decref(root);
+    json_array_foreach(devices, i, entry) {
+        note_device(entry);
+    }
     if (as_json) {
         return report_json(json_pack("{s:s, s:o}", "path", path, "devices", devices));
     }
@@ -180,6 +202,11 @@ static void show_progress(void *user, const char *device, int done, int count) {
     }
 }
 
+/* What is there and cannot be read is a bad input, what cannot be put there a failure. */
+static int is_bad_input(clrnn_status status, const char *path) {
+    return status == CLRNN_STATUS_FORMAT || (access(path, F_OK) == 0 && access(path, R_OK) != 0);
+}
+
 static int open_context(clrnn_context **out, const compute_setup *setup) {
     const clrnn_context_desc desc = {
         .device = setup->device, .engine = setup->engine, .strict = setup->strict};
@@ -195,9 +222,12 @@ int cmd_tune(const options *opts) {
     TRY(compute_configure(&setup, opts));
     const clrnn_tune_desc desc = {.path = setup.tuning.path, .progress = show_progress};
     if (setup.tuning.path[0] == 0) {
-        code = report_fail(REPORT_USAGE, "there is no file to write: HOME is not set, or --tuning "
-                                         "is none");
-        report_hint("--tuning FILE");
+        code =
+            opts->value[OPTION_TUNING] != NULL
+                ? report_fail(REPORT_USAGE, "--tuning none: there is no file to write")
+                : report_fail(REPORT_USAGE, "there is no folder for the tuning: neither HOME nor "
+                                            "XDG_DATA_HOME is set to an absolute path");
+        report_hint("set XDG_DATA_HOME=FOLDER, or --tuning FILE says where to write it");
         goto out;
     }
     if (setup.tuning.is_usual) {
@@ -208,7 +238,7 @@ int cmd_tune(const options *opts) {
     report_progress_end();
     if (status != CLRNN_STATUS_OK) {
         code = tuned_is_at_fault(&setup.tuning)
-                   ? report_fail_file(status == CLRNN_STATUS_FORMAT, "tuning", desc.path)
+                   ? report_fail_file(is_bad_input(status, desc.path), "tuning", desc.path)
                    : report_fail_library(0, "tuning");
         goto out;
     }

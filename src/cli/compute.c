@@ -404,7 +404,6 @@ int compute_run(compute_result *out, clrnn_context *context, const workload *loa
     name_engine(out, context, description);
     find_line(out->algorithm, sizeof out->algorithm, description, "algorithm",
               setup->algorithm != NULL ? setup->algorithm : "");
-    out->description = description != NULL ? strdup(description) : NULL;
     out->layers = calloc((size_t)load->layers, sizeof *out->layers);
     if (out->layers == NULL) {
         code = report_fail(REPORT_FAILED, "out of memory");
@@ -422,6 +421,8 @@ int compute_run(compute_result *out, clrnn_context *context, const workload *loa
         code = report_fail_library(0, "running on the %s engine", out->engine);
         goto out;
     }
+    description = clrnn_plan_describe(plan); /* with what the run added */
+    out->description = description != NULL ? strdup(description) : NULL;
     if (setup->with_profile) {
         out->has_profile = clrnn_plan_profile(&out->profile, plan) == CLRNN_STATUS_OK;
         code = out->has_profile ? REPORT_FINE : report_fail_library(0, "--profile");

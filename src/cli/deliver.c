@@ -12,6 +12,7 @@
 
 #include "cli/report.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <sha2.h>
@@ -100,12 +101,74 @@ static int is_same_place(const char *a, const char *b) {
     return find_place(a_place, a) && find_place(b_place, b) && strcmp(a_place, b_place) == 0;
 }
 
-int deliver_check_model(const deliver_file *files, int count, const char *model) {
+/* `input` is what `what` says; a state may take the place of the one before it. */
+static int check_input(const deliver_file *files, int count, const char *input, const char *what,
+                       int is_state) {
+    input = strcmp(input, "-") == 0 ? "/dev/stdin" : input;
     for (int i = 0; i < count; i++) {
-        if (files[i].path != NULL && strcmp(model, "-") != 0 &&
-            is_same_place(files[i].path, model)) {
-            return report_fail(REPORT_USAGE, "%s %s: is the MODEL, which would be overwritten",
-                               files[i].option, files[i].path);
+        const int may = is_state && strcmp(files[i].option, "--final-state") == 0;
+        if (files[i].path != NULL && !may && is_same_place(files[i].path, input)) {
+            return report_fail(REPORT_USAGE, "%s %s: is also %s, which would be overwritten",
+                               files[i].option, files[i].path, what);
+        }
+    }
+    return REPORT_FINE;
+}
+
+/* The FILE of NAME=FILE; a file whose own name has a '=' is one by itself. */
+static const char *file_of(const char *value) {
+    const char *equals = strchr(value, '=');
+    return equals != NULL && access(value, F_OK) != 0 ? equals + 1 : value;
+}
+
+int deliver_check_inputs(const deliver_file *files, int count, const options *opts,
+                         const char *tuning) {
+    static const option_id singles[] = {OPTION_LENGTHS, OPTION_MASK, OPTION_INITIAL_STATE};
+    int code = check_input(files, count, opts->arguments[0], "the MODEL", 0);
+    for (int i = 0; i < opts->num_inputs && code == REPORT_FINE; i++) {
+        code = check_input(files, count, file_of(opts->inputs[i]), "the input of -i", 0);
+    }
+    for (int i = 0; i < opts->num_snippets && code == REPORT_FINE; i++) {
+        code = check_input(files, count, file_of(opts->snippets[i]), "the input of --snippet", 0);
+    }
+    for (size_t i = 0; i < sizeof singles / sizeof singles[0] && code == REPORT_FINE; i++) {
+        char what[40];
+        (void)snprintf(what, sizeof what, "the input of --%s", options_name(singles[i]));
+        if (opts->value[singles[i]] != NULL) {
+            code = check_input(files, count, opts->value[singles[i]], what,
+                               singles[i] == OPTION_INITIAL_STATE);
+        }
+    }
+    if (tuning != NULL && tuning[0] != 0 && code == REPORT_FINE) {
+        code = check_input(files, count, tuning, "the tuning that is read", 0);
+    }
+    return code;
+}
+
+/* Why a file cannot be put there; 0: as far as that is known before, it can. */
+static int find_obstacle(const char *path) {
+    struct stat there;
+    char place[2 * PATH_MAX];
+    if (strcmp(path, "-") == 0 || strncmp(path, "/dev/", 5) == 0 ||
+        strncmp(path, "/proc/", 6) == 0) {
+        return 0; /* open already, or found out when it is opened */
+    }
+    if (stat(path, &there) == 0) {
+        return S_ISDIR(there.st_mode) ? EISDIR : access(path, W_OK) == 0 ? 0 : errno;
+    }
+    if (!find_place(place, path)) {
+        return errno;
+    }
+    *strrchr(place, '/') = 0;
+    return access(place[0] != 0 ? place : "/", W_OK | X_OK) == 0 ? 0 : errno;
+}
+
+int deliver_check_places(const deliver_file *files, int count) {
+    for (int i = 0; i < count; i++) {
+        const int obstacle = files[i].path != NULL ? find_obstacle(files[i].path) : 0;
+        if (obstacle != 0) {
+            return report_fail(REPORT_FAILED, "writing %s: cannot be written: %s", files[i].path,
+                               strerror(obstacle));
         }
     }
     return REPORT_FINE;

@@ -4,6 +4,7 @@
 #ifndef CLRNN_CLI_DELIVER_H
 #define CLRNN_CLI_DELIVER_H
 
+#include "cli/options.h"
 #include "clrnn.h"
 #include <jansson.h>
 
@@ -21,8 +22,12 @@ typedef struct deliver_file {
 /* What can be said before anything is computed: kinds of files, places named twice. File number
  * `must_be_npz` (-1: none) takes the arrays `names`, which are several. */
 int deliver_check(const deliver_file *files, int count, int must_be_npz, const char *names);
-/* Refuses a file that is the model's. */
-int deliver_check_model(const deliver_file *files, int count, const char *model);
+/* Refuses a file that is one of those that are read: the model, those of options, and the tuning (NULL or
+ * empty: none). */
+int deliver_check_inputs(const deliver_file *files, int count, const options *opts,
+                         const char *tuning);
+/* Refuses a place where no file can be written, as far as that is known before. */
+int deliver_check_places(const deliver_file *files, int count);
 /* Writes all of them; after a failure or an interrupt none of them is left. */
 int deliver_save(const deliver_file *files, int count);
 

@@ -42,12 +42,27 @@ static size_t distance(const char *a, const char *b) {
     return rows[a_length % 3][b_length];
 }
 
+/* The word that begins so; NULL where none or several do, or where one letter says too little. */
+static const char *only_beginning(const char *start, const char *const *words, size_t count) {
+    const size_t length = strlen(start);
+    const char *only = NULL;
+    for (size_t i = 0; i < count && length >= 2; i++) {
+        if (strncasecmp(start, words[i], length) == 0) {
+            if (only != NULL) {
+                return NULL;
+            }
+            only = words[i];
+        }
+    }
+    return only;
+}
+
 const char *suggest_nearest(const char *word, const char *const *words, size_t count) {
-    const char *nearest = NULL;
+    const char *nearest = only_beginning(word, words, count);
     size_t length = strlen(word);
     size_t least = length / 3 > 1 ? length / 3 : smaller(1, length);
-    if (length == 0 || length > MAX_LETTERS) {
-        return NULL;
+    if (nearest != NULL || length == 0 || length > MAX_LETTERS) {
+        return nearest;
     }
     for (size_t i = 0; i < count; i++) {
         if (strlen(words[i]) > MAX_LETTERS) {

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* The nearest of `count` words, or NULL if none is near: at most a third of the letters are wrong
- * (a pair swapped counts once, capitals count nothing), or the word is the start of one. */
+/* Of `count` words the only one that begins so; else the nearest, at most a third of whose letters are
+ * wrong (a pair swapped counts once, capitals count nothing); else the first that begins so, or NULL. */
 const char *suggest_nearest(const char *word, const char *const *words, size_t count);
 
 #endif

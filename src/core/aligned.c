@@ -10,13 +10,19 @@
 /* Of x86 and of AArch64 with small pages. Below LARGE the rest of a huge page would be waste. */
 enum { LINE = 64, HUGE_PAGE = 2 << 20, LARGE = 8 << 20 };
 
+static size_t unit_of(size_t count) {
+    return count * sizeof(float) >= LARGE ? HUGE_PAGE : LINE;
+}
+
+size_t aligned_bytes(size_t count) {
+    return (count * sizeof(float) / unit_of(count) + 1) * unit_of(count);
+}
+
 float *aligned_floats(size_t count) {
     if (count > (SIZE_MAX - HUGE_PAGE) / sizeof(float)) {
         return NULL;
     }
-    const size_t least = count * sizeof(float);
-    const size_t unit = least >= LARGE ? HUGE_PAGE : LINE;
-    const size_t bytes = (least / unit + 1) * unit;
+    const size_t unit = unit_of(count), bytes = aligned_bytes(count);
     float *values = aligned_alloc(unit, bytes);
     if (values == NULL) {
         return NULL;

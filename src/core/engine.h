@@ -69,6 +69,8 @@ struct engine_call {
     cl_uint num_wait;
     const cl_event *wait;
     cl_event *done;
+    const char *
+        *note; /* where an engine puts what the plan's description should say more, a line */
 };
 
 /* Steps first .. first + count - 1 of a strand's way. */

@@ -333,7 +333,7 @@ static void describe_strand(struct text *text, const clrnn_plan *plan, int index
 static clrnn_status describe(clrnn_plan *plan) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[0];
-    struct text text = {.size = 1280 + 320 * (size_t)plan->net->strand_count};
+    struct text text = {.size = 1280 + PLAN_NOTE + 320 * (size_t)plan->net->strand_count};
     text.to = calloc(1, text.size);
     plan->text = text.to;
     REQUIRE(text.to != NULL, MEMORY, "plan: out of memory");
@@ -359,6 +359,14 @@ static clrnn_status describe(clrnn_plan *plan) {
     }
 out:
     return status;
+}
+
+void plan_note(clrnn_plan *plan) {
+    if (plan->note != NULL && !plan->has_note) {
+        char *end = plan->text + strlen(plan->text);
+        snprintf(end, PLAN_NOTE, "%s\n", plan->note);
+        plan->has_note = 1;
+    }
 }
 
 /* ---- creating -------------------------------------------------------------------------------- */

@@ -65,6 +65,8 @@ struct clrnn_plan {
     uint64_t net_version;
     char chosen[256]; /* the engine, where the context has two, and why; or empty */
     char *text;       /* clrnn_plan_describe */
+    const char *note; /* of the engine, on a forward; NULL: none */
+    int has_note;     /* the text has it */
 };
 
 /* Zeroed state of `slots` streams. */
@@ -116,6 +118,9 @@ clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *c
  * stay within the limit, and each within what the device gives at once. */
 void plan_memory_fit(const clrnn_plan *plan, struct engine_call *call);
 
+/* The engine's note becomes a line of the description, once; it has PLAN_NOTE letters at most. */
+enum { PLAN_NOTE = 120 };
+void plan_note(clrnn_plan *plan);
 /* As clrnn_plan_create; `only` as in plan_configure: such a plan runs in `context` itself. */
 clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_net *net,
                          const clrnn_plan_desc *desc, const struct problem *only);

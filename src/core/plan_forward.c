@@ -275,6 +275,7 @@ static clrnn_status run(clrnn_plan *plan, struct engine_call *call,
     TRY(fill_rows(plan, call, args, state));
     TRY(state_bring(&call->state, state, plan->context));
     status = run_engine(plan, call);
+    plan_note(plan);
     /* where the device failed, nobody knows how far the states went */
     if (status != CLRNN_STATUS_ARGUMENT && status != CLRNN_STATUS_SHAPE &&
         status != CLRNN_STATUS_UNSUPPORTED) {
@@ -293,7 +294,8 @@ static struct engine_call call_of(clrnn_plan *plan) {
                                 .layers = plan->layers,
                                 .strands = plan->strands,
                                 .layer_count = plan->net->desc.num_layers,
-                                .strand_count = plan->net->strand_count};
+                                .strand_count = plan->net->strand_count,
+                                .note = &plan->note};
 }
 
 clrnn_status plan_forward_projected(clrnn_plan *plan, const clrnn_tensor *x_proj,

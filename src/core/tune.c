@@ -36,6 +36,17 @@ static const struct tune_shape lane_shapes[] = {
 };
 enum { LANE_SHAPES = sizeof lane_shapes / sizeof lane_shapes[0] };
 
+/* ---- what a tuning changes ------------------------------------------------------------------- */
+
+/* The context as no tuning changed it; the caller keeps a copy of what it was. */
+static void forget_tuning(clrnn_context *context) {
+    const int strict = context->desc.strict;
+    clrnn_device_info ignored;
+    context->engine->describe(context->device, &context->desc, &ignored);
+    context->desc.strict = strict;
+    tuning_reset(context);
+}
+
 /* ---- one forward ----------------------------------------------------------------------------- */
 
 /* Numbers in +-scale, the same on every machine; no time depends on them, but denormals would. */
@@ -101,8 +112,14 @@ static int rises(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The median of a plan's forwards, in us. */
-static clrnn_status time_plan(double *out, clrnn_plan *plan, const clrnn_forward_args *args) {
+/* Of a plan's forwards: the median, in us, and how far apart they are: the slow fourth of them takes more
+ * than `spread` times what the quick fourth takes. */
+struct timing {
+    double us, spread;
+};
+
+static clrnn_status time_plan(struct timing *out, clrnn_plan *plan,
+                              const clrnn_forward_args *args) {
     clrnn_status status = CLRNN_STATUS_OK;
     double times[CALLS_MOST];
     double sum = 0;
@@ -117,7 +134,8 @@ static clrnn_status time_plan(double *out, clrnn_plan *plan, const clrnn_forward
         sum += times[count++];
     }
     qsort(times, (size_t)count, sizeof times[0], rises);
-    *out = times[count / 2];
+    out->us = times[count / 2];
+    out->spread = times[count - 1 - count / 4] / times[count / 4];
 out:
     return status;
 }
@@ -150,7 +168,7 @@ static clrnn_plan_desc plan_desc_of(const struct tune_shape *shape, const char *
 }
 
 /* Plans here are of the context alone, never of its sibling. */
-static clrnn_status time_work(double *out, clrnn_plan **plan, clrnn_context *context,
+static clrnn_status time_work(struct timing *out, clrnn_plan **plan, clrnn_context *context,
                               const struct work *work, const char *algorithm) {
     clrnn_status status = CLRNN_STATUS_OK;
     const clrnn_plan_desc desc = plan_desc_of(work->shape, algorithm);
@@ -175,10 +193,10 @@ static clrnn_status time_lanes(double *out, clrnn_context *context, int lanes) {
     context->desc.vector_width = lanes;
     *out = 0;
     for (int i = 0; i < LANE_SHAPES; i++) {
-        double us = 0;
+        struct timing timing;
         TRY(work_make(&work, &lane_shapes[i]));
-        TRY(time_work(&us, &plan, context, &work, "single/panel"));
-        *out += log(us) / LANE_SHAPES;
+        TRY(time_work(&timing, &plan, context, &work, "single/panel"));
+        *out += log(timing.us) / LANE_SHAPES;
         clrnn_plan_free(plan);
         work_free(&work);
         plan = NULL;
@@ -226,13 +244,13 @@ static clrnn_status choose_meeting(int *out, clrnn_context *context) {
     static const struct tune_shape shape = {CLRNN_CELL_RNN, 100, 1, 64, 512};
     struct work work = {0};
     clrnn_plan *plan = NULL;
-    double meeting_us = 0, usual_us = 0;
+    struct timing meeting, usual;
     *out = 0;
     if (context->desc.kind != DEVICE_GPU) {
         goto out;
     }
     TRY(work_make(&work, &shape));
-    status = time_work(&meeting_us, &plan, context, &work, "persist/register");
+    status = time_work(&meeting, &plan, context, &work, "persist/register");
     if (status == CLRNN_STATUS_UNSUPPORTED) {
         status = CLRNN_STATUS_OK; /* it does not fit here */
         goto out;
@@ -240,8 +258,8 @@ static clrnn_status choose_meeting(int *out, clrnn_context *context) {
     TRY(status);
     clrnn_plan_free(plan);
     plan = NULL;
-    TRY(time_work(&usual_us, &plan, context, &work, NULL));
-    *out = meeting_us < usual_us;
+    TRY(time_work(&usual, &plan, context, &work, NULL));
+    *out = meeting.us < usual.us;
 out:
     clrnn_plan_free(plan);
     work_free(&work);
@@ -251,10 +269,12 @@ out:
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static void keep(struct tune_row *row, const struct work *work, const clrnn_plan *plan,
-                 double measured_us) {
+                 const struct timing *timing) {
     const struct tune_shape *shape = work->shape;
-    *row =
-        (struct tune_row){.shape = shape, .measured_us = measured_us, .config = plan->configs[0]};
+    *row = (struct tune_row){.shape = shape,
+                             .measured_us = timing->us,
+                             .spread = timing->spread,
+                             .config = plan->configs[0]};
     row->algorithm = row->config.algorithm;
     row->job = (struct estimate_job){.configs = &row->config,
                                      .strand_count = 1,
@@ -264,7 +284,43 @@ static void keep(struct tune_row *row, const struct work *work, const clrnn_plan
                                      .chunk = plan->memory.chunk};
 }
 
-/* All algorithms that a plan would choose from. */
+/* The row of a shape and algorithm, or NULL. */
+static const struct tune_row *find_row(const struct tune_result *result,
+                                       const struct tune_shape *shape, const char *algorithm) {
+    for (int i = 0; i < result->count; i++) {
+        const struct tune_row *row = &result->rows[i];
+        if (row->shape == shape && strcmp(row->algorithm, algorithm) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* What an untuned plan takes of this engine, and its time: where lanes were tuned, one of its own. */
+static clrnn_status measure_untuned(struct tune_result *result, clrnn_context *context,
+                                    const struct work *work) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const clrnn_context tuned = *context;
+    const clrnn_plan_desc desc = plan_desc_of(work->shape, NULL);
+    struct tune_untuned *out = &result->untuned[work->shape - shapes];
+    struct timing timing = {0};
+    struct plan_memory memory;
+    struct algo_config config;
+    clrnn_plan *plan = NULL;
+    forget_tuning(context);
+    TRY(plan_configure(&config, &memory, context, work->net, &desc, NULL));
+    const struct tune_row *row = find_row(result, work->shape, config.algorithm);
+    if (row == NULL || context->desc.vector_width != tuned.desc.vector_width) {
+        TRY(time_work(&timing, &plan, context, work, config.algorithm));
+    }
+    *out = (struct tune_untuned){config.algorithm, timing.us > 0 ? timing.us : row->measured_us};
+out:
+    clrnn_plan_free(plan);
+    *context = tuned;
+    return status;
+}
+
+/* All algorithms that a plan would choose from, and what it would take untuned. */
 static clrnn_status measure_shape(struct tune_result *result, clrnn_context *context,
                                   const struct tune_shape *shape) {
     clrnn_status status = CLRNN_STATUS_OK;
@@ -276,16 +332,29 @@ static clrnn_status measure_shape(struct tune_result *result, clrnn_context *con
     TRY(work_make(&work, shape));
     const int count = plan_candidates(names, reason, sizeof reason, context, work.net, &desc, NULL);
     for (int i = 0; i < count; i++) {
-        double us = 0;
-        TRY(time_work(&us, &plan, context, &work, names[i]));
-        keep(&result->rows[result->count++], &work, plan, us);
+        struct timing timing;
+        TRY(time_work(&timing, &plan, context, &work, names[i]));
+        keep(&result->rows[result->count++], &work, plan, &timing);
         clrnn_plan_free(plan);
         plan = NULL;
     }
+    TRY(measure_untuned(result, context, &work));
 out:
     clrnn_plan_free(plan);
     work_free(&work);
     return status;
+}
+
+/* A machine is busy where more than a fourth of the timings vary by a fourth from call to call. Seen: MEASURED */
+#define VARIES 1.25
+#define BUSY 0.25
+
+double tune_varying(const struct tune_row *rows, int count) {
+    int varying = 0;
+    for (int i = 0; i < count; i++) {
+        varying += rows[i].spread > VARIES;
+    }
+    return count > 0 ? (double)varying / count : 0;
 }
 
 static void date_of_today(char *out, size_t size) {
@@ -303,6 +372,8 @@ static void finish(struct tune_result *result, clrnn_context *context, int lanes
     snprintf(tuning->version, sizeof tuning->version, "%s", clrnn_version());
     date_of_today(tuning->date, sizeof tuning->date);
     tuning->lanes = lanes;
+    result->varying = tune_varying(result->rows, result->count);
+    tuning->busy = result->varying > BUSY;
     tuning->speeds = result->usual;
     tune_fit(&tuning->speeds, result->rows, result->count);
     for (int i = 0; i < result->count; i++) {
@@ -310,19 +381,18 @@ static void finish(struct tune_result *result, clrnn_context *context, int lanes
         row->estimated_us = estimate_forward(&tuning->speeds, &row->job);
         row->usual_us = estimate_forward(&result->usual, &row->job);
     }
-    tuning_apply(context, tuning);
 }
 
 clrnn_status tune_measure(struct tune_result *out, clrnn_context *context,
                           const clrnn_tune_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
-    const int before = context->desc.vector_width, together = context->desc.runs_together;
+    const clrnn_context before = *context;
     int lanes = 0;
-    *out = (struct tune_result){.usual = estimate_speeds_of(&context->desc)};
+    forget_tuning(context);
+    *out = (struct tune_result){.usual = context->speeds};
     out->rows = calloc(TUNE_SHAPES * PLAN_CANDIDATES, sizeof *out->rows);
     REQUIRE(out->rows != NULL, MEMORY, "tune: out of memory");
     TRY(choose_lanes(&lanes, context, desc));
-    context->desc.runs_together = 0;
     TRY(choose_meeting(&out->tuning.runs_together, context));
     context->desc.runs_together = out->tuning.runs_together;
     if (lanes > 0) {
@@ -336,10 +406,7 @@ clrnn_status tune_measure(struct tune_result *out, clrnn_context *context,
     }
     finish(out, context, lanes);
 out:
-    if (status != CLRNN_STATUS_OK) {
-        context->desc.vector_width = before;
-        context->desc.runs_together = together;
-    }
+    *context = before;
     return status;
 }
 
@@ -366,61 +433,61 @@ out:
     return status;
 }
 
-/* The rows of a shape: the quickest, and those that plans take. */
-static void look_up(struct tune_choice *choice, const struct tune_result *results,
-                    int result_count) {
-    for (int k = 0; k < result_count; k++) {
-        for (int i = 0; i < results[k].count; i++) {
-            const struct tune_row *row = &results[k].rows[i];
-            char name[40];
-            if (row->shape != choice->shape) {
-                continue;
-            }
-            snprintf(name, sizeof name, "%s %s", results[k].tuning.device.engine, row->algorithm);
-            if (choice->best_us == 0 || row->measured_us < choice->best_us) {
-                choice->best_us = row->measured_us;
-                memcpy(choice->best, name, sizeof name);
-            }
-            choice->before_us =
-                strcmp(name, choice->before) == 0 ? row->measured_us : choice->before_us;
+static void take_quicker(struct tune_choice *choice, const char *name, double us) {
+    if (choice->best_us == 0 || us < choice->best_us) {
+        choice->best_us = us;
+        snprintf(choice->best, sizeof choice->best, "%s", name);
+    }
+}
+
+/* The times of a shape: the quickest, and those of what plans take. */
+static void look_up(struct tune_choice *choice, const struct tune_result *result) {
+    const struct tune_untuned *untuned = &result->untuned[choice->shape - shapes];
+    const char *engine = result->tuning.device.engine;
+    char name[40];
+    for (int i = 0; i < result->count; i++) {
+        const struct tune_row *row = &result->rows[i];
+        if (row->shape == choice->shape) {
+            snprintf(name, sizeof name, "%s %s", engine, row->algorithm);
+            take_quicker(choice, name, row->measured_us);
             choice->after_us =
                 strcmp(name, choice->after) == 0 ? row->measured_us : choice->after_us;
         }
     }
-}
-
-/* The context, and its sibling, with the usual speeds in the place of those measured. */
-static void swap_speeds(clrnn_context *context, struct estimate_speeds *own,
-                        struct estimate_speeds *beside) {
-    const struct estimate_speeds mine = context->speeds;
-    context->speeds = *own;
-    *own = mine;
-    if (context->sibling != NULL) {
-        const struct estimate_speeds theirs = context->sibling->speeds;
-        context->sibling->speeds = *beside;
-        *beside = theirs;
-    }
+    snprintf(name, sizeof name, "%s %s", engine, untuned->algorithm);
+    take_quicker(choice, name, untuned->us);
+    choice->before_us = strcmp(name, choice->before) == 0 ? untuned->us : choice->before_us;
 }
 
 clrnn_status tune_choices(struct tune_choice choices[TUNE_SHAPES], clrnn_context *context,
                           const struct tune_result *results, int result_count) {
     clrnn_status status = CLRNN_STATUS_OK;
+    clrnn_context *const contexts[2] = {context, context->sibling};
+    const clrnn_context before[2] = {*context,
+                                     context->sibling != NULL ? *context->sibling : *context};
     clrnn_net *net = NULL;
-    struct estimate_speeds own = results[0].usual, beside = results[result_count - 1].usual;
     for (int i = 0; i < TUNE_SHAPES; i++) {
         struct tune_choice *choice = &choices[i];
         *choice = (struct tune_choice){.shape = &shapes[i]};
         TRY(make_bare_net(&net, &shapes[i]));
+        for (int k = 0; k < result_count; k++) {
+            forget_tuning(contexts[k]);
+        }
+        TRY(choose(choice->before, context, net, &shapes[i]));
+        for (int k = 0; k < result_count; k++) {
+            tuning_apply(contexts[k], &results[k].tuning);
+        }
         TRY(choose(choice->after, context, net, &shapes[i]));
-        swap_speeds(context, &own, &beside);
-        status = choose(choice->before, context, net, &shapes[i]);
-        swap_speeds(context, &own, &beside);
-        TRY(status);
-        look_up(choice, results, result_count);
+        for (int k = 0; k < result_count; k++) {
+            look_up(choice, &results[k]);
+        }
         clrnn_net_free(net);
         net = NULL;
     }
 out:
     clrnn_net_free(net);
+    for (int k = 0; k < result_count; k++) {
+        *contexts[k] = before[k];
+    }
     return status;
 }

@@ -17,19 +17,33 @@ struct tune_shape {
 struct tune_row {
     const struct tune_shape *shape;
     const char *algorithm;
-    double measured_us;  /* median */
+    double measured_us; /* median */
+    double
+        spread; /* what the slow fourth of the calls takes at least, over the quick one at most */
     double estimated_us; /* by the new speeds */
     double usual_us;     /* by the usual ones */
     struct algo_config config;
     struct estimate_job job; /* of the config */
 };
 
+/* What an untuned plan takes, and its time with the usual lanes. */
+struct tune_untuned {
+    const char *algorithm;
+    double us;
+};
+
+enum { TUNE_SHAPES = 26 };
+
 struct tune_result {
     struct tuning tuning;
     struct estimate_speeds usual;
     struct tune_row *rows;
     int count;
+    double varying; /* the part of the rows whose calls take unlike times */
+    struct tune_untuned untuned[TUNE_SHAPES];
 };
+
+double tune_varying(const struct tune_row *rows, int count);
 
 /* What plans of an engine, or of both of an AUTO context, would choose. us 0: it was not measured. */
 struct tune_choice {
@@ -38,15 +52,14 @@ struct tune_choice {
     double before_us, after_us, best_us;
 };
 
-enum { TUNE_SHAPES = 26 };
-
-/* Of the context's own device; `done` and `count` of the progress are rows. The context has the new
- * speeds afterwards. Errors: those of a plan and a forward. */
+/* Of the context's own device; `done` and `count` of the progress are rows. The context is as it was
+ * afterwards. Errors: those of a plan and a forward. */
 clrnn_status tune_measure(struct tune_result *out, clrnn_context *context,
                           const clrnn_tune_desc *desc);
 void tune_result_free(struct tune_result *result);
 
-/* The choices for all shapes; results: of the context and, of an AUTO one, of its sibling. */
+/* The choices for all shapes; results: of the context and, of an AUTO one, of its sibling, which are as they
+ * were afterwards. */
 clrnn_status tune_choices(struct tune_choice choices[TUNE_SHAPES], clrnn_context *context,
                           const struct tune_result *results, int result_count);
 

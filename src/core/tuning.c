@@ -26,6 +26,10 @@ static int is_same_device(const struct tuning_device *a, const struct tuning_dev
            strcmp(a->vendor, b->vendor) == 0;
 }
 
+int tuning_is_replaced(const struct tuning_device *old, const struct tuning_device *device) {
+    return is_same_device(old, device) && old->compute_units == device->compute_units;
+}
+
 int tuning_is_for(const struct tuning *tuning, const struct tuning_device *device) {
     const struct tuning_device *own = &tuning->device;
     return is_same_device(own, device) && strcmp(own->driver, device->driver) == 0 &&
@@ -60,5 +64,6 @@ void tuning_apply(clrnn_context *context, const struct tuning *tuning) {
     if (tuning->lanes > 0 && context->engine->takes_lanes(context->device, tuning->lanes)) {
         context->desc.vector_width = tuning->lanes;
     }
-    snprintf(context->tuned, sizeof context->tuned, "speeds measured on %s", tuning->date);
+    snprintf(context->tuned, sizeof context->tuned, "speeds measured on %s%s", tuning->date,
+             tuning->busy ? ", on a busy machine" : "");
 }

@@ -19,6 +19,7 @@ struct tuning {
     char version[32];  /* of clRNN */
     char date[32];     /* 2026-11-25 */
     int lanes;         /* of panels; 0: as the device says */
+    int busy;          /* the machine did other things meanwhile */
     int runs_together; /* groups of a launch meet, and quicker than launches are made */
     struct estimate_speeds speeds;
 };
@@ -26,6 +27,9 @@ struct tuning {
 void tuning_device_of(struct tuning_device *out, const clrnn_context *context);
 
 int tuning_is_for(const struct tuning *tuning, const struct tuning_device *device);
+
+/* Is a tuning of the old one of no use any more once there is one of the device? Its driver is gone. */
+int tuning_is_replaced(const struct tuning_device *old, const struct tuning_device *device);
 
 /* How far two devices are the same one: "driver 3.1, this is 4.0"; empty: another device. */
 void tuning_difference(char *out, size_t size, const struct tuning *tuning,

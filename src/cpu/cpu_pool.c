@@ -5,7 +5,8 @@
  * Threads that share a core share its time, though another one may be idle: Linux does not look for
  * that one where cores are few and busy (a third of the time is enough), nor does it soon move a
  * thread that spins. So a worker says where it runs, and one that was seen on the core of another
- * thread of the job is moved away at the next; it may go where it likes afterwards.
+ * thread of the job is moved away at the next, never to where the caller may not run itself; it may go
+ * where the caller may afterwards.
  */
 #define _GNU_SOURCE /* sched_getcpu, affinity */
 #include "cpu/cpu_pool.h"
@@ -27,7 +28,8 @@ struct worker {
     struct cpu_pool *pool;
     int index;           /* from 1 on: 0 is the caller */
     atomic_int core;     /* where it began its last job; -1: not known */
-    atomic_int is_moved; /* some cores are forbidden to it */
+    atomic_int is_moved; /* some of `cores` are forbidden to it, until it begins a job */
+    cpu_set_t cores;     /* that the caller may run on: written while it is not moved */
 };
 
 struct cpu_pool {
@@ -46,17 +48,21 @@ struct cpu_pool {
     atomic_int closing;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    cpu_set_t cores; /* that threads of this process may run on */
-    int core_count;
+    int core_count; /* that threads may run on */
 };
 
 /* ---- cores ----------------------------------------------------------------------------------- */
 
-/* Away from the cores in use, if there are others. */
-static void move(struct cpu_pool *pool, struct worker *worker, const cpu_set_t *used) {
+/* Away from the cores in use, if there are others. Where the caller may run is asked each time: others
+ * may have changed it since the pool was opened. */
+static void move(struct worker *worker, const cpu_set_t *used) {
     cpu_set_t rest;
-    CPU_AND(&rest, &pool->cores, used);
-    CPU_XOR(&rest, &pool->cores, &rest);
+    if (atomic_load(&worker->is_moved) ||
+        sched_getaffinity(0, sizeof worker->cores, &worker->cores) != 0) {
+        return;
+    }
+    CPU_AND(&rest, &worker->cores, used);
+    CPU_XOR(&rest, &worker->cores, &rest);
     if (CPU_COUNT(&rest) > 0 && pthread_setaffinity_np(worker->thread, sizeof rest, &rest) == 0) {
         atomic_store(&worker->core, -1);
         atomic_store(&worker->is_moved, 1);
@@ -75,7 +81,7 @@ static void spread(struct cpu_pool *pool) {
     for (int i = 0; i < pool->workers; i++) {
         const int core = atomic_load(&pool->threads[i].core);
         if (core >= 0 && core < CPU_SETSIZE && CPU_ISSET((size_t)core, &used)) {
-            move(pool, &pool->threads[i], &used);
+            move(&pool->threads[i], &used);
         } else if (core >= 0 && core < CPU_SETSIZE) {
             CPU_SET((size_t)core, &used);
         }
@@ -85,8 +91,8 @@ static void spread(struct cpu_pool *pool) {
 /* A worker begins with a job. */
 static void say_where(struct worker *self) {
     if (atomic_load(&self->is_moved)) {
+        (void)pthread_setaffinity_np(pthread_self(), sizeof self->cores, &self->cores);
         atomic_store(&self->is_moved, 0);
-        (void)pthread_setaffinity_np(pthread_self(), sizeof self->pool->cores, &self->pool->cores);
     }
     atomic_store(&self->core, sched_getcpu());
 }
@@ -194,10 +200,7 @@ clrnn_status cpu_pool_open(struct cpu_pool **out, int threads) {
     atomic_flag_clear(&pool->taken);
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    CPU_ZERO(&pool->cores);
-    (void)sched_getaffinity(0, sizeof pool->cores,
-                            &pool->cores); /* else none: no thread is moved */
-    pool->core_count = CPU_COUNT(&pool->cores);
+    pool->core_count = cpu_pool_usual_threads();
     pool->threads = calloc((size_t)threads, sizeof *pool->threads);
     REQUIRE(pool->threads != NULL, MEMORY, "context: out of memory for %d threads", threads);
     for (struct worker *next = pool->threads; pool->workers + 1 < threads; next++) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A file of another schema is of another version of clRNN. */
@@ -18,12 +19,16 @@ enum { DEPTH = 6 };
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* All of it, or one byte more than a text may have. A tuning is read once for each engine and written in
- * its own place: standard input is none. */
+ * its own place: standard input is none, nor what is no regular file. */
 static clrnn_status read_file(char **out, size_t *size, const char *path, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
     FILE *file = NULL;
     char *text = NULL;
+    struct stat info;
     REQUIRE(strcmp(path, "-") != 0, IO, "%s: a tuning must be a file with a name", label);
+    REQUIRE(stat(path, &info) != 0 || S_ISREG(info.st_mode), FORMAT,
+            "%s: is no tuning file: it is %s", label,
+            S_ISDIR(info.st_mode) ? "a directory" : "no regular file");
     file = fopen(path, "rb");
     REQUIRE(file != NULL, IO, "%s: cannot be opened: %s", label, strerror(errno));
     text = malloc(JSON_TEXT_MAX + 1);
@@ -127,6 +132,7 @@ static clrnn_status read_entry(struct tuning *out, const json_t *entry, const ch
     TRY(read_count(&out->lanes, entry, "lanes", 16, label));
     REQUIRE(out->lanes == 0 || out->lanes == 4 || out->lanes == 8 || out->lanes == 16, FORMAT,
             "%s: a device's lanes must be 0, 4, 8 or 16, got %d", label, out->lanes);
+    out->busy = json_is_true(json_object_get(entry, "busy"));
     out->runs_together = json_is_true(json_object_get(entry, "runs_together"));
     TRY(read_speeds(&out->speeds, entry, label));
 out:
@@ -199,9 +205,9 @@ static json_t *rows_json(const struct tune_result *result) {
     for (int i = 0; i < result->count; i++) {
         const struct tune_row *row = &result->rows[i];
         bad |= append(list, row->shape,
-                      json_pack("{s:s, s:f, s:f, s:f}", "algorithm", row->algorithm, "measured_us",
-                                row->measured_us, "estimated_us", row->estimated_us, "usual_us",
-                                row->usual_us)) != 0;
+                      json_pack("{s:s, s:f, s:f, s:f, s:f}", "algorithm", row->algorithm,
+                                "measured_us", row->measured_us, "spread", row->spread,
+                                "estimated_us", row->estimated_us, "usual_us", row->usual_us)) != 0;
     }
     return json_text_unless(bad, list);
 }
@@ -223,10 +229,11 @@ static json_t *choices_json(const struct tune_choice choices[TUNE_SHAPES]) {
 static json_t *entry_json(const struct tune_result *result) {
     const struct tuning *tuning = &result->tuning;
     const struct tuning_device *device = &tuning->device;
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:b, s:o, s:o, s:o}", "engine",
-                     device->engine, "device", device->name, "vendor", device->vendor, "driver",
-                     device->driver, "compute_units", device->compute_units, "clrnn",
-                     tuning->version, "date", tuning->date, "lanes", tuning->lanes, "runs_together",
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:f, s:i, s:b, s:o, s:o, s:o}",
+                     "engine", device->engine, "device", device->name, "vendor", device->vendor,
+                     "driver", device->driver, "compute_units", device->compute_units, "clrnn",
+                     tuning->version, "date", tuning->date, "busy", tuning->busy, "varying",
+                     result->varying, "lanes", tuning->lanes, "runs_together",
                      tuning->runs_together, "speeds", speeds_json(&tuning->speeds), "usual",
                      speeds_json(&result->usual), "measured", rows_json(result));
 }
@@ -268,12 +275,16 @@ out:
     return status;
 }
 
-/* Takes away what the list has of a device. */
-static void remove_device(json_t *list, const struct tuning_device *device) {
+/* Takes away what the list has of a device; gives another driver of which that was. */
+static void remove_device(json_t *list, const struct tuning_device *device, char *replaced) {
+    replaced[0] = 0;
     for (size_t i = json_array_size(list); i-- > 0;) {
         struct tuning here;
         if (read_entry(&here, json_array_get(list, i), "tune") == CLRNN_STATUS_OK &&
-            tuning_is_for(&here, device)) {
+            tuning_is_replaced(&here.device, device)) {
+            if (strcmp(here.device.driver, device->driver) != 0) {
+                memcpy(replaced, here.device.driver, sizeof here.device.driver);
+            }
             json_array_remove(list, i);
         }
     }
@@ -295,15 +306,18 @@ clrnn_status tuning_file_update(const char *path, const struct tune_result *resu
                                 const struct tune_choice choices[TUNE_SHAPES]) {
     clrnn_status status = CLRNN_STATUS_OK;
     json_t *root = NULL;
+    char replaced[TUNING_FILE_MOST][sizeof results->tuning.device.driver];
     TRY(read_or_begin(&root, path));
     json_t *list = json_object_get(root, "devices");
     for (int i = 0; i < count; i++) {
-        remove_device(list, &results[i].tuning.device);
+        remove_device(list, &results[i].tuning.device, replaced[i]);
     }
     for (int i = 0; i < count; i++) {
         json_t *entry = entry_json(&results[i]);
-        const int bad =
-            i == 0 ? json_object_set_new(entry, "choices", choices_json(choices)) != 0 : 0;
+        int bad = i == 0 ? json_object_set_new(entry, "choices", choices_json(choices)) != 0 : 0;
+        if (replaced[i][0] != 0) {
+            bad |= json_object_set_new(entry, "replaced_driver", json_string(replaced[i])) != 0;
+        }
         REQUIRE(json_array_append_new(list, entry) == 0 && !bad, MEMORY, "tune: out of memory");
     }
     TRY(write_root(root, path));
