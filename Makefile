@@ -214,7 +214,6 @@ $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%): $(BUILD)/fuzz/fuzz_%: tests/fuzz/entry.c $(BU
 
 # Tools of `make lint` and `make check-long`.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
-$(BUILD)/oclgrind_cases: WRAP = -Wl,--wrap=clGetDeviceInfo -Wl,--wrap=clEnqueueWriteBuffer
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tests/tools/%.o $(BUILD)/libclrnn.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) -o $@

@@ -404,6 +404,40 @@ WRAP_HOLD(clReleaseProgram, cl_program, -1)
 WRAP_HOLD(clReleaseKernel, cl_kernel, -1)
 WRAP_HOLD(clReleaseEvent, cl_event, -1)
 
+/* ---- OpenCL: writes that cover their buffers ------------------------------------------------- */
+
+static int writes_whole;
+
+void faults_write_whole(int on) {
+    writes_whole = on;
+}
+
+#define TRANSFER(name, constant)                                                                   \
+    cl_int name(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t at, size_t size,   \
+                constant void *host, cl_uint num_wait, const cl_event *wait, cl_event *done)
+TRANSFER(__real_clEnqueueWriteBuffer, const);
+TRANSFER(__real_clEnqueueReadBuffer, );
+
+/* What is there, and from `at` on `size` bytes of the pattern, again and again. */
+static cl_int write_whole(cl_command_queue queue, cl_mem buffer, size_t at, size_t size,
+                          const char *pattern, size_t pattern_size, cl_uint num_wait,
+                          const cl_event *wait, cl_event *done) {
+    size_t whole = 0;
+    clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof whole, &whole, NULL);
+    char *copy = __real_malloc(whole);
+    cl_int code = copy == NULL ? CL_OUT_OF_HOST_MEMORY
+                               : __real_clEnqueueReadBuffer(queue, buffer, CL_TRUE, 0, whole, copy,
+                                                            num_wait, wait, NULL);
+    for (size_t i = 0; i < size && code == CL_SUCCESS; i++) {
+        copy[at + i] = pattern[i % pattern_size];
+    }
+    if (code == CL_SUCCESS) {
+        code = __real_clEnqueueWriteBuffer(queue, buffer, CL_TRUE, 0, whole, copy, 0, NULL, done);
+    }
+    __real_free(copy);
+    return code;
+}
+
 /* ---- OpenCL: commands ------------------------------------------------------------------------ */
 
 /* The last parameters of each are num_wait, wait and done. */
@@ -444,10 +478,24 @@ WRAP_ENQUEUE(clEnqueueCopyBuffer,
              (cl_command_queue queue, cl_mem from, cl_mem to, size_t from_at, size_t to_at,
               size_t size, cl_uint num_wait, const cl_event *wait, cl_event *done),
              (queue, from, to, from_at, to_at, size, num_wait, wait, done))
-WRAP_ENQUEUE(clEnqueueFillBuffer,
-             (cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_size,
-              size_t at, size_t size, cl_uint num_wait, const cl_event *wait, cl_event *done),
-             (queue, buffer, pattern, pattern_size, at, size, num_wait, wait, done))
+typedef cl_int enqueue_fill(cl_command_queue queue, cl_mem buffer, const void *pattern,
+                            size_t pattern_size, size_t at, size_t size, cl_uint num_wait,
+                            const cl_event *wait, cl_event *done);
+enqueue_fill __real_clEnqueueFillBuffer, __wrap_clEnqueueFillBuffer;
+cl_int __wrap_clEnqueueFillBuffer(cl_command_queue queue, cl_mem buffer, const void *pattern,
+                                  size_t pattern_size, size_t at, size_t size, cl_uint num_wait,
+                                  const cl_event *wait, cl_event *done) {
+    if (strikes("clEnqueueFillBuffer")) {
+        return armed.code;
+    }
+    const cl_int result =
+        writes_whole
+            ? write_whole(queue, buffer, at, size, pattern, pattern_size, num_wait, wait, done)
+            : __real_clEnqueueFillBuffer(queue, buffer, pattern, pattern_size, at, size, num_wait,
+                                         wait, done);
+    count_object(result == CL_SUCCESS && done != NULL);
+    return result;
+}
 WRAP_ENQUEUE(clEnqueueWriteBufferRect,
              (cl_command_queue queue, cl_mem buffer, cl_bool blocking, const size_t *at,
               const size_t *host_at, const size_t *region, size_t row, size_t slice,
@@ -508,27 +556,30 @@ static void note_transfer(cl_int result, cl_bool blocking, const void *host, siz
     pthread_mutex_unlock(&lock);
 }
 
-#define WRAP_TRANSFER(name, constant)                                                              \
-    cl_int __real_##name(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t at,       \
-                         size_t size, constant void *host, cl_uint num_wait, const cl_event *wait, \
-                         cl_event *done);                                                          \
-    cl_int __wrap_##name(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t at,       \
-                         size_t size, constant void *host, cl_uint num_wait, const cl_event *wait, \
-                         cl_event *done);                                                          \
-    cl_int __wrap_##name(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t at,       \
-                         size_t size, constant void *host, cl_uint num_wait, const cl_event *wait, \
-                         cl_event *done) {                                                         \
-        if (strikes(#name)) {                                                                      \
-            return armed.code;                                                                     \
-        }                                                                                          \
-        const cl_int result =                                                                      \
-            __real_##name(queue, buffer, blocking, at, size, host, num_wait, wait, done);          \
-        note_transfer(result, blocking, host, size, done);                                         \
-        return result;                                                                             \
+TRANSFER(__wrap_clEnqueueReadBuffer, );
+TRANSFER(__wrap_clEnqueueReadBuffer, ) {
+    if (strikes("clEnqueueReadBuffer")) {
+        return armed.code;
     }
+    const cl_int result =
+        __real_clEnqueueReadBuffer(queue, buffer, blocking, at, size, host, num_wait, wait, done);
+    note_transfer(result, blocking, host, size, done);
+    return result;
+}
 
-WRAP_TRANSFER(clEnqueueWriteBuffer, const)
-WRAP_TRANSFER(clEnqueueReadBuffer, )
+TRANSFER(__wrap_clEnqueueWriteBuffer, const);
+TRANSFER(__wrap_clEnqueueWriteBuffer, const) {
+    if (strikes("clEnqueueWriteBuffer")) {
+        return armed.code;
+    }
+    if (writes_whole) {
+        return write_whole(queue, buffer, at, size, host, size, num_wait, wait, done);
+    }
+    const cl_int result =
+        __real_clEnqueueWriteBuffer(queue, buffer, blocking, at, size, host, num_wait, wait, done);
+    note_transfer(result, blocking, host, size, done);
+    return result;
+}
 
 static void all_done(void) {
     pthread_mutex_lock(&lock);

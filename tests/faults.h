@@ -36,6 +36,10 @@ struct faults_pretence {
 };
 void faults_pretend(const struct faults_pretence *pretence);
 
+/* 1: every fill is a write, and every write covers its buffer, from here on. Oclgrind 21.10 takes what was
+ * filled, and what a write does not cover, for uninitialised, whatever was written before. */
+void faults_write_whole(int on);
+
 /* Calls since faults_enter whose names begin so, but for those that give back. A transfer that blocks is
  * counted once more, as FAULTS_BLOCKING. */
 #define FAULTS_BLOCKING "blocking transfer"

@@ -8,13 +8,13 @@
 #
 # `cpu` mutants show without a driver: the CPU engine compiles the same kernel text. `pocl` ones need
 # work-groups, copies of arrays or programs, `long` ones what a suite runs there with CLRNN_LONG alone,
-# `oclgrind` ones a tool that sees races. SUITE/CASE is one case of a suite. A survivor still meets all
-# suites on PoCL.
+# `oclgrind PROBLEM` ones a tool that sees races, in that problem of the suite `drivers`. SUITE/CASE is one
+# case of a suite. A survivor still meets all suites on PoCL.
 set -u
 export CLRNN_CASES="${CLRNN_CASES:-300}" # random nets of the suite `table`
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 
-programs='build/check_clrnn build/clrnn build/oclgrind_cases'
+programs='build/check_clrnn build/clrnn'
 
 # ---- one mutant: mutants.sh --one WORK NUMBER ----
 
@@ -61,8 +61,9 @@ suites_pass() {
 oclgrind_passes() {
     OCL_ICD_VENDORS=/usr/lib/oclgrind/liboclgrind-rt-icd.so OCLGRIND_DATA_RACES=1 \
         OCLGRIND_NUM_THREADS=2 OCLGRIND_MAX_ERRORS=20 OCLGRIND_BUILD_OPTIONS=-cl-opt-disable \
-        timeout 300 ./build/oclgrind_cases oclgrind "$@" >out 2>log || {
-        reason="oclgrind: $(grep -m 1 . out)"
+        CK_RUN_SUITE=drivers CK_RUN_CASE='as a GPU' CLRNN_PROBLEM="$1" \
+        timeout 300 ./build/check_clrnn >out 2>log || {
+        reason="oclgrind: $(cat log out | grep -m 1 -E 'checksum|:[EF]:')"
         return 1
     }
     if [ -s log ]; then
@@ -80,8 +81,7 @@ survives() {
     export OCL_ICD_VENDORS="$PWD/no-driver"
     case $where in
     oclgrind*)
-        # shellcheck disable=SC2086
-        oclgrind_passes ${where#oclgrind} || return 1
+        oclgrind_passes "${where#oclgrind }" || return 1
         ;;
     cpu)
         suites_pass "$suites" || return 1
@@ -422,6 +422,15 @@ size = run;
 #define END_OF(vector, first, width) (a->ends + (vector)*p->work_vector + n * p->stride)
 =>
 #define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
+@@ words: numbers are stored without an atomic | oclgrind cell=rnn,T=2,N=1,I=3,H=66,start=random,seed=4 | persist | kernels/words.cl
+    (void)atomic_xchg((volatile GLOBAL uint *)word, value);
+=>
+    *(volatile GLOBAL uint *)word = value;
+@@ words: no barrier after the vector | oclgrind cell=rnn,T=2,N=1,I=3,H=66,start=random,seed=4 | persist | kernels/sched_words.cl
+    GROUP_BARRIER; /* the vector is complete before the next product reads it, the sums have been     \
+                      added before new ones are stored, and all see whether one has waited in vain */ \
+=>
+    (void)0; \
 @@ words: all parts hold the first part's weights | pocl | persist | kernels/tile_register.cl
                             (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
 =>
@@ -686,13 +695,13 @@ params.w_phase[phase] = 0;
         groups[0] = ((size_t)batch + share - 1) / share;
 =>
         groups[0] = share < (size_t)batch ? (size_t)batch / share : 1;
-@@ stream: no barrier before staging | oclgrind gpu rnn 2 | forward | kernels/tile_stream.cl
+@@ stream: no barrier before staging | oclgrind cell=rnn,T=2,N=1,I=3,H=66,start=random,seed=4 | forward | kernels/tile_stream.cl
             barrier(CLK_LOCAL_MEM_FENCE); /* what scratch held before has been read by everyone */
 =>
 @@ stream: no barrier after staging | pocl | forward | kernels/tile_stream.cl
             barrier(CLK_LOCAL_MEM_FENCE); /* the chunk is complete before it is read below */
 =>
-@@ stream: no barrier before the sums | oclgrind gpu rnn 2 | forward | kernels/tile_stream.cl
+@@ stream: no barrier before the sums | oclgrind cell=rnn,T=2,N=1,I=3,H=66,start=random,seed=4 | forward | kernels/tile_stream.cl
         barrier(CLK_LOCAL_MEM_FENCE); /* the last chunk has been read: scratch takes the sums */
 =>
 @@ stream: no barrier after the sums | pocl | forward | kernels/tile_stream.cl
@@ -729,13 +738,13 @@ params.w_phase[phase] = 0;
 =>
     case ALGO_GROUPS_TILES:
         groups[0] = (size_t)batch < rows ? 1 : (size_t)batch / rows;
-@@ no barrier after the states | oclgrind gpu rnn 2 | forward | kernels/sched_single.cl
+@@ no barrier after the states | oclgrind cell=rnn,T=2,N=1,I=3,H=66,start=random,seed=4 | forward | kernels/sched_single.cl
     GROUP_BARRIER; /* the states are loaded before the first product reads them */
 =>
-@@ no barrier between phases | oclgrind gpu gru-before 2 | forward | kernels/sched_single.cl
+@@ no barrier between phases | oclgrind cell=gru-before,T=2,N=1,I=3,H=66,start=random,seed=4 | forward | kernels/sched_single.cl
     GROUP_BARRIER; /* what this phase published is complete before the next phase reads it */
 =>
-@@ barrier without global memory | oclgrind gpu rnn 2 | forward | kernels/common.cl
+@@ barrier without global memory | oclgrind cell=rnn,T=2,N=1,I=3,H=66,start=random,seed=4 | forward | kernels/common.cl
 #define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 =>
 #define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE)
@@ -2529,7 +2538,10 @@ base_passes() {
         suites_pass "$(named long)" || return 1
         unset CLRNN_LONG
     fi
-    oclgrind_passes gpu rnn 2 && oclgrind_passes gpu gru-before 2
+    sed -n 's/^[^|]*|oclgrind \([^|]*\)|.*/\1/p' "$work"/*.head | sort -u >problems
+    while read -r problem; do
+        oclgrind_passes "$problem" || return 1
+    done <problems
 }
 export CK_FORK=no CK_TAP_LOG_FILE_NAME=tap POCL_CACHE_DIR="$work/pocl"
 {

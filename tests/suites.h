@@ -15,6 +15,7 @@
     X(problem) \
     X(algo) \
     X(personalities) \
+    X(drivers) \
     X(activation) \
     X(division) \
     X(safetensors) \

@@ -7,211 +7,350 @@
 
 #include "cl/cl_plan.h"
 #include "core/plan.h"
+#include "faults.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Whose groups count what they have done, and whose numbers are their own flags. */
-enum { KINDS = 2 };
+enum { PANELS, WORDS, KINDS };
 static const char *const persists[KINDS] = {"persist/panel", "persist/register"};
 
-/* A net whose units are several blocks, so that there is something to split. */
-static struct test_problem split_problem(int cell, int batch, uint64_t seed) {
-    struct test_problem problem = test_cell_problem(cell, 9, batch, 5, 131, seed);
+/* In 1024 looks: a group waits no longer on a driver that stops loops after 65,535 rounds, which for so
+ * few steps is no reason to refuse there. */
+enum { FEW_LOOKS = 4 };
+
+/* Panels: units of several blocks, so that there is something to split. Words: few, since a simulator is
+ * among those who run them. */
+static struct test_problem split_problem(int kind, int cell, int batch, uint64_t seed) {
+    struct test_problem problem = kind == PANELS ? test_cell_problem(cell, 9, batch, 5, 131, seed)
+                                                 : test_cell_problem(cell, 6, batch, 3, 34, seed);
     problem.lengths = LENGTHS_RAGGED;
     problem.direction = batch % 2 == 0 ? CLRNN_DIRECTION_REVERSE : CLRNN_DIRECTION_FORWARD;
     return problem;
 }
 
-/* Is the algorithm taken here? Then everything of the case by another one. */
-static int whole_of(struct test_outcome *whole, const struct test_case *test,
-                    clrnn_context *context, const char *persist) {
-    clrnn_algorithm_info infos[8];
-    size_t count = 0;
-    const clrnn_plan_desc desc = test_plan_desc(test, NULL);
-    ok(clrnn_plan_algorithms(&count, infos, 8, context, test->net, &desc));
-    for (size_t i = 0; i < count; i++) {
-        if (infos[i].allowed && strcmp(infos[i].name, persist) == 0) {
-            test_run(whole, test, context, "single/panel");
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* With the patience of each strand, unless that is below 0; calls in a row, as states of the flags
- * follow each other. */
-static void runs_the_same(const struct test_case *test, clrnn_context *context, const char *persist,
-                          int patience, int calls, int epoch, const char *where) {
-    struct test_outcome whole, result;
-    if (!whole_of(&whole, test, context, persist)) {
-        return;
-    }
-    clrnn_plan_desc desc = test_plan_desc(test, persist);
-    clrnn_plan *plan = test_plan(test, context, &desc);
-    for (int i = 0; i < plan->net->strand_count && patience >= 0; i++) {
-        plan->configs[i].params.patience = patience;
-    }
-    if (epoch > 0 && clrnn_context_engine(context) == CLRNN_ENGINE_OPENCL) {
-        ((struct cl_plan *)plan->engine_plan)->epoch = epoch;
-    }
-    for (int call = 0; call < calls; call++) {
-        char text[256];
-        snprintf(text, sizeof text, "%s, %s, %d cores, patience %d, call %d", where, persist,
-                 context->desc.compute_units, patience, call);
-        test_run_plan(&result, test, plan);
-        test_same(test, &whole, &result, text);
-        test_result_free(&result);
-    }
-    clrnn_plan_free(plan);
-    test_result_free(&whole);
-}
-
-static void hold_persist(int cell, const int *cores, size_t core_count, const int *patience,
-                         size_t patience_count) {
+/* A case, every place to run it, and what the cpu engine says without groups that meet. */
+struct setting {
+    struct test_case *test;
     struct test_place places[16];
-    const size_t count = test_places(places, 16);
-    for (int batch = 1; batch <= 6; batch += 5) {
-        const struct test_problem problem = split_problem(cell, batch, 900 + (uint64_t)batch);
-        struct test_case *test = test_case_make(&problem);
-        for (size_t place = 0; place < count; place++) {
-            const int units = places[place].context->desc.compute_units;
-            for (size_t i = 0; i < core_count; i++) {
-                places[place].context->desc.compute_units = cores[i] > 0 ? cores[i] : units;
-                for (size_t k = 0; k < patience_count * KINDS; k++) {
-                    const int kind = (int)(k % KINDS);
-                    /* each of its sizes is a program that takes long to build */
-                    if (kind == 0 || (batch > 1) == (cores[i] > 3)) {
-                        runs_the_same(test, places[place].context, persists[kind],
-                                      patience[k / KINDS], 3, 0, places[place].name);
-                    }
-                }
-            }
-            places[place].context->desc.compute_units = units;
-        }
-        test_case_free(test);
+    size_t count;
+    struct test_outcome whole;
+};
+
+static void open_setting(struct setting *setting, const struct test_problem *problem) {
+    setting->test = test_case_make(problem);
+    setting->count = test_places(setting->places, 16);
+    for (size_t i = 0; i < setting->count; i++) {
+        faults_write_whole(strstr(setting->places[i].name, "Oclgrind") != NULL);
     }
-    test_places_free(places, count);
+    test_run(&setting->whole, setting->test, setting->places[0].context, "single/panel");
+}
+
+static void close_setting(struct setting *setting) {
+    test_result_free(&setting->whole);
+    test_places_free(setting->places, setting->count);
+    test_case_free(setting->test);
+}
+
+/* How often, on what, and with what in the way. */
+struct attempt {
+    int kind, cores;
+    int patience; /* of each strand; below 0: the plan's own */
+    int calls;    /* in a row, since flags follow each other */
+    int epoch;    /* where they begin, or 0 */
+    int chunk;    /* steps of a piece, or 0 */
+};
+
+/* A plan of the attempt, or NULL: the place does not take it. `few`: it may not wait for long. */
+static clrnn_plan *plan_attempt(const struct setting *setting, clrnn_context *context,
+                                const struct attempt *attempt, int few) {
+    clrnn_algorithm_info infos[16];
+    clrnn_plan *plan = NULL;
+    size_t count = 0;
+    clrnn_plan_desc desc = test_plan_desc(setting->test, NULL);
+    desc.chunk = attempt->chunk;
+    ok(clrnn_plan_algorithms(&count, infos, 16, context, setting->test->net, &desc));
+    for (size_t i = 0; i < count; i++) {
+        if (infos[i].allowed && strcmp(infos[i].name, persists[attempt->kind]) == 0) {
+            desc.algorithm = persists[attempt->kind];
+            plan = test_plan(setting->test, context, &desc);
+        }
+    }
+    for (int i = 0; plan != NULL && i < plan->net->strand_count; i++) {
+        if (attempt->patience >= 0 || few) {
+            plan->configs[i].params.patience =
+                attempt->patience >= 0 ? attempt->patience : FEW_LOOKS;
+        }
+    }
+    if (plan != NULL && attempt->epoch > 0 &&
+        clrnn_context_engine(context) == CLRNN_ENGINE_OPENCL) {
+        ((struct cl_plan *)plan->engine_plan)->epoch = attempt->epoch;
+    }
+    return plan;
+}
+
+/* What the attempt says of a device, until what it gives is put back. */
+static struct device_desc take_cores(clrnn_context *context, const struct attempt *attempt) {
+    const struct device_desc own = context->desc;
+    context->desc.compute_units = attempt->cores > 0 ? attempt->cores : own.compute_units;
+    context->desc.loop_limit = attempt->kind == WORDS ? 0 : own.loop_limit;
+    return own;
+}
+
+static void as_it_is(clrnn_plan *plan) {
+    (void)plan;
+}
+
+/* The same bits in each call, before which `around` is given the plan, and behind it NULL. Gives how many
+ * places took it. */
+static int hold_attempt(const struct setting *setting, const struct attempt *attempt,
+                        void (*around)(clrnn_plan *plan)) {
+    int taken = 0;
+    for (size_t place = 0; place < setting->count; place++) {
+        clrnn_context *context = setting->places[place].context;
+        const struct device_desc own = take_cores(context, attempt);
+        clrnn_plan *plan = plan_attempt(setting, context, attempt, own.loop_limit > 0);
+        for (int call = 0; call < attempt->calls && plan != NULL; call++) {
+            struct test_outcome result;
+            char text[320];
+            snprintf(text, sizeof text, "%s, %s, %d cores, patience %d, call %d",
+                     setting->places[place].name, persists[attempt->kind],
+                     context->desc.compute_units, attempt->patience, call);
+            around(plan);
+            test_run_plan(&result, setting->test, plan);
+            around(NULL);
+            test_same(setting->test, &setting->whole, &result, text);
+            test_result_free(&result);
+        }
+        taken += plan != NULL;
+        clrnn_plan_free(plan);
+        context->desc = own;
+    }
+    return taken;
+}
+
+/* ---- panels ---------------------------------------------------------------------------------- */
+
+static void hold_panels(int cell, const int *cores, size_t core_count, const int *patience,
+                        size_t patience_count) {
+    for (int batch = 1; batch <= 6; batch += 5) {
+        struct setting setting;
+        const struct test_problem problem =
+            split_problem(PANELS, cell, batch, 900 + (uint64_t)batch);
+        open_setting(&setting, &problem);
+        for (size_t i = 0; i < core_count * patience_count; i++) {
+            const struct attempt attempt = {.kind = PANELS,
+                                            .cores = cores[i / patience_count],
+                                            .patience = patience[i % patience_count],
+                                            .calls = 3};
+            hold_attempt(&setting, &attempt, as_it_is);
+        }
+        close_setting(&setting);
+    }
 }
 
 /* As many parts as cores. */
 START_TEST(parts_meet) {
-    hold_persist(_i, (const int[]){0}, 1, (const int[]){-1}, 1);
+    hold_panels(_i, (const int[]){0}, 1, (const int[]){-1}, 1);
 }
 END_TEST
 
 /* Parts that wait not at all, or hardly, end somewhere in the middle. */
 START_TEST(parts_give_up) {
-    hold_persist(_i, (const int[]){0}, 1, (const int[]){0, 1}, 2);
+    hold_panels(_i, (const int[]){0}, 1, (const int[]){0, 1}, 2);
 }
 END_TEST
 
 /* More parts than threads: they cannot all run at a time, whatever the driver does. */
 START_TEST(parts_that_never_meet) {
-    hold_persist(_i, (const int[]){3, 7}, 2, (const int[]){2}, 1);
+    hold_panels(_i, (const int[]){3, 7}, 2, (const int[]){2}, 1);
 }
 END_TEST
 
 /* Tiles of rows take turns with the weights, as where those come from memory, which nets of this size
  * are not asked for: two, three and more tiles, the last one not full, and more than a pass takes. */
-START_TEST(tiles_take_turns) {
-    struct test_place places[16];
-    const size_t count = test_places(places, 16);
-    for (int batch = 12; batch <= 48; batch += 9) {
-        const struct test_problem problem = split_problem(_i, batch, 970 + (uint64_t)batch);
-        struct test_case *test = test_case_make(&problem);
-        for (size_t place = 0; place < count; place++) {
-            struct test_outcome whole, result;
-            char text[256];
-            if (!whole_of(&whole, test, places[place].context, persists[0])) {
-                continue;
-            }
-            clrnn_plan_desc desc = test_plan_desc(test, persists[0]);
-            clrnn_plan *plan = test_plan(test, places[place].context, &desc);
-            for (int i = 0; i < plan->net->strand_count; i++) {
-                ck_assert_int_gt(plan->configs[i].tile.rows, 1);
-                plan->configs[i].params.turns = TURNS;
-            }
-            snprintf(text, sizeof text, "%s, turns, N=%d", places[place].name, batch);
-            test_run_plan(&result, test, plan);
-            test_same(test, &whole, &result, text);
-            test_result_free(&result);
-            clrnn_plan_free(plan);
-            test_result_free(&whole);
-        }
-        test_case_free(test);
+static void take_turns(clrnn_plan *plan) {
+    for (int i = 0; plan != NULL && i < plan->net->strand_count; i++) {
+        ck_assert_int_gt(plan->configs[i].tile.rows, 1);
+        plan->configs[i].params.turns = TURNS;
     }
-    test_places_free(places, count);
+}
+
+START_TEST(tiles_take_turns) {
+    for (int batch = 12; batch <= 48; batch += 9) {
+        struct setting setting;
+        const struct test_problem problem = split_problem(PANELS, _i, batch, 970 + (uint64_t)batch);
+        const struct attempt attempt = {.kind = PANELS, .patience = -1, .calls = 1};
+        open_setting(&setting, &problem);
+        hold_attempt(&setting, &attempt, take_turns);
+        close_setting(&setting);
+    }
 }
 END_TEST
 
-/* The flags begin anew before they leave their type, and nothing of the old ones is taken for new. */
-START_TEST(flags_begin_anew) {
-    struct test_place places[16];
-    const size_t count = test_places(places, 16);
-    const struct test_problem problem = split_problem(TEST_GRU_BEFORE, 2, 950);
-    struct test_case *test = test_case_make(&problem);
-    for (size_t place = 0; place < count; place++) {
-        for (int i = 0; i < KINDS; i++) {
-            runs_the_same(test, places[place].context, persists[i], -1, 3, (1 << 30) - 30,
-                          places[place].name);
+/* ---- words ----------------------------------------------------------------------------------- */
+
+/* Two groups, which meet where two threads are; seven compute units for those, which do not: of three
+ * rows three ranges of two parts, of one row four parts. Whoever waits hardly ends in the middle. */
+static const struct attempt word_attempts[] = {
+    {.kind = WORDS, .cores = 2, .patience = -1, .calls = 3},
+    {.kind = WORDS, .cores = 2, .patience = 0, .calls = 3},
+    {.kind = WORDS, .cores = 2, .patience = 1, .calls = 3},
+    {.kind = WORDS, .cores = 7, .patience = 0, .calls = 2},
+    {.kind = WORDS, .cores = 7, .patience = 2, .calls = 2},
+};
+
+/* Sizes are programs, which take long to build: all of them with CLRNN_LONG. */
+START_TEST(groups_meet_or_not) {
+    for (int batch = 1; batch <= 3; batch += 2) {
+        struct setting setting;
+        const struct test_problem problem = split_problem(WORDS, _i, batch, 980 + (uint64_t)batch);
+        open_setting(&setting, &problem);
+        for (size_t i = 0; i < sizeof word_attempts / sizeof word_attempts[0]; i++) {
+            if (getenv("CLRNN_LONG") != NULL || (batch == 1) == (word_attempts[i].cores == 2)) {
+                hold_attempt(&setting, &word_attempts[i], as_it_is);
+            }
+        }
+        close_setting(&setting);
+    }
+}
+END_TEST
+
+/* Launches of a call that find, by the mask, that somebody gave up in them: their flag has the epoch
+ * that words were cleared in. */
+static struct {
+    struct cl_plan *plan;
+    unsigned mask;
+    int launches;
+} forced;
+
+static int answer_nothing(cl_device_info what, size_t size, void *value, size_t *needed) {
+    (void)what;
+    (void)size;
+    (void)value;
+    (void)needed;
+    return 0;
+}
+
+static cl_int launch_forced(cl_kernel kernel, cl_uint dims, const size_t *local) {
+    enum { GIVEN_UP = 0, RUN = sizeof(cl_int) }; /* of kernels/sched_words.cl */
+    char name[64] = "";
+    (void)dims;
+    (void)local;
+    clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+    if (strcmp(name, "words_forward") != 0 || !(forced.mask >> forced.launches++ & 1)) {
+        return CL_SUCCESS;
+    }
+    return clEnqueueCopyBuffer(forced.plan->context->queue, forced.plan->flags, forced.plan->flags,
+                               RUN, GIVEN_UP, sizeof(cl_int), 0, NULL, NULL);
+}
+
+static void force(clrnn_plan *plan) {
+    static const struct faults_pretence pretence = {answer_nothing, launch_forced, (size_t)-1};
+    faults_pretend(plan != NULL ? &pretence : NULL);
+    if (plan != NULL) {
+        forced.plan = plan->engine_plan;
+        forced.launches = 0;
+    }
+}
+
+/* None, one ... all six pieces of a call, spread over it: those between them meet. */
+START_TEST(pieces_are_given_up) {
+    enum { PIECES = 6 };
+    const struct attempt attempt = {
+        .kind = WORDS, .cores = 2, .patience = -1, .calls = 1, .chunk = 2};
+    struct setting setting;
+    struct test_problem problem = split_problem(WORDS, _i, 3, 990);
+    problem.steps = PIECES * attempt.chunk;
+    problem.lengths = LENGTHS_NONE;
+    open_setting(&setting, &problem);
+    for (int count = 0; count <= PIECES; count++) {
+        forced.mask = 0;
+        for (int piece = 0; piece < PIECES; piece++) {
+            forced.mask |= (unsigned)((piece + 1) * count / PIECES > piece * count / PIECES)
+                           << piece;
+        }
+        if (hold_attempt(&setting, &attempt, force) > 0) {
+            ck_assert_int_eq(forced.launches, PIECES);
         }
     }
-    test_case_free(test);
-    test_places_free(places, count);
+    close_setting(&setting);
+}
+END_TEST
+
+/* ---- flags ----------------------------------------------------------------------------------- */
+
+/* The flags begin anew before they leave their type, and nothing of the old ones is taken for new. */
+START_TEST(flags_begin_anew) {
+    struct setting setting;
+    const struct test_problem problem = split_problem(_i, TEST_GRU_BEFORE, 2, 950);
+    const struct attempt attempt = {
+        .kind = _i, .cores = 2, .patience = -1, .calls = 3, .epoch = (1 << 30) - 30};
+    open_setting(&setting, &problem);
+    hold_attempt(&setting, &attempt, as_it_is);
+    close_setting(&setting);
 }
 END_TEST
 
 /* Where a launch gave up, the next calls do not try again, and then one does. */
-START_TEST(calls_go_alone) {
-    const char *persist = persists[_i];
-    struct test_place places[16];
-    const size_t count = test_places(places, 16);
-    const struct test_problem problem = split_problem(TEST_RNN, 1, 960);
-    struct test_case *test = test_case_make(&problem);
-    for (size_t place = 0; place < count; place++) {
-        struct test_outcome whole, result;
+static void hold_alone(const struct setting *setting, struct test_place *place,
+                       const struct attempt *attempt) {
+    uint64_t launches[3], left_out = 0;
+    clrnn_plan *plan = plan_attempt(setting, place->context, attempt, 0);
+    for (int call = 0; call < 3 && plan != NULL; call++) {
+        struct test_outcome result;
         clrnn_profile profile;
-        uint64_t launches[3];
-        if (clrnn_context_engine(places[place].context) != CLRNN_ENGINE_OPENCL ||
-            !whole_of(&whole, test, places[place].context, persist)) {
-            continue; /* threads of our own do not give up for longer */
+        if (call == 2) {
+            ((struct cl_plan *)plan->engine_plan)->alone = 0;
         }
-        clrnn_plan_desc desc = test_plan_desc(test, persist);
-        clrnn_plan *plan = test_plan(test, places[place].context, &desc);
-        plan->configs[0].params.patience = 0;
-        for (int call = 0; call < 3; call++) {
-            if (call == 2) {
-                ((struct cl_plan *)plan->engine_plan)->alone = 0;
-            }
-            test_run_plan(&result, test, plan);
-            test_same(test, &whole, &result, places[place].name);
-            test_result_free(&result);
-            ok(clrnn_plan_profile(&profile, plan));
-            launches[call] = profile.launches;
-        }
-        uint64_t left_out = 0;
-        for (int i = 0; i < plan->configs[0].launch_count; i++) {
-            left_out += !plan->configs[0].launches[i].finish;
-        }
+        test_run_plan(&result, setting->test, plan);
+        test_same(setting->test, &setting->whole, &result, place->name);
+        test_result_free(&result);
+        ok(clrnn_plan_profile(&profile, plan));
+        launches[call] = profile.launches;
+    }
+    for (int i = 0; plan != NULL && i < plan->configs[0].launch_count; i++) {
+        left_out += !plan->configs[0].launches[i].finish;
+    }
+    if (plan != NULL) {
         ck_assert_uint_eq(launches[1], launches[0] - left_out);
         ck_assert_uint_eq(launches[2], launches[0]);
-        clrnn_plan_free(plan);
-        test_result_free(&whole);
     }
-    test_case_free(test);
-    test_places_free(places, count);
+    clrnn_plan_free(plan);
+}
+
+START_TEST(calls_go_alone) {
+    struct setting setting;
+    const struct test_problem problem = split_problem(_i, TEST_RNN, 1, 960);
+    const struct attempt attempt = {.kind = _i, .cores = 7, .patience = 0};
+    open_setting(&setting, &problem);
+    for (size_t place = 0; place < setting.count; place++) {
+        clrnn_context *context = setting.places[place].context;
+        if (clrnn_context_engine(context) == CLRNN_ENGINE_OPENCL) {
+            /* threads of our own do not give up for longer */
+            const struct device_desc own = take_cores(context, &attempt);
+            hold_alone(&setting, &setting.places[place], &attempt);
+            context->desc = own;
+        }
+    }
+    close_setting(&setting);
 }
 END_TEST
 
 Suite *persist_suite(void) {
     Suite *suite = suite_create("persist");
-    TCase *cells = tcase_create("each cell");
-    tcase_add_loop_test(cells, parts_meet, 0, TEST_CELLS);
-    tcase_add_loop_test(cells, parts_give_up, 0, TEST_CELLS);
-    tcase_add_loop_test(cells, parts_that_never_meet, 0, TEST_CELLS);
-    tcase_add_loop_test(cells, tiles_take_turns, 0, TEST_CELLS);
-    suite_add_tcase(suite, cells);
+    TCase *panels = tcase_create("panels");
+    tcase_add_loop_test(panels, parts_meet, 0, TEST_CELLS);
+    tcase_add_loop_test(panels, parts_give_up, 0, TEST_CELLS);
+    tcase_add_loop_test(panels, parts_that_never_meet, 0, TEST_CELLS);
+    tcase_add_loop_test(panels, tiles_take_turns, 0, TEST_CELLS);
+    suite_add_tcase(suite, panels);
+    TCase *words = tcase_create("words");
+    tcase_add_loop_test(words, groups_meet_or_not, 0, TEST_CELLS);
+    tcase_add_loop_test(words, pieces_are_given_up, 0, TEST_CELLS);
+    suite_add_tcase(suite, words);
     TCase *flags = tcase_create("flags");
     tcase_add_test(flags, flags_begin_anew);
     tcase_add_loop_test(flags, calls_go_alone, 0, KINDS);

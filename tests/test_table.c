@@ -9,7 +9,7 @@
  * another table.
  */
 #include "cl/cl_internal.h"
-#include "cli/generate.h"
+#include "problem_run.h"
 #include "suites.h"
 #include "support.h"
 
@@ -233,145 +233,43 @@ static void make_text(struct line *line, uint64_t number, int any) {
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-struct outcome_of_table {
-    clrnn_arrays *arrays;
-    clrnn_layer_arrays layers[MAX_LAYERS];
-    clrnn_forward_args args;
-};
-
-/* A poisoned array. */
-static clrnn_tensor room(clrnn_arrays *arrays, int rank, int64_t a, int64_t b, int64_t c) {
-    clrnn_tensor tensor;
-    char name[32];
-    const int64_t shape[] = {a, b, c};
-    snprintf(name, sizeof name, "%zu", clrnn_arrays_count(arrays));
-    ok(clrnn_arrays_add(&tensor, arrays, name, CLRNN_DTYPE_F32, rank, shape));
-    for (int64_t i = 0; i < clrnn_tensor_count(&tensor); i++) {
-        ((float *)tensor.data)[i] = -12345.678f;
-    }
-    return tensor;
-}
-
-/* Everything that a net gives. */
-static void make_room(struct outcome_of_table *out, const generated *made, const problem *p) {
-    const clrnn_net_desc *net = clrnn_net_get_desc(made->net);
-    const int64_t outer = p->batch_first ? p->batch : p->steps;
-    const int64_t inner = p->batch_first ? p->steps : p->batch;
-    memset(out, 0, sizeof *out);
-    ok(clrnn_arrays_create(&out->arrays));
-    memcpy(out->layers, made->layers, (size_t)made->num_layers * sizeof *out->layers);
-    out->args = (clrnn_forward_args){.x = made->x,
-                                     .lengths = made->lengths,
-                                     .mask = made->mask,
-                                     .batch_sizes = made->batch_sizes,
-                                     .layers = out->layers};
-    for (int i = 0; i < net->num_layers; i++) {
-        const clrnn_layer_desc *desc = &net->layers[i];
-        clrnn_layer_arrays *layer = &out->layers[i];
-        const int directions = clrnn_layer_directions(desc), width = clrnn_layer_width(desc);
-        const int features = clrnn_layer_outputs(desc);
-        const int top = i + 1 == net->num_layers;
-        layer->h_n = room(out->arrays, 3, directions, p->batch, width);
-        layer->o_n = room(out->arrays, 3, directions, p->batch, width);
-        layer->y = top && p->packed ? room(out->arrays, 2, made->x.shape[0], features, 0)
-                                    : room(out->arrays, 3, outer, inner, features);
-        layer->hiddens = room(out->arrays, 3, outer, inner, (int64_t)directions * width);
-        layer->gates = room(out->arrays, 3, outer, inner,
-                            (int64_t)directions * clrnn_layer_gates(desc) * desc->hidden);
-        if (clrnn_layer_states(desc) == 2) {
-            layer->c_n = room(out->arrays, 3, directions, p->batch, desc->hidden);
-            layer->cells = room(out->arrays, 3, outer, inner, (int64_t)directions * desc->hidden);
-        }
-    }
-}
-
-static void run(struct outcome_of_table *out, const generated *made, const problem *p,
-                clrnn_context *context, const char *algorithm, const char *text) {
-    clrnn_plan *plan = NULL;
-    const clrnn_plan_desc desc = {.algorithm = algorithm,
-                                  .steps = (int)p->steps,
-                                  .batch = (int)p->batch,
-                                  .batch_first = (int)p->batch_first,
-                                  .chunk = (int)p->chunk};
-    make_room(out, made, p);
-    const clrnn_status planned = clrnn_plan_create(&plan, context, made->net, &desc);
-    ck_assert_msg(planned == CLRNN_STATUS_OK, "%s: plan: %s", text, clrnn_last_error()->message);
-    const clrnn_status ran = clrnn_forward(plan, &out->args, 0, NULL, NULL);
-    ck_assert_msg(ran == CLRNN_STATUS_OK, "%s: forward: %s", text, clrnn_last_error()->message);
-    clrnn_plan_free(plan);
-}
-
-static void hold_judged(const struct outcome_of_table *out, const generated *made, const problem *p,
-                        const char *text, const char *where) {
-    clrnn_judgement result;
-    const clrnn_status status = clrnn_judge(&result, made->net, (int)p->batch_first, &out->args);
-    ck_assert_msg(status == CLRNN_STATUS_OK, "%s: judge: %s", text, clrnn_last_error()->message);
-    ck_assert_msg(result.bad == 0,
-                  "%s: on %s %s of layer %d direction %d is off by %g (bound %g) at step %lld row "
-                  "%lld unit %lld, %lld bad",
-                  text, where, result.what, result.layer, result.direction, result.residual,
-                  result.bound, (long long)result.step, (long long)result.row,
-                  (long long)result.unit, (long long)result.bad);
-}
-
-static void hold_same(const struct outcome_of_table *a, const struct outcome_of_table *b,
-                      const char *text, const char *where) {
-    for (size_t i = 0; i < clrnn_arrays_count(a->arrays); i++) {
-        const clrnn_tensor *left = clrnn_arrays_at(a->arrays, i);
-        const clrnn_tensor *right = clrnn_arrays_at(b->arrays, i);
-        size_t at = 0;
-        ck_assert_msg(
-            test_same_bits(left->data, right->data, (size_t)clrnn_tensor_count(left), &at),
-            "%s: output %zu of %s: [%zu] is %.9g, on cpu %.9g", text, i, where, at,
-            (double)((float *)right->data)[at], (double)((float *)left->data)[at]);
-        ck_assert_msg(((float *)left->data)[at] != -12345.678f,
-                      "%s: output %zu[%zu] is not written", text, i, at);
-    }
-}
-
 /* Registers take a program for each size: too many for short runs, which other suites make up for. */
 static const char *pick_algorithm(const generated *made, const problem *p, clrnn_context *context,
                                   uint64_t number, int any, clrnn_algorithm_info infos[16]) {
-    size_t count = 0, allowed = 0;
-    const clrnn_plan_desc desc = {.steps = (int)p->steps,
-                                  .batch = (int)p->batch,
-                                  .batch_first = (int)p->batch_first,
-                                  .chunk = (int)p->chunk};
-    ok(clrnn_plan_algorithms(&count, infos, 16, context, made->net, &desc));
+    const size_t count = problem_algorithms(infos, p, made, context);
+    size_t taken = 0;
     for (size_t i = 0; i < count; i++) {
-        if (infos[i].allowed && (any || strstr(infos[i].name, "/register") == NULL)) {
-            infos[allowed++] = infos[i];
+        if (any || strstr(infos[i].name, "/register") == NULL) {
+            infos[taken++] = infos[i];
         }
     }
-    ck_assert_uint_gt(allowed, 0);
-    return infos[number % allowed].name;
+    ck_assert_uint_gt(taken, 0);
+    return infos[number % taken].name;
 }
 
 static void run_case(uint64_t number, int any, const struct test_place *places, size_t count) {
     struct line line;
     problem p;
-    problem_error error;
     generated made;
-    struct outcome_of_table expected;
+    struct problem_outcome expected;
     make_text(&line, number, any);
-    ck_assert_msg(problem_parse(&p, line.text, &error), "case %llu: %s: %s",
-                  (unsigned long long)number, line.text, error.message);
-    ok(generate(&made, &p));
+    problem_made(&p, &made, line.text);
     ck_assert_int_eq(clrnn_context_engine(places[0].context), CLRNN_ENGINE_CPU);
-    run(&expected, &made, &p, places[0].context, NULL, line.text);
-    hold_judged(&expected, &made, &p, line.text, "cpu");
+    problem_run(&expected, &p, &made, places[0].context, NULL, line.text);
+    problem_written(&expected, line.text, "cpu");
+    problem_judged(&expected, &p, &made, line.text, "cpu");
     for (size_t place = 1; place < count; place++) {
-        struct outcome_of_table got;
+        struct problem_outcome got;
         clrnn_algorithm_info infos[16];
-        char where[256];
+        char where[512];
         const char *algorithm =
             pick_algorithm(&made, &p, places[place].context, number / 7, any, infos);
-        snprintf(where, sizeof where, "%.200s %s", places[place].name, algorithm);
-        run(&got, &made, &p, places[place].context, algorithm, line.text);
-        hold_same(&expected, &got, line.text, where);
-        clrnn_arrays_free(got.arrays);
+        problem_run(&got, &p, &made, places[place].context, algorithm, line.text);
+        ck_assert_msg(problem_same(&expected, &got, where, sizeof where), "%s: on %s %s: %s",
+                      line.text, places[place].name, algorithm, where);
+        problem_outcome_free(&got);
     }
-    clrnn_arrays_free(expected.arrays);
+    problem_outcome_free(&expected);
     generate_free(&made);
 }
 

@@ -178,6 +178,14 @@ static unsigned vendor_of(const struct cl_found *device) {
                : 0;
 }
 
+/* Compilers for CPUs that do not have clang's __builtin_prefetch, though they are made of clang: Oclgrind
+ * 21.10 interprets what clang gives, but not that ("undefined external function"), and rusticl makes
+ * SPIR-V of it, which has no such thing: its translator ends the whole process (Mesa 22.3.6:
+ * "Unexpected llvm intrinsic: llvm.prefetch.p0i8"). */
+static int lacks_fetch(const clrnn_device_info *info) {
+    return strcmp(info->platform_name, "rusticl") == 0 || strstr(info->name, "Oclgrind") != NULL;
+}
+
 static void describe(void *device, struct device_desc *desc, clrnn_device_info *info) {
     const struct cl_engine_context *context = device;
     *info = context->found.info;
@@ -193,8 +201,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->held_words = tile_register_words(desc->kind, vendor_of(&context->found));
     desc->loop_limit = strstr(info->name, "llvmpipe") != NULL ? LLVMPIPE_ROUNDS : 0;
     desc->has_clblast = cl_gemm_is_built();
-    /* Oclgrind interprets what clang makes, but not that (21.10: "undefined external function") */
-    desc->has_fetch = desc->kind == DEVICE_CPU && strstr(info->name, "Oclgrind") == NULL;
+    desc->has_fetch = desc->kind == DEVICE_CPU && !lacks_fetch(info);
     desc->has_division = context->has_division;
     desc->has_flags = context->flag_standard != NULL;
 }
