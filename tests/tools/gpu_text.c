@@ -1,12 +1,13 @@
 /*
- * gpu_text.c: writes the programs that a GPU's plans would build for the sizes that bench/gpu_report.py
- * compiles: DIR/NAME.cl with its macros in DIR/NAME.opts, and for each a line
+ * gpu_text.c: writes the programs that a GPU's plans would build, for bench/gpu_report.py to compile:
+ * DIR/NAME.cl with its options in DIR/NAME.opts, and for each plan a line
  *
- *     NAME cell H N algorithm items words
+ *     NAME cell H N algorithm kernel items words rows parts loads
  *
- * words: weights in an item's registers. DIR/NAME.args has the arguments of the kernel of the steps for
- * a plain call, one a line, for bench/gpu_estimate.py: `bytes HEX`, `pointer NAME [HEX]`, `int N`. No
- * device is needed.
+ * Plans that build the same program have the same NAME. words: of weights in an item's registers; rows:
+ * of the batch in a group; parts: groups that share a row; loads: words of x_proj that an item may read in
+ * a step. DIR/NAME.args has the arguments of the kernel of the steps for a plain call, one a line, for
+ * bench/gpu_estimate.py: `bytes HEX`, `pointer NAME [HEX]`, `int N`. No device is needed.
  *
  *     gpu_text DIR nvidia|amd|intel
  */
@@ -15,21 +16,54 @@
 
 #include <string.h>
 
-static const struct {
-    const char *name;
-    clrnn_layer_desc layer;
-} cells[] = {{"rnn", {.cell = CLRNN_CELL_RNN}},
-             {"lstm", {.cell = CLRNN_CELL_LSTM}},
-             {"gru", {.cell = CLRNN_CELL_GRU}},
-             {"gru-before", {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE}}};
-static const struct {
+#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
+
+enum {
+    STEPS = 50,
+    INPUTS = 64,
+    MANY = 256, /* rows: more than there are compute units */
+    PROGRAMS = 256,
+    FLAG_BYTES = 128 /* of the flags: what stands before the words, WORDS_FIRST of kernels/rows.cl */
+};
+
+/* The largest GPU of each maker that bench/gpu_report.py compiles for (tests/personalities.c). */
+static const struct maker {
     const char *name;
     unsigned id; /* CL_DEVICE_VENDOR_ID */
-} vendors[] = {{"nvidia", VENDOR_NVIDIA}, {"amd", VENDOR_AMD}, {"intel", 0x8086}};
-static const int hiddens[] = {64, 96, 112, 128, 192, 224, 512};
-/* one row a group, and more rows than compute units */
-static const int batches[] = {1, 256};
-enum { COMPUTE_UNITS = 80, STEPS = 50, CELLS = 4, HIDDENS = 7, BATCHES = 2 };
+    int compute_units;
+    int has_flags;        /* OpenCL C 2.0 */
+    const char *standard; /* of programs whose groups meet */
+} makers[] = {{"nvidia", VENDOR_NVIDIA, 132, 0, ""},
+              {"amd", VENDOR_AMD, 104, 1, "-cl-std=CL2.0 "},
+              {"intel", 0x8086, 512, 0, ""}};
+
+static const struct cell_case {
+    const char *name;
+    clrnn_layer_desc layer;
+    int held[8];  /* sizes that one group may hold */
+    int split[8]; /* and several groups */
+} cells[] = {
+    {"rnn", {.cell = CLRNN_CELL_RNN}, {64, 128, 192, 224}, {256, 512, 1024, 1280, 1760, 1792}},
+    {"lstm", {.cell = CLRNN_CELL_LSTM}, {64, 96, 112}, {256, 512, 640, 768}},
+    {"gru", {.cell = CLRNN_CELL_GRU}, {64, 96, 112, 128}, {256, 512, 640}},
+    {"gru-before",
+     {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
+     {64, 96, 112, 128},
+     {256, 512, 640}}};
+
+/* Of the stream tile, whose programs do not know H: below and above 64 columns, one row and many. */
+static const int stream_hiddens[] = {32, 512, 1024};
+static const int stream_batches[] = {1, 16, MANY};
+
+static const char *directory;
+static struct device_desc device;
+static const struct maker *maker;
+
+static struct {
+    char *key; /* options and text */
+    char name[64];
+} written[PROGRAMS];
+static int written_count;
 
 static void write_hex(FILE *file, const void *from, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) {
@@ -38,11 +72,11 @@ static void write_hex(FILE *file, const void *from, size_t bytes) {
 }
 
 /* The arguments for a call that wants y of all steps and no more, rows of equal length: in the order of
- * KERNEL_ARRAYS. */
-static void write_arguments(const char *directory, const char *name,
-                            const struct algo_config *config, int batch) {
+ * KERNEL_ARRAYS, then the kernel's own. */
+static void write_arguments(const char *name, const struct algo_config *config, int batch) {
     static const char *const arrays[] = {"x",       "w",     "b",     "state", "work",  "y",
                                          "hiddens", "cells", "gates", "mask",  "starts"};
+    static const unsigned char flags[FLAG_BYTES];
     struct params p = config->params;
     char path[1024];
     snprintf(path, sizeof path, "%s/%s.args", directory, name);
@@ -69,65 +103,186 @@ static void write_arguments(const char *directory, const char *name,
         write_hex(file, &row, sizeof row);
     }
     fputc('\n', file);
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+    for (int i = 0; i < COUNT(arrays); i++) {
         fprintf(file, "pointer %s\n", arrays[i]);
     }
     fprintf(file, "int 0\nint %d\n", STEPS);
+    if (config->flags > 0) { /* words_forward: flags, epoch, finish */
+        fprintf(file, "pointer flags ");
+        write_hex(file, flags, sizeof flags);
+        fprintf(file, "\nint 1\nint 0\n");
+    }
     fclose(file);
 }
 
-/* What the planner takes first of a problem. */
-static void write_choice(const char *directory, const struct device_desc *device, int cell,
-                         int hidden, int batch) {
-    const clrnn_plan_desc size = {.steps = STEPS, .batch = batch};
-    clrnn_net_desc desc = {.inputs = 64, .layer = cells[cell].layer};
-    clrnn_net *net = NULL;
-    struct algo_config config;
-    char name[64];
+/* The name under which the program was written; *is_new: by this call. */
+static const char *name_of(const struct algo_program *program, const char *wanted, int *is_new) {
+    char options[sizeof program->defines + 16];
+    char *text = program_text(program);
+    snprintf(options, sizeof options, "%s%s", program->flags ? maker->standard : "",
+             program->defines);
+    const size_t size = strlen(options) + strlen(text) + 2;
+    char *key = malloc(size);
+    if (key == NULL || written_count == PROGRAMS) {
+        fprintf(stderr, "gpu_text: too many programs\n");
+        exit(EXIT_FAILURE);
+    }
+    snprintf(key, size, "%s\n%s", options, text);
+    int at = 0;
+    while (at < written_count && strcmp(written[at].key, key) != 0) {
+        at++;
+    }
+    *is_new = at == written_count;
+    if (*is_new) {
+        written_count++;
+        written[at].key = key;
+        snprintf(written[at].name, sizeof written[at].name, "%s", wanted);
+        write_files(directory, wanted, text, options);
+    } else {
+        free(key);
+    }
+    free(text);
+    return written[at].name;
+}
+
+static int words_of(const struct algo_config *config) {
     int words = 0;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        words += config->tile.held[phase] * config->params.slice[phase];
+    }
+    return words;
+}
+
+/* An item finishes as many pairs of a row and a unit as OUTS of kernels/tile_register.cl, and each reads a
+ * word for each sum of its phase. */
+static int loads_of(const struct algo_config *config) {
+    int loads = 0;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        const int pairs = config->tile.rows * config->tile.block[phase];
+        loads += config->cell.phases[phase].rows *
+                 ((pairs + config->tile.items - 1) / config->tile.items);
+    }
+    return loads;
+}
+
+static const char *kernel_of(const struct algo_config *config) {
+    const char *kernel = "";
+    for (int i = 0; i < config->launch_count; i++) {
+        const struct algo_launch *launch = &config->launches[i];
+        const int steps = launch->groups != ALGO_GROUPS_ROWS && !launch->clears && !launch->finish;
+        kernel = steps ? launch->kernel : kernel;
+    }
+    return kernel;
+}
+
+/* The algorithm, or by NULL the planner's first choice; 0: it is refused. */
+static int configure(struct algo_config *out, int cell, int hidden, int batch,
+                     const char *algorithm) {
+    const clrnn_plan_desc size = {.steps = STEPS, .batch = batch};
+    clrnn_net_desc desc = {.inputs = INPUTS, .layer = cells[cell].layer};
+    clrnn_net *net = NULL;
     desc.layer.hidden = hidden;
     if (clrnn_net_create(&net, &desc) != CLRNN_STATUS_OK) {
         fail("net");
     }
     const struct problem problem = plan_problem(net_strand(net, 0, 0), &size, 0);
-    if (algo_configure(&config, device, &problem, NULL) != CLRNN_STATUS_OK) {
+    const clrnn_status status = algo_configure(out, &device, &problem, algorithm);
+    clrnn_net_free(net);
+    if (status != CLRNN_STATUS_OK && status != CLRNN_STATUS_UNSUPPORTED) {
         fail("plan");
     }
-    for (int phase = 0; phase < config.cell.phase_count; phase++) {
-        words += config.tile.held[phase] * config.params.slice[phase];
+    return status == CLRNN_STATUS_OK;
+}
+
+static void write_plan(int cell, int hidden, int batch, const char *algorithm) {
+    struct algo_config config;
+    char name[64];
+    int is_new = 0;
+    if (!configure(&config, cell, hidden, batch, algorithm)) {
+        return;
     }
-    snprintf(name, sizeof name, "%s-%d-%d", cells[cell].name, hidden, batch);
-    char *text = program_text(&config.program);
-    write_files(directory, name, text, config.program.defines);
-    write_arguments(directory, name, &config, batch);
-    printf("%s %s %d %d %s %d %d\n", name, cells[cell].name, hidden, batch, config.algorithm,
-           config.tile.items, words);
-    free(text);
-    clrnn_net_free(net);
+    snprintf(name, sizeof name, "%s-%d-%d-%s", cells[cell].name, hidden, batch, config.algorithm);
+    *strchr(name, '/') = '-';
+    const char *written_name = name_of(&config.program, name, &is_new);
+    if (is_new) {
+        write_arguments(name, &config, batch);
+    }
+    printf("%s %s %d %d %s %s %d %d %d %d %d\n", written_name, cells[cell].name, hidden, batch,
+           config.algorithm, kernel_of(&config), config.tile.items, words_of(&config),
+           config.tile.rows, config.params.parts, loads_of(&config));
+}
+
+/* The projection beside an algorithm: one row, as a single step of one row has, and many. */
+static void write_projection(int batch) {
+    struct algo_config config;
+    char name[64];
+    int is_new = 0;
+    if (!configure(&config, 0, MANY, batch, NULL)) {
+        return;
+    }
+    snprintf(name, sizeof name, "projection-%d", batch);
+    const char *written_name = name_of(&config.projection_program, name, &is_new);
+    printf("%s any %d %d projection/stream step_forward %d 0 %d 1 0\n", written_name, MANY, batch,
+           config.projection_tile.items, config.projection_tile.rows);
+}
+
+/* Most rows that several groups take: the most in a group. */
+static int most_rows(int cell, int hidden) {
+    struct algo_config config;
+    for (int batch = ALGO_PART_ROWS * device.compute_units; batch > 1; batch--) {
+        if (configure(&config, cell, hidden, batch, "persist/register")) {
+            return batch;
+        }
+    }
+    return 1;
+}
+
+static void write_cell(int cell) {
+    device.runs_together = 0;
+    for (int i = 0; cells[cell].held[i] > 0; i++) {
+        write_plan(cell, cells[cell].held[i], 1, NULL);
+        write_plan(cell, cells[cell].held[i], MANY, NULL);
+    }
+    device.runs_together = 1;
+    for (int i = 0; cells[cell].split[i] > 0; i++) {
+        const int hidden = cells[cell].split[i], most = most_rows(cell, hidden);
+        write_plan(cell, hidden, 1, NULL);
+        if (most > 1) {
+            write_plan(cell, hidden, most, NULL);
+        }
+    }
+    for (int h = 0; h < COUNT(stream_hiddens); h++) {
+        for (int n = 0; n < COUNT(stream_batches); n++) {
+            write_plan(cell, stream_hiddens[h], stream_batches[n], "single/stream");
+            write_plan(cell, stream_hiddens[h], stream_batches[n], "step/stream");
+        }
+    }
 }
 
 int main(int argc, char **argv) {
-    unsigned vendor = 0;
-    for (size_t i = 0; argc == 3 && i < sizeof vendors / sizeof vendors[0]; i++) {
-        vendor = strcmp(argv[2], vendors[i].name) == 0 ? vendors[i].id : vendor;
+    for (int i = 0; argc == 3 && i < COUNT(makers); i++) {
+        maker = strcmp(argv[2], makers[i].name) == 0 ? &makers[i] : maker;
     }
-    if (vendor == 0) {
+    if (maker == NULL) {
         fprintf(stderr, "usage: gpu_text DIR nvidia|amd|intel\n");
         return 2;
     }
-    const struct device_desc device = {.kind = DEVICE_GPU,
-                                       .compute_units = COMPUTE_UNITS,
-                                       .vector_width = 1,
-                                       .max_group = 1024,
-                                       .local_memory = 49152,
-                                       .max_alloc = (size_t)1 << 30,
-                                       .held_words = tile_register_words(DEVICE_GPU, vendor)};
-    for (int cell = 0; cell < CELLS; cell++) {
-        for (int hidden = 0; hidden < HIDDENS; hidden++) {
-            for (int batch = 0; batch < BATCHES; batch++) {
-                write_choice(argv[1], &device, cell, hiddens[hidden], batches[batch]);
-            }
-        }
+    directory = argv[1];
+    device = (struct device_desc){.kind = DEVICE_GPU,
+                                  .compute_units = maker->compute_units,
+                                  .vector_width = 1,
+                                  .max_group = 1024,
+                                  .local_memory = 49152,
+                                  .max_alloc = (size_t)1 << 30,
+                                  .held_words = tile_register_words(DEVICE_GPU, maker->id),
+                                  .has_flags = maker->has_flags};
+    for (int cell = 0; cell < COUNT(cells); cell++) {
+        write_cell(cell);
+    }
+    write_projection(1);
+    write_projection(MANY);
+    for (int i = 0; i < written_count; i++) {
+        free(written[i].key);
     }
     return 0;
 }
