@@ -8,7 +8,7 @@ ptxas wrote into the code, and the latencies of ASSUMED for all that has no fixe
 between two barriers is asked what it waited for, by kind of instruction and by line of the source. Where groups wait
 for each other's words, those have come when they are first looked for, so late as ASSUMED says.
 
-    gpu_estimate.py CUBIN ARGS ITEMS      ARGS: as tests/tools/gpu_text.c writes them
+    gpu_estimate.py CUBIN ARGS ITEMS [KERNEL]      ARGS: as tests/tools/gpu_text.c writes them
 
 Needs nvdisasm (PyPI nvidia-cuda-nvdisasm). tests/tools/check_gpu_estimate.py holds it to the known figures of a
 reference kernel.
@@ -790,37 +790,40 @@ def kind_of(i):
     return next((kind for kind, ops in KINDS if i.op in ops), OTHER)
 
 
-class Estimate:
-    """Of one kernel: cycles of a step, low and high, and what they are made of."""
+Step = collections.namedtuple("Step", "cycles loads looks counts kinds lines waits")
 
-    def __init__(self, kernel, items, timed=True):
+
+class Estimate:
+    """Of one kernel: what a step goes through, its cycles, low and high, and what they are made of. is_whole: the launch
+    is the step; else the kernel has a loop over time."""
+
+    def __init__(self, kernel, items, timed=True, is_whole=False):
         self.kernel = kernel
+        self.rounds = 1 if is_whole else STEPS if timed else 3
+        kernel.loop = None if is_whole else kernel.loop
         local = {}
         self.lanes = [Lane(kernel, lane, local) for lane in range(0, items, WARP)]
         others = [Lane(kernel, lane, local) for lane in range(1, ROWS)]
-        going = [(lane, lane.go(STEPS)) for lane in self.lanes] + [(lane, lane.go(1)) for lane in others]
+        going = [(lane, lane.go(self.rounds)) for lane in self.lanes] + [(lane, lane.go(1)) for lane in others]
         while going:  # together from barrier to barrier
             going = [(lane, way) for lane, way in going if next(way, True) is None]
-        self.ways, self.begins = ways, begins = [lane.way for lane in self.lanes], [lane.begins for lane in self.lanes]
-        if any(len(b) <= STEPS for b in begins):
-            raise RuntimeError(f"{kernel.name}: the loop over time was left after {min(map(len, begins)) - 1} steps")
+        self.ways = [lane.way for lane in self.lanes]
+        self.begins = [[0, len(lane.way)] if is_whole else lane.begins for lane in self.lanes]
+        if any(len(b) <= self.rounds for b in self.begins):
+            raise RuntimeError(f"{kernel.name}: the loop over time was left after {min(map(len, self.begins)) - 1} steps")
         self.cycles, self.warps = {}, {}
-        if not timed:
-            return
-        near = self.near_loads()
-        for mode, assumed in ASSUMED.items():
-            starts = [b[0] for b in begins]
-            warps = simulate(ways, starts, kernel.arch, assumed, near)
-            ends = [max(warp.issued[b[n + 1] - b[0] - 1][0] for warp, b in zip(warps, begins)) for n in range(STEPS)]
-            self.cycles[mode] = (ends[-1] - ends[1]) / (STEPS - 2)
-            self.warps[mode] = warps
+        for mode, assumed in ASSUMED.items() if timed else ():
+            self.warps[mode] = simulate(self.ways, [b[0] for b in self.begins], kernel.arch, assumed, self.near_loads())
+            ends = [max(warp.issued[b[n + 1] - b[0] - 1][0] for warp, b in zip(self.warps[mode], self.begins))
+                    for n in range(self.rounds)]
+            self.cycles[mode] = (ends[-1] - ends[1]) / (self.rounds - 2) if self.rounds > 2 else ends[-1]
 
     def near_loads(self):
         """(warp, place on its way) of loads of a line that the same warp has read in the loop's step before."""
         near = set()
         for w, (way, begins) in enumerate(zip(self.ways, self.begins)):
             before = set()
-            for n in range(STEPS):
+            for n in range(self.rounds):
                 lines = set()
                 for at in range(begins[n], begins[n + 1]):
                     i, address, acts = way[at]
@@ -831,18 +834,27 @@ class Estimate:
                 before = lines
         return near
 
-    def step(self, w=0, n=STEPS - 2):
-        """What warp w goes through in one step."""
+    def step(self, w):
+        """What warp w goes through in one step, when it has begun well."""
+        n = max(0, self.rounds - 2)
         return self.ways[w][self.begins[w][n]:self.begins[w][n + 1]]
 
-    def loads(self):
-        """{array: loads from it in a step} of the warp that loads most; "?" where an address is unknown."""
+    def most(self, what):
+        """Of the warp that has most, by what(instruction, address): None is not counted."""
         most = collections.Counter()
         for w in range(len(self.ways)):
-            mine = collections.Counter(self.kernel.array_of(address)[0] or "?" for i, address, acts in self.step(w)
-                                       if i.op == "LDG" and acts)
+            mine = collections.Counter(what(i, address) for i, address, acts in self.step(w) if acts)
             most |= mine
+        del most[None]
         return most
+
+    def loads(self):
+        """{array: loads from it in a step}; "?" where an address is unknown."""
+        return self.most(lambda i, address: (self.kernel.array_of(address)[0] or "?") if i.op == "LDG" else None)
+
+    def looks(self):
+        """At other groups' words in a step."""
+        return self.most(lambda i, address: "looks" if is_look(i) else None)["looks"]
 
     def counts(self):
         """Instructions that the busiest warp issues in a step, by operation."""
@@ -850,17 +862,24 @@ class Estimate:
         return collections.Counter(i.op + ("." + str(32 * width_of(i)) if i.op in ("LDS", "STS", "LDG") and width_of(i) > 1 else "")
                                    for i, _, _ in self.step(w))
 
+    def barriers(self):
+        """Places on the ways between which the last warp is asked, for `rounds` - 2 steps or the whole; -1: the start."""
+        if self.rounds == 1:
+            return [[-1] + [at for at, one in enumerate(way) if one[0].op == "BAR"] + [len(way) - 1] for way in self.ways]
+        bars = [[at for at in range(b[1], b[-1]) if way[at][0].op == "BAR"] for way, b in zip(self.ways, self.begins)]
+        per = len(bars[0]) // (self.rounds - 1)
+        return [places[per - 1:] for places in bars]
+
     def profile(self, mode, key, pairs=False):
         """Cycles of a step by key(instruction): of the warp that comes last to each barrier. A warp's time goes to the
         instruction before while that keeps it, then to what it waits for, then, where others are first, to the next."""
         total = collections.Counter()
-        warps = self.warps[mode]
-        bars = [[at for at in range(b[1], b[STEPS]) if way[at][0].op == "BAR"] for way, b in zip(self.ways, self.begins)]
+        warps, bars = self.warps[mode], self.barriers()
         issued = lambda w, at: warps[w].issued[at - self.begins[w][0]]
-        per = len(bars[0]) // (STEPS - 1)
-        for stretch in range(per - 1, len(bars[0]) - 1):
+        for stretch in range(len(bars[0]) - 1):
             w = max(range(len(bars)), key=lambda w: issued(w, bars[w][stretch + 1])[0])
-            before = max(issued(v, bars[v][stretch])[0] for v in range(len(bars)))  # the last one came, and all go on
+            # the last one came, and all go on
+            before = max(issued(v, bars[v][stretch])[0] if bars[v][stretch] >= 0 else 0 for v in range(len(bars)))
             for at in range(bars[w][stretch] + 1, bars[w][stretch + 1] + 1):
                 now, ready, board, owner = issued(w, at)
                 for until, blamed in ((ready, at - 1), (board, owner), (now, at)):
@@ -869,27 +888,33 @@ class Estimate:
                         if not pairs or until == board != ready:
                             total[key(blame)] += min(until, now) - before
                         before = min(until, now)
-        return collections.Counter({k: v / (STEPS - 2) for k, v in total.items()})
-
+        return collections.Counter({k: v / max(1, self.rounds - 2) for k, v in total.items()})
 
     def waits(self, mode):
         """Cycles of a step that those warps wait for loads and the like: by who waits, and for whom."""
         return self.profile(mode, lambda both: f"{both[1].text}` at `{both[0].text}", pairs=True)
 
+    def summary(self):
+        """All of it, and nothing of the code."""
+        profile = {mode: (self.profile(mode, kind_of), self.profile(mode, lambda i: i.line), self.waits(mode))
+                   for mode in self.cycles}
+        kinds, lines, waits = ({mode: three[n] for mode, three in profile.items()} for n in range(3))
+        return Step(self.cycles, self.loads(), self.looks(), self.counts(), kinds, lines, waits)
 
-def estimate(cubin, arguments, items, name=None, timed=True):
+
+def estimate(cubin, arguments, items, name=None, timed=True, is_whole=False):
     kernel = Kernel(cubin, name)
     kernel.set_arguments(arguments, items)
-    return Estimate(kernel, items, timed)
+    return Estimate(kernel, items, timed, is_whole)
 
 
 def main():
     cubin, arguments, items = sys.argv[1:4]
-    found = estimate(cubin, read_arguments(arguments), int(items))
+    found = estimate(cubin, read_arguments(arguments), int(items), *sys.argv[4:])
     low, high = (found.cycles[mode] for mode in ASSUMED)
     clock = CLOCKS.get(found.kernel.arch, 1.5) * 1000
     print(f"sm_{found.kernel.arch}: {low:.0f}..{high:.0f} cycles a step, {low / clock:.2f}..{high / clock:.2f} us")
-    print("loads:", dict(found.loads()), "guessed:", sorted(set().union(*(lane.guessed for lane in found.lanes))),
+    print("loads:", dict(found.loads()), "looks:", found.looks(), "guessed:", sorted(set().union(*(lane.guessed for lane in found.lanes))),
           "not known:", sorted(set().union(*(lane.not_known for lane in found.lanes))))
     print("instructions:", sum(found.counts().values()), dict(found.counts().most_common()))
     for mode in ASSUMED:

@@ -2,11 +2,12 @@
  * gpu_text.c: writes the programs that a GPU's plans would build, for bench/gpu_report.py to compile:
  * DIR/NAME.cl with its options in DIR/NAME.opts, and for each plan a line
  *
- *     NAME cell H N algorithm kernel items words rows parts loads
+ *     NAME cell H N algorithm kernel items words rows parts groups loads looks us
  *
  * Plans that build the same program have the same NAME. words: of weights in an item's registers; rows:
- * of the batch in a group; parts: groups that share a row; loads: words of x_proj that an item may read in
- * a step. DIR/NAME.args has the arguments of the kernel of the steps for a plain call, one a line, for
+ * of the batch in a group; parts: groups that share a row; groups: of a launch; loads: words of x_proj that
+ * an item reads in a step, looks: words of other groups; us: a step by the planner's own estimate.
+ * DIR/NAME.args has the arguments of the kernel of the steps for a plain call, one a line, for
  * bench/gpu_estimate.py: `bytes HEX`, `pointer NAME [HEX]`, `int N`. No device is needed.
  *
  *     gpu_text DIR nvidia|amd|intel
@@ -23,7 +24,8 @@ enum {
     INPUTS = 64,
     MANY = 256, /* rows: more than there are compute units */
     PROGRAMS = 256,
-    FLAG_BYTES = 128 /* of the flags: what stands before the words, WORDS_FIRST of kernels/rows.cl */
+    FLAG_BYTES =
+        128 /* of the flags: what stands before the words, WORDS_FIRST of kernels/rows.cl */
 };
 
 /* The largest GPU of each maker that bench/gpu_report.py compiles for (tests/personalities.c). */
@@ -31,11 +33,10 @@ static const struct maker {
     const char *name;
     unsigned id; /* CL_DEVICE_VENDOR_ID */
     int compute_units;
-    int has_flags;        /* OpenCL C 2.0 */
-    const char *standard; /* of programs whose groups meet */
-} makers[] = {{"nvidia", VENDOR_NVIDIA, 132, 0, ""},
-              {"amd", VENDOR_AMD, 104, 1, "-cl-std=CL2.0 "},
-              {"intel", 0x8086, 512, 0, ""}};
+    const char *standard; /* by which groups meet, as src/cl/cl_context.c asks; NULL: as in 1.2 */
+} makers[] = {{"nvidia", VENDOR_NVIDIA, 132, NULL},
+              {"amd", VENDOR_AMD, 104, "CL2.0"},
+              {"intel", 0x8086, 512, "CL3.0"}};
 
 static const struct cell_case {
     const char *name;
@@ -52,7 +53,7 @@ static const struct cell_case {
      {256, 512, 640}}};
 
 /* Of the stream tile, whose programs do not know H: below and above 64 columns, one row and many. */
-static const int stream_hiddens[] = {32, 512, 1024};
+static const int stream_hiddens[] = {1024, 512, 32};
 static const int stream_batches[] = {1, 16, MANY};
 
 static const char *directory;
@@ -106,7 +107,8 @@ static void write_arguments(const char *name, const struct algo_config *config, 
     for (int i = 0; i < COUNT(arrays); i++) {
         fprintf(file, "pointer %s\n", arrays[i]);
     }
-    fprintf(file, "int 0\nint %d\n", STEPS);
+    fprintf(file, "int 0\nint %d\n",
+            config->launches[0].repeat == ALGO_ONCE ? 0 : STEPS); /* a phase, or step_end */
     if (config->flags > 0) { /* words_forward: flags, epoch, finish */
         fprintf(file, "pointer flags ");
         write_hex(file, flags, sizeof flags);
@@ -119,7 +121,7 @@ static void write_arguments(const char *name, const struct algo_config *config, 
 static const char *name_of(const struct algo_program *program, const char *wanted, int *is_new) {
     char options[sizeof program->defines + 16];
     char *text = program_text(program);
-    snprintf(options, sizeof options, "%s%s", program->flags ? maker->standard : "",
+    snprintf(options, sizeof options, "-cl-std=%s %s", program->flags ? maker->standard : "CL1.2",
              program->defines);
     const size_t size = strlen(options) + strlen(text) + 2;
     char *key = malloc(size);
@@ -153,44 +155,65 @@ static int words_of(const struct algo_config *config) {
     return words;
 }
 
-/* An item finishes as many pairs of a row and a unit as OUTS of kernels/tile_register.cl, and each reads a
- * word for each sum of its phase. */
+/* Of pairs of a row of the group and a unit an item has so many. */
+static int share_of(const struct algo_config *config, int units) {
+    return (config->tile.rows * units + config->tile.items - 1) / config->tile.items;
+}
+
+/* A word for each sum of a phase and each pair that the item finishes: OUTS of kernels/tile_register.cl. */
 static int loads_of(const struct algo_config *config) {
     int loads = 0;
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        const int pairs = config->tile.rows * config->tile.block[phase];
-        loads += config->cell.phases[phase].rows *
-                 ((pairs + config->tile.items - 1) / config->tile.items);
+        loads += config->cell.phases[phase].rows * share_of(config, config->tile.block[phase]);
     }
     return loads;
 }
 
-static const char *kernel_of(const struct algo_config *config) {
-    const char *kernel = "";
-    for (int i = 0; i < config->launch_count; i++) {
-        const struct algo_launch *launch = &config->launches[i];
-        const int steps = launch->groups != ALGO_GROUPS_ROWS && !launch->clears && !launch->finish;
-        kernel = steps ? launch->kernel : kernel;
+/* A word for each pair of which other groups may have the unit: TAKEN of kernels/words.cl. */
+static int looks_of(const struct algo_config *config) {
+    int looks = 0;
+    for (int phase = 0; phase < config->cell.phase_count && config->flags > 0; phase++) {
+        looks += share_of(config, config->params.units[phase]);
     }
-    return kernel;
+    return looks;
 }
 
-/* The algorithm, or by NULL the planner's first choice; 0: it is refused. */
-static int configure(struct algo_config *out, int cell, int hidden, int batch,
+/* The launch that does the steps. */
+static const struct algo_launch *launch_of(const struct algo_config *config) {
+    const struct algo_launch *found = NULL;
+    for (int i = config->launch_count - 1; i >= 0; i--) {
+        const struct algo_launch *launch = &config->launches[i];
+        const int steps = launch->groups != ALGO_GROUPS_ROWS && !launch->clears && !launch->finish;
+        found = steps ? launch : found;
+    }
+    return found;
+}
+
+/* What a plan takes: the algorithm, or by NULL what it chooses; us: of a step, as it estimates. 0: refused. */
+static int configure(struct algo_config *out, double *us, int cell, int hidden, int batch,
                      const char *algorithm) {
-    const clrnn_plan_desc size = {.steps = STEPS, .batch = batch};
+    const clrnn_plan_desc size = {.steps = STEPS, .batch = batch, .algorithm = algorithm};
     clrnn_net_desc desc = {.inputs = INPUTS, .layer = cells[cell].layer};
+    clrnn_context context = {.desc = device, .speeds = estimate_speeds_of(&device)};
+    struct plan_memory memory;
     clrnn_net *net = NULL;
     desc.layer.hidden = hidden;
     if (clrnn_net_create(&net, &desc) != CLRNN_STATUS_OK) {
         fail("net");
     }
-    const struct problem problem = plan_problem(net_strand(net, 0, 0), &size, 0);
-    const clrnn_status status = algo_configure(out, &device, &problem, algorithm);
-    clrnn_net_free(net);
-    if (status != CLRNN_STATUS_OK && status != CLRNN_STATUS_UNSUPPORTED) {
+    const clrnn_status status = plan_configure(out, &memory, &context, net, &size, NULL);
+    if (status == CLRNN_STATUS_OK) {
+        const struct estimate_job job = {.configs = out,
+                                         .strand_count = 1,
+                                         .features = INPUTS + hidden,
+                                         .steps = STEPS,
+                                         .batch = batch,
+                                         .chunk = memory.chunk};
+        *us = estimate_forward(&context.speeds, &job) / STEPS;
+    } else if (status != CLRNN_STATUS_UNSUPPORTED) {
         fail("plan");
     }
+    clrnn_net_free(net);
     return status == CLRNN_STATUS_OK;
 }
 
@@ -198,18 +221,23 @@ static void write_plan(int cell, int hidden, int batch, const char *algorithm) {
     struct algo_config config;
     char name[64];
     int is_new = 0;
-    if (!configure(&config, cell, hidden, batch, algorithm)) {
+    double us = 0;
+    size_t groups[2];
+    if (!configure(&config, &us, cell, hidden, batch, algorithm)) {
         return;
     }
     snprintf(name, sizeof name, "%s-%d-%d-%s", cells[cell].name, hidden, batch, config.algorithm);
     *strchr(name, '/') = '-';
     const char *written_name = name_of(&config.program, name, &is_new);
+    const struct algo_launch *launch = launch_of(&config);
     if (is_new) {
         write_arguments(name, &config, batch);
     }
-    printf("%s %s %d %d %s %s %d %d %d %d %d\n", written_name, cells[cell].name, hidden, batch,
-           config.algorithm, kernel_of(&config), config.tile.items, words_of(&config),
-           config.tile.rows, config.params.parts, loads_of(&config));
+    algo_launch_groups(groups, &config, launch, &config.tile, STEPS, batch);
+    printf("%s %s %d %d %s %s %d %d %d %d %zu %d %d %.2f\n", written_name, cells[cell].name, hidden,
+           batch, config.algorithm, launch->kernel, config.tile.items, words_of(&config),
+           config.tile.rows, config.params.parts, groups[0] * groups[1], loads_of(&config),
+           looks_of(&config), us);
 }
 
 /* The projection beside an algorithm: one row, as a single step of one row has, and many. */
@@ -217,20 +245,22 @@ static void write_projection(int batch) {
     struct algo_config config;
     char name[64];
     int is_new = 0;
-    if (!configure(&config, 0, MANY, batch, NULL)) {
-        return;
+    double us = 0;
+    if (!configure(&config, &us, 0, MANY, batch, NULL)) {
+        fail("projection");
     }
     snprintf(name, sizeof name, "projection-%d", batch);
     const char *written_name = name_of(&config.projection_program, name, &is_new);
-    printf("%s any %d %d projection/stream step_forward %d 0 %d 1 0\n", written_name, MANY, batch,
+    printf("%s any %d %d projection step_forward %d 0 %d 1 0 0 0 0\n", written_name, MANY, batch,
            config.projection_tile.items, config.projection_tile.rows);
 }
 
 /* Most rows that several groups take: the most in a group. */
 static int most_rows(int cell, int hidden) {
     struct algo_config config;
+    double us = 0;
     for (int batch = ALGO_PART_ROWS * device.compute_units; batch > 1; batch--) {
-        if (configure(&config, cell, hidden, batch, "persist/register")) {
+        if (configure(&config, &us, cell, hidden, batch, "persist/register")) {
             return batch;
         }
     }
@@ -243,18 +273,19 @@ static void write_cell(int cell) {
         write_plan(cell, cells[cell].held[i], 1, NULL);
         write_plan(cell, cells[cell].held[i], MANY, NULL);
     }
+    write_plan(cell, 1024, 16, NULL);
+    for (int h = 0; h < COUNT(stream_hiddens); h++) {
+        for (int n = 0; n < COUNT(stream_batches); n++) {
+            write_plan(cell, stream_hiddens[h], stream_batches[n], "single/stream");
+            write_plan(cell, stream_hiddens[h], stream_batches[n], "step/stream");
+        }
+    }
     device.runs_together = 1;
     for (int i = 0; cells[cell].split[i] > 0; i++) {
         const int hidden = cells[cell].split[i], most = most_rows(cell, hidden);
         write_plan(cell, hidden, 1, NULL);
         if (most > 1) {
             write_plan(cell, hidden, most, NULL);
-        }
-    }
-    for (int h = 0; h < COUNT(stream_hiddens); h++) {
-        for (int n = 0; n < COUNT(stream_batches); n++) {
-            write_plan(cell, stream_hiddens[h], stream_batches[n], "single/stream");
-            write_plan(cell, stream_hiddens[h], stream_batches[n], "step/stream");
         }
     }
 }
@@ -275,7 +306,7 @@ int main(int argc, char **argv) {
                                   .local_memory = 49152,
                                   .max_alloc = (size_t)1 << 30,
                                   .held_words = tile_register_words(DEVICE_GPU, maker->id),
-                                  .has_flags = maker->has_flags};
+                                  .has_flags = maker->standard != NULL};
     for (int cell = 0; cell < COUNT(cells); cell++) {
         write_cell(cell);
     }
