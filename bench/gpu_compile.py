@@ -165,16 +165,21 @@ def registers_of(operand):
 
 def amd_step(line, from_weights, offset):
     """Registers that hold addresses of weights after a line; and whether it loads by one."""
+    if "::" in line:  # two at once: what either writes is new
+        one, other = (amd_step(half, from_weights, offset)[0] for half in line.replace("::", "::\t").split("::"))
+        return one & other | one - from_weights | other - from_weights, False
     match = re.match(r"\s+([a-z]\w+)\s+(.*?)\s*(?:;.*)?$", line)
     if not match or match[1].startswith(("s_cbranch", "s_branch", "s_waitcnt")):
         return from_weights, False
-    op, operands = match[1], match[2].split(",")
+    op, operands = match[1].replace("dual_", ""), match[2].split(",")
     if op.startswith(("v_writelane", "v_readlane")):  # a scalar that waits in a lane of a vector register
         lane = lambda o: f"{o.strip()}:{operands[2].strip()}"
         to, source = (lane(operands[0]), operands[1].strip()) if "write" in op else (operands[0].strip(), lane(operands[1]))
         return (from_weights | {to} if source in from_weights else from_weights - {to}), False
     if "_co_" in op or op.startswith(("v_mad_u64", "v_mad_i64", "v_div_scale")):  # a carry goes out
         from_weights = from_weights - registers_of(operands.pop(1))
+    if "cndmask" in op:  # the mask
+        operands.pop()
     to, sources = registers_of(operands[0]), set().union(*(registers_of(o) for o in operands[1:]))
     if op.startswith("s_load"):  # arguments; of what else it loads nothing lies at such an offset
         at = operands[-1].split()[0]
@@ -183,8 +188,8 @@ def amd_step(line, from_weights, offset):
         held = {r for n, r in enumerate(ordered) if offset <= first + 4 * n < offset + 8}
         return from_weights - to | held, False
     if re.match(r"(global|flat|buffer|scratch)_(load|store|atomic)|ds_", op):
-        is_load = "_load" in op and not op.startswith("scratch")
-        return (from_weights - to if is_load or "read" in op else from_weights), is_load and bool(sources & from_weights)
+        is_load = "_load" in op and not op.startswith(("scratch", "ds"))
+        return (from_weights - to if is_load or op.startswith(("ds_load", "ds_read")) else from_weights), is_load and bool(sources & from_weights)
     if "cmp" in op:
         return from_weights, False
     adds = re.match(r"[sv]_(add|sub|mov|cndmask|cselect|cmov|mad_[ui]64|lshl_add|lshl[1-4]_add|pk_mov|readfirstlane|xad)", op)
@@ -239,6 +244,11 @@ def amd_libraries(directory, target):
     return folder
 
 
+def code_of(text, kernel):
+    code = text[text.index(f"\n{kernel}:"):]
+    return code[:code.index(".Lfunc_end")]
+
+
 def amd(program, target):
     assembly = f"{program.path}.{target}.s"
     libraries = amd_libraries(os.path.dirname(program.path), target)
@@ -250,15 +260,17 @@ def amd(program, target):
     for part in re.split(r"\n  - \.", text[text.index("amdhsa.kernels:"):])[1:]:
         count = lambda key: int((re.search(rf"\b\.?{key}:\s+(\d+)", "." + part) or [0, 0])[1])
         # registers for matrices are memory by another name: a copy a use. Scalars that are spilled lie in vector registers.
-        kernels[re.search(r"\n    \.name:\s+(\w+)", part)[1]] = Kernel(
-            count("vgpr_count"), count("vgpr_spill_count") + count("agpr_count"), count("private_segment_fixed_size"),
-            count("group_segment_fixed_size"))
+        name = re.search(r"\n    \.name:\s+(\w+)", part)[1]
+        code = code_of(text, name)
+        # clang 19 keeps room for scalars that then lie in vector registers, and reads none of it
+        scratch = count("private_segment_fixed_size") if re.search(r"\t(scratch|buffer)_(load|store)", code) else 0
+        kernels[name] = Kernel(count("vgpr_count"), count("vgpr_spill_count") + count("agpr_count"), scratch,
+                               count("group_segment_fixed_size"))
     found = Found(kernels)
     if program.holds:
         arguments = gpu_estimate.read_arguments(program.path + ".args")
         weights = gpu_estimate.offsets_of(arguments)[[name for _, name, _ in arguments].index("w")]
-        code = text[text.index(f"\n{program.kernel}:"):]
-        found.weights = amd_weight_loads(code[:code.index(".Lfunc_end")].splitlines(), weights)
+        found.weights = amd_weight_loads(code_of(text, program.kernel).splitlines(), weights)
         found.broken = "no loop over time is found" if found.weights is None else None
     return found
 
@@ -288,8 +300,10 @@ def intel_loop(lines):
             places[match[1]] = len(code)
         elif line.strip() and not line.strip().startswith("//"):
             code.append(line.strip())
-            match = re.search(r"\b(?:jmpi|while|goto|brd|br)\b.*?\b(L\d+)\b", line)
-            loop = code[places[match[1]]:] if match and match[1] in places else []
+            # where lanes go and where the others wait: either may be back
+            labels = re.findall(r"\bL\d+\b", line) if re.search(r"\b(?:jmpi|while|goto|brd|br)\b", line) else []
+            back = [places[label] for label in labels if label in places]
+            loop = code[min(back):] if back else []
             if sum("signal barrier" in one for one in loop) >= 2 and len(loop) > len(best):
                 best = loop
     return best
