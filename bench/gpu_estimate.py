@@ -130,15 +130,11 @@ def instructions_of(lines):
     return code
 
 
-def loop_of(code):
-    """First and last of the largest loop with a barrier: over time."""
-    best = None
-    for one in code:
-        if one.op == "BRA" and one.target is not None and one.target < one.at:
-            if any(other.op == "BAR" for other in code[one.target:one.at]) and (
-                    best is None or one.at - one.target > best[1] - best[0]):
-                best = (one.target, one.at)
-    return best
+def loops_of(code):
+    """First and last of each outermost loop with a barrier: over time, one of them for plain calls."""
+    found = [(one.target, one.at) for one in code if one.op == "BRA" and one.target is not None and one.target < one.at
+             and any(other.op == "BAR" for other in code[one.target:one.at])]
+    return [one for one in found if not any(other != one and other[0] <= one[0] and other[1] >= one[1] for other in found)]
 
 
 def sections_of(path):
@@ -160,7 +156,8 @@ class Kernel:
         kernels = kernels_of(said.splitlines())
         self.name = name or next(iter(kernels))
         self.code = instructions_of(kernels[self.name])
-        self.loop = loop_of(self.code)
+        self.loops = loops_of(self.code)
+        self.loop = None  # the one that a lane comes to
         self.banks = {int(match[1]): data for key, data in sections_of(cubin).items()
                       if (match := re.fullmatch(r"\.nv\.constant(\d+)\." + self.name, key))}
 
@@ -640,6 +637,8 @@ class Lane:
         limit = 400000
         while len(way) < limit:
             i = kernel.code[at]
+            if kernel.loop is None:
+                kernel.loop = next((one for one in kernel.loops if at == one[0]), None)
             if kernel.loop and at == kernel.loop[0]:
                 begins.append(len(way))
                 if len(begins) > rounds:
@@ -655,7 +654,7 @@ class Lane:
                 if taken is None:
                     self.guessed.add(i.at)
                 if taken is None and i.target is not None and i.target < at:
-                    taken = False
+                    taken = kernel.loop is not None and i.target == kernel.loop[0]
                 at = i.target if taken and i.target is not None else at + 1
                 continue
             if i.op in ("EXIT", "RET") and guard:

@@ -27,6 +27,8 @@ struct params {
     wide state_h, state_c, state_o; /* where slot 0 has h, c and the last output o in a state */
     wide mask_row;                  /* bytes of a row of the mask */
     wide x_rows;                    /* rows of x, all steps together */
+    wide x_way;                     /* floats from a step's x_proj to that of the next on the way */
+    wide y_way;                     /* and from its y */
     wide group_first[2]; /* the launch's first group: one too large for a driver is made of parts */
     narrow batch;        /* N */
     narrow first, count; /* the piece */
@@ -51,7 +53,8 @@ struct params {
     narrow merge;              /* MERGE_...: how y joins what is there */
     narrow has_hiddens, has_cells, has_gates;
     narrow masked, zero_masked;
-    narrow plain; /* y of every step is all that is wanted: no mask, h, c, gates, merge, packed y */
+    narrow
+        plain; /* y of every step is all that is wanted: no mask, h, c, gates, merge, packed rows */
     narrow from_zero; /* every row starts from a state of 0, whatever the state holds */
     narrow options;   /* OPTION_..., as the text's OPTIONS */
     narrow reserved;  /* so that the struct ends where its last member does */

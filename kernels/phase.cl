@@ -21,30 +21,50 @@
 #define PHASE_BIASES (a->b + PHASE_GATE * p->stride)
 #define PHASE_BIAS_STRIDE (p->stride)
 
-/* Where h, c or o of a row lies once its last step is done. */
-#ifdef WORDS
-#define END_OF(vector, first, width) (a->ends + (vector)*p->work_vector + n * p->stride)
-#else
-#define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
-#endif
-
 /* Where row n is in this step, and where it has x_proj of the phase's first gate. */
 static inline struct place PHASE_NAME(phase_place_)(const struct params *p, const pass *a, wide n) {
     WORK const struct row *row = row_of(a, n);
-    struct place at = {row, n, time_of(p, row, a->step), 0, a->step};
+    const int piece_end = p->first + p->count;
+    struct place at = {row,
+                       n,
+                       time_of(p, row, a->step),
+                       0,
+                       0,
+                       a->step,
+                       row->length < piece_end ? row->length : piece_end};
     if (PHASE_WORDS > 0 && !is_over(&at)) { /* a packed array has nothing past a row's length */
         at.x =
             PHASE_GATE * p->stride + (p->by_time ? place_packed(&p->g, a, p->x_packed, at.time, row)
                                                  : place_of(&p->g, a->step - p->first, row));
     }
+    if (PHASE + 1 == PHASES) {
+        at.y = place_of(&p->y, at.time, row);
+    }
     return at;
+}
+
+/* Where the same row has x_proj and y of the step behind this one: a plain call has them at equal distances. */
+INLINED static inline struct place PHASE_NAME(phase_next_)(const struct params *p, const pass *a,
+                                                           const struct place *at,
+                                                           const int plain) {
+    struct place next = *at;
+    if (plain) {
+        next.x += p->x_way;
+        next.y += p->y_way;
+        next.step = a->step + 1;
+    } else if (at->end > 0) { /* else it may be no row at all */
+        pass later = *a;
+        later.step = a->step + 1;
+        next = PHASE_NAME(phase_place_)(p, &later, at->n);
+    }
+    return next;
 }
 
 /* v of a row: h of the step before, or what the phase before published. */
 static inline WORK const float *PHASE_NAME(phase_source_)(const struct params *p, const pass *a,
                                                           const struct place *at) {
 #if PHASE == 0
-    return work_row(p, a, WORK_H + (a->step & 1), at->n);
+    return work_row(p, a, H_BEFORE(a->step), at->n);
 #else
     return work_row(p, a, WORK_PUBLISHED, at->n);
 #endif
@@ -84,11 +104,14 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
     }
     const int masked = !plain && p->masked;
     const int live = !masked || is_live(p, a, row, time);
-    /* the row's last step in this piece leaves its state behind */
-    const int piece_end = p->first + p->count;
-    const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 1;
+    /* the row's last step in this piece leaves its state behind: at once, or with rows_end */
+#ifdef WORK_LOCAL
+    const int is_last = 0;
+#else
+    const int is_last = a->step == at->end - 1;
+#endif
     real state[STATES], carry[1], gates[PHASE_ROWS];
-    state[0] = VLOAD(work_row(p, a, WORK_H + (a->step & 1), n) + unit);
+    state[0] = VLOAD(work_row(p, a, H_BEFORE(a->step), n) + unit);
 #if STATES == 2
     state[1] = VLOAD(work_row(p, a, WORK_C, n) + unit);
 #endif
@@ -139,7 +162,7 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
         h = one_nan(published);
     }
     real o = h;
-    VSTORE(h, work_row(p, a, WORK_H + ((a->step + 1) & 1), n) + unit);
+    VSTORE(h, work_row(p, a, H_AFTER(a->step), n) + unit);
     SHARE(PHASE, n, unit, h);
     if (masked) {
         WORK float *o_work = work_row(p, a, WORK_O, n) + unit;
@@ -155,7 +178,7 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
         store_units(h, a->hiddens + place_of(&p->hiddens, time, row), unit, p->width);
     }
     if (plain) {
-        store_units(o, a->y + place_of(&p->y, time, row), unit, p->width);
+        store_units(o, a->y + at->y, unit, p->width);
     } else if (p->y_mode == Y_ALL || (p->y_mode == Y_LAST && a->step == row->length - 1)) {
         put_output(p, a, o, time, row, unit);
     }

@@ -12,5 +12,4 @@
 #undef PHASE_WEIGHTS
 #undef PHASE_BIASES
 #undef PHASE_BIAS_STRIDE
-#undef END_OF
 #undef PHASE

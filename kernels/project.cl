@@ -29,7 +29,8 @@ static inline struct place phase_place_0(const struct params *p, const pass *a, 
     const wide step = step_of(p, m);
     WORK const struct row *row = row_of(a, m - step * p->batch);
     const int of_way = p->first + (int)step;
-    const struct place at = {row, m, time_of(p, row, of_way), place_of(&p->g, step, row), of_way};
+    const struct place at = {
+        row, m, time_of(p, row, of_way), place_of(&p->g, step, row), 0, of_way, row->length};
     return at;
 }
 

@@ -3,7 +3,7 @@
  * work space.
  *
  * Work space, each vector [N][stride]:
- *     0, 1   h of the step before and of this step, by the parity of the step
+ *     0, 1   h of the step before and of this step, by the parity of the step: H_BEFORE, H_AFTER
  *     2      what the first of two phases publishes
  *     3      c
  *     4      words that a phase leaves for the next phase of the same step
@@ -25,6 +25,15 @@
 #define WORK GLOBAL
 #define WORK_ARRAY work
 #define ROWS_ARRAY rows
+#endif
+
+#if defined(WORK_LOCAL) && !defined(WORDS)
+/* A barrier stands between the product, which reads h, and the cell, which replaces it: one vector does. */
+#define H_BEFORE(step) WORK_H
+#define H_AFTER(step) WORK_H
+#else
+#define H_BEFORE(step) (WORK_H + ((step)&1))
+#define H_AFTER(step) (WORK_H + (((step) + 1) & 1))
 #endif
 #define WORK_VECTORS 6
 
@@ -86,7 +95,9 @@ struct place {
     WORK const struct row *row;
     wide n;       /* of the tile's rows: in the batch; the projection's: of all steps */
     wide time, x; /* the step's time, and where x_proj of it lies, in floats */
+    wide y;       /* and its output, in a plain call */
     int step;     /* of the way */
+    int end;      /* of the row's steps in this piece */
 };
 
 static inline WORK const struct row *row_of(const pass *a, wide n) {
@@ -98,7 +109,7 @@ static inline WORK const struct row *row_of(const pass *a, wide n) {
 }
 
 static inline int is_over(const struct place *at) {
-    return at->step >= at->row->length;
+    return at->step >= at->end;
 }
 
 static inline wide time_of(const struct params *p, WORK const struct row *row, int step) {
@@ -135,6 +146,13 @@ static inline WORK float *work_row(const struct params *p, const pass *a, int ve
     return a->work + vector * p->work_vector + n * p->stride;
 #endif
 }
+
+/* Where h, c or o of row n lies once its last step is done. */
+#ifdef WORDS
+#define END_OF(vector, first, width) (a->ends + (vector)*p->work_vector + n * p->stride)
+#else
+#define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
+#endif
 
 /* Every NaN as the one pattern 0x7fc00000. */
 static inline real one_nan(real x) {
@@ -281,3 +299,30 @@ INLINED static inline void rows_begin(const struct params *p, const pass *a, wid
         clear_past(p, a, a->gates, &p->gates, 0, GATES * p->hidden, row);
     }
 }
+
+#ifdef WORK_LOCAL
+/* ---- the end of a piece ---------------------------------------------------------------------- */
+
+/* What row n leaves behind if it had a step in the piece: units h_first .. h_end - 1 of h and o, c_first ..
+ * c_end - 1 of c. The items of the group share them. */
+INLINED static inline void rows_end(const struct params *p, const pass *a, wide n, int h_first,
+                                    int h_end, int c_first, int c_end) {
+    WORK const struct row *row = row_of(a, n);
+    if (row->length <= p->first) {
+        return;
+    }
+    const int end = row->length < p->first + p->count ? row->length : p->first + p->count;
+    WORK const float *h = work_row(p, a, H_AFTER(end - 1), n);
+    WORK const float *o = p->masked ? work_row(p, a, WORK_O, n) : h;
+    for (int unit = h_first + LOCAL_ID; unit < h_end; unit += GROUP_ITEMS) {
+        END_OF(WORK_H, p->state_h, p->width)[unit] = h[unit];
+        END_OF(WORK_O, p->state_o, p->width)[unit] = o[unit];
+    }
+#if STATES == 2
+    WORK const float *c = work_row(p, a, WORK_C, n);
+    for (int unit = c_first + LOCAL_ID; unit < c_end; unit += GROUP_ITEMS) {
+        END_OF(WORK_C, p->state_c, p->hidden)[unit] = c[unit];
+    }
+#endif
+}
+#endif

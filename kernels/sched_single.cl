@@ -11,10 +11,12 @@
 #define SINGLE_HOLD(P)                                                                             \
     struct CAT(held_, P) CAT(held, P);                                                             \
     CAT(tile_hold_, P)(p, &a, &CAT(held, P));
-#define SINGLE_RUN(P)                                                                              \
-    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, (int)(n_end - n_first));                     \
+#define SINGLE_STEP(P, plain)                                                                      \
+    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, plain);                                      \
     GROUP_BARRIER; /* what this phase published is complete before the next phase reads it, and the  \
                       sums have been added before new ones are stored */
+#define SINGLE_PLAIN(P) SINGLE_STEP(P, 1)
+#define SINGLE_ANY(P) SINGLE_STEP(P, IS_PLAIN)
 
 /* The rows' vectors, between their place in local memory and that in `work`, where they wait from one
  * launch of a piece to the next. */
@@ -33,7 +35,7 @@ static inline void rows_move(const struct params *p, const pass *a, GLOBAL float
 }
 #else
 #define SINGLE_HOLD(P)
-#define SINGLE_RUN(P)                                                                              \
+#define SINGLE_ANY(P)                                                                              \
     {                                                                                              \
         const int blocks = CAT(tile_blocks_, P)(p);                                                \
         RANGE_RUN(P, 0, blocks)                                                                    \
@@ -45,7 +47,7 @@ static inline void rows_move(const struct params *p, const pass *a, GLOBAL float
 KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
                                        const int step_end GROUP_PARAMS) {
     const struct params *p = PARAMS;
-    LOCAL float scratch[SCRATCH_FLOATS];
+    LOCAL float scratch[SCRATCH_FLOATS] __attribute__((aligned(16)));
 #ifdef WORK_LOCAL
     LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
     LOCAL struct row near_rows[ROWS];
@@ -71,13 +73,24 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
     }
     GROUP_BARRIER; /* the states are loaded before the first product reads them */
     FOR_PHASES(SINGLE_HOLD)
+#ifdef PLAIN_LOOP
+    if (p->plain) {
+        for (; a.step < last; a.step++) {
+            FOR_PHASES(SINGLE_PLAIN)
+        }
+    }
+#endif
     for (; a.step < last; a.step++) {
-        FOR_PHASES(SINGLE_RUN)
+        FOR_PHASES(SINGLE_ANY)
     }
 #ifdef WORK_LOCAL
     const int goes_on = step_end < p->first + p->count; /* in another launch */
-    for (wide n = n_first; n < n_end && goes_on; n++) {
-        rows_move(p, &a, work, n, 1);
+    for (wide n = n_first; n < n_end; n++) {
+        if (goes_on) {
+            rows_move(p, &a, work, n, 1);
+        } else {
+            rows_end(p, &a, n, 0, p->width, 0, p->hidden);
+        }
     }
 #endif
 }

@@ -44,15 +44,15 @@ KERNEL GROUP_SHAPE void words_clear(WORDS_ARGUMENTS) {
 }
 
 /* Where a phase's numbers go. */
-#define WORDS_VECTOR(P) ((P) + 1 < PHASES ? WORK_PUBLISHED : WORK_H + ((a.step + 1) & 1))
+#define WORDS_VECTOR(P) ((P) + 1 < PHASES ? WORK_PUBLISHED : H_AFTER(a.step))
 
 #define WORDS_HOLD(P)                                                                              \
     struct CAT(held_, P) CAT(held, P);                                                             \
     CAT(tile_hold_, P)(p, &a, &CAT(held, P));
 
 /* The last numbers of the last step go to nobody. */
-#define WORDS_STEP(P)                                                                                   \
-    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, (int)(n_end - n_first));                          \
+#define WORDS_STEP(P, plain)                                                                            \
+    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, plain);                                           \
     if (((P) + 1 < PHASES || a.step + 1 < last) &&                                                      \
         !words_take(p, &a, P, WORDS_VECTOR(P), CAT(UNITS_, P), CAT(TOTAL_, P),                          \
                     (int)(n_end - n_first), given_up, (uint)epoch)) {                                   \
@@ -63,6 +63,28 @@ KERNEL GROUP_SHAPE void words_clear(WORDS_ARGUMENTS) {
     if (lost[0]) {                                                                                      \
         return;                                                                                         \
     }
+
+#define WORDS_PLAIN(P) WORDS_STEP(P, 1)
+#define WORDS_ANY(P) WORDS_STEP(P, IS_PLAIN)
+
+#if PHASES == 1
+#define UNITS_H UNITS_0
+#else
+#define UNITS_H UNITS_1
+#endif
+
+static inline int words_upto(int units, int end) {
+    return units < end ? units : end;
+}
+
+/* What the rows leave behind, the units of parts first .. end - 1. */
+INLINED static inline void words_end(const struct params *p, const pass *a, wide n_first,
+                                     wide n_end, int first, int end) {
+    for (wide n = n_first; n < n_end; n++) {
+        rows_end(p, a, n, first * UNITS_H, words_upto(end * UNITS_H, p->width), first * UNITS_0,
+                 words_upto(end * UNITS_0, p->hidden));
+    }
+}
 
 /* Steps `step` .. `step_end` - 1 of the rows of group GROUP_ID(0), the units of part GROUP_ID(1). */
 KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
@@ -85,16 +107,24 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
         return;
     }
     FOR_PHASES(WORDS_HOLD)
-    for (; a.step < last; a.step++) {
-        FOR_PHASES(WORDS_STEP)
+#ifdef PLAIN_LOOP
+    if (p->plain) {
+        for (; a.step < last; a.step++) {
+            FOR_PHASES(WORDS_PLAIN)
+        }
     }
+#endif
+    for (; a.step < last; a.step++) {
+        FOR_PHASES(WORDS_ANY)
+    }
+    words_end(p, &a, n_first, n_end, a.part, a.part + 1);
 }
 
 /* All parts one after the other, whose weights do not stay. */
 #define WORDS_ALONE(P)                                                                              \
     for (a.part = 0; a.part < p->parts; a.part++) {                                                 \
         WORDS_HOLD(P)                                                                               \
-        CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, (int)(n_end - n_first));                  \
+        CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, 0);                                       \
         GROUP_BARRIER; /* what was published is complete, and the sums and biases are free again */ \
     }
 
@@ -113,6 +143,7 @@ KERNEL GROUP_SHAPE void words_finish(WORDS_ARGUMENTS) {
         for (; a.step < last; a.step++) {
             FOR_PHASES(WORDS_ALONE)
         }
+        words_end(p, &a, n_first, n_end, 0, p->parts);
         barrier(CLK_GLOBAL_MEM_FENCE); /* ends are stored before other items load them */
     }
     for (wide n = n_first; n < n_end; n++) {

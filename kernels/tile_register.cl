@@ -13,8 +13,8 @@
  *
  * With several groups a row (WORDS) each has PART's units alone, and W one such array for each part.
  *
- * h, c and what phases publish lie in local memory, too (WORK_LOCAL); x_proj is asked for before the
- * product begins: of this step, or, where registers are left and the product is short, of the next.
+ * h, c and what phases publish lie in local memory, too (WORK_LOCAL); x_proj of the next step is asked for
+ * before the product begins, which no load from far takes longer than.
  * Every index of `held` is a constant once loops are unrolled: else it would be memory. A template,
  * once for each phase.
  */
@@ -22,8 +22,15 @@
 #define ROWS 1
 #endif
 
-#ifndef AHEAD /* steps that x_proj is asked for ahead: 0 or 1 */
-#define AHEAD 0
+/* What the loop over all calls' steps knows of them. Plain calls have a loop of their own on GPUs (PLAIN_LOOP),
+ * where each question costs: 10 % of a step; and the program's text is twice as long, which CPU drivers
+ * take seconds over. */
+#ifndef IS_PLAIN
+#ifdef PLAIN_LOOP
+#define IS_PLAIN 0
+#else
+#define IS_PLAIN p->plain
+#endif
 #endif
 
 #define HELD PHASE_NAME(HELD_)   /* rows of W in an item */
@@ -48,35 +55,30 @@ typedef float PHASE_NAME(loaded_);
 typedef CAT(float, VEC) PHASE_NAME(loaded_);
 #endif
 
+/* Pair o of an item is unit UNIT_OF(o) of row PAIR_OF(o) / UNITS of the group's. */
+#define PAIR_OF(o) (LOCAL_ID + (o)*GROUP_ITEMS)
+#define UNIT_OF(o) (PART * UNITS + PAIR_OF(o) % UNITS)
+
 struct PHASE_NAME(held_) {
     float w[SLICE / VEC][HELD][VEC];
-    float x[OUTS][HELD_WORDS]; /* x_proj of this step, or of the next */
+    float x[OUTS][HELD_WORDS]; /* x_proj of this step */
+    struct place at[OUTS];     /* where the pairs' rows are; over where there is no such pair */
 };
 
-/* x_proj of a step for the pairs of this item. */
-INLINED static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a, int step,
-                                                 struct PHASE_NAME(held_) * held) {
-    pass next = *a;
-    next.step = step;
+/* x_proj of a pair in the step of `at`; 0 behind the row's last step. */
+INLINED static inline void PHASE_NAME(tile_ask_)(const struct params *p, const pass *a,
+                                                 const struct place *at, int unit, float *x) {
     UNROLL
-    for (int o = 0; o < OUTS; o++) {
-        const int pair = LOCAL_ID + o * GROUP_ITEMS;
-        const int unit = PART * UNITS + pair % UNITS;
-        const wide n = a->first_row + pair / UNITS;
-        UNROLL
-        for (int word = 0; word < HELD_WORDS; word++) {
-            held->x[o][word] = 0.0f;
-        }
-        if (pair < ROWS * UNITS && IS_UNIT(unit) && n < p->batch && step < p->first + p->count) {
-            const struct place at = PHASE_NAME(phase_place_)(p, &next, n);
-            if (PHASE_WORDS > 0 && !is_over(&at)) {
-                PHASE_NAME(phase_load_)(p, a, &at, unit, held->x[o]);
-            }
-        }
+    for (int word = 0; word < HELD_WORDS; word++) {
+        x[word] = 0.0f;
+    }
+    if (PHASE_WORDS > 0 && !is_over(at)) {
+        PHASE_NAME(phase_load_)(p, a, at, unit, x);
     }
 }
 
-/* Weights into registers, biases into local memory, and x_proj of the first step. */
+/* Weights into registers, biases into local memory, where the pairs' rows begin, and x_proj of the first
+ * step. */
 INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
                                                   struct PHASE_NAME(held_) * held) {
     GLOBAL const float *w = (GLOBAL const float *)PHASE_WEIGHTS +
@@ -96,33 +98,36 @@ INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const 
         a->scratch[BIAS + at] =
             IS_UNIT(unit) ? PHASE_BIASES[at % PHASE_ROWS * PHASE_BIAS_STRIDE + unit] : 0.0f;
     }
-    if (AHEAD) {
-        PHASE_NAME(tile_ask_)(p, a, a->step, held);
+    UNROLL
+    for (int o = 0; o < OUTS; o++) {
+        const wide n = a->first_row + PAIR_OF(o) / UNITS;
+        held->at[o] = (struct place){a->rows, a->first_row, 0, 0, 0, a->step, 0};
+        if (PAIR_OF(o) < ROWS * UNITS && IS_UNIT(UNIT_OF(o)) && n < p->batch) {
+            held->at[o] = PHASE_NAME(phase_place_)(p, a, n);
+        }
+        PHASE_NAME(tile_ask_)(p, a, &held->at[o], UNIT_OF(o), held->x[o]);
     }
 }
 
 /* A step of rows n .. n + count - 1. All items of the group come here together. */
 INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const pass *a,
                                                   struct PHASE_NAME(held_) * held, wide n,
-                                                  int count) {
+                                                  const int plain) {
     /* Items past the last slice compute with -0 and store where nobody reads: no item goes another way
      * before a barrier (PoCL 3.1 gave wrong results when some did). */
     const int slice = LOCAL_ID / LINES, line = LOCAL_ID % LINES;
     const int from = (slice < SPLIT ? slice : SPLIT - 1) * SLICE;
     LOCAL float *partial = a->scratch;
+    struct place next[OUTS];
     float x[OUTS][HELD_WORDS];
-    if (!AHEAD) {
-        PHASE_NAME(tile_ask_)(p, a, a->step, held);
-    }
     UNROLL
     for (int o = 0; o < OUTS; o++) {
+        next[o] = PHASE_NAME(phase_next_)(p, a, &held->at[o], plain);
         UNROLL
         for (int word = 0; word < HELD_WORDS; word++) {
             x[o][word] = held->x[o][word];
         }
-    }
-    if (AHEAD) {
-        PHASE_NAME(tile_ask_)(p, a, a->step + 1, held);
+        PHASE_NAME(tile_ask_)(p, a, &next[o], UNIT_OF(o), held->x[o]);
     }
 
     float chain[ROWS][HELD];
@@ -137,7 +142,7 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
     for (int j = 0; j < SLICE / VEC; j++) {
         UNROLL
         for (int i = 0; i < ROWS; i++) {
-            const struct place at = {a->rows, n + i, 0, 0, 0};
+            const struct place at = {a->rows, n + i, 0, 0, 0, 0, 0};
             /* the items of a wave read the same words */
             LOCAL const PHASE_NAME(loaded_) *words =
                 (LOCAL const PHASE_NAME(loaded_) *)(PHASE_NAME(phase_source_)(p, a, &at) + from);
@@ -163,22 +168,29 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
     barrier(CLK_LOCAL_MEM_FENCE);
     UNROLL
     for (int o = 0; o < OUTS; o++) {
-        const int pair = LOCAL_ID + o * GROUP_ITEMS;
-        const int i = pair / UNITS, u = pair % UNITS, unit = PART * UNITS + u;
-        if (i < count && pair < ROWS * UNITS && IS_UNIT(unit)) {
+        if (!is_over(&held->at[o])) {
+            /* of the pair; all else is constant, so that no address takes a register of its own */
+            LOCAL const float *bias = a->scratch + BIAS + PAIR_OF(o) % UNITS * PHASE_ROWS;
+            LOCAL const float *slices = partial +
+                                        (ROWS > 1 ? PAIR_OF(o) / UNITS * (LINES * HELD) : 0) +
+                                        PAIR_OF(o) % UNITS * PHASE_ROWS;
             float sums[PHASE_ROWS];
             UNROLL
             for (int r = 0; r < PHASE_ROWS; r++) {
-                sums[r] = a->scratch[BIAS + u * PHASE_ROWS + r];
+                sums[r] = bias[r];
                 UNROLL
                 for (int q = 0; q < SPLIT; q++) {
-                    sums[r] =
-                        sums[r] + partial[(q * ROWS + i) * (LINES * HELD) + u * PHASE_ROWS + r];
+                    sums[r] = sums[r] + slices[q * (ROWS * LINES * HELD) + r];
                 }
             }
-            const struct place at = PHASE_NAME(phase_place_)(p, a, n + i);
-            PHASE_NAME(phase_finish_)(p, a, &at, unit, x[o], sums, 0);
+            if (plain) {
+                PHASE_NAME(phase_finish_)(p, a, &held->at[o], UNIT_OF(o), x[o], sums, 1);
+            } else {
+                const struct place at = PHASE_NAME(phase_place_)(p, a, held->at[o].n);
+                PHASE_NAME(phase_finish_)(p, a, &at, UNIT_OF(o), x[o], sums, 0);
+            }
         }
+        held->at[o] = next[o];
     }
 }
 
@@ -190,5 +202,7 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
 #undef UNITS
 #undef BIAS
 #undef OUTS
+#undef PAIR_OF
+#undef UNIT_OF
 #undef IS_UNIT
 #undef HELD_WORDS

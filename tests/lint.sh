@@ -1,6 +1,6 @@
 #!/bin/sh
 # lint.sh BUILD: format, layers, headers, symbols, kernels by a second front end, C by a second
-# compiler. One line a finding; fails if there is any.
+# compiler, scripts, and mutants that are mutants. One line a finding; fails if there is any.
 set -u
 build=${1:-build}
 cd "$(dirname "$0")/.." || exit 1
@@ -167,6 +167,10 @@ scripts() {
         find tests bench -name '*.sh' -exec shellcheck -f gcc {} + 2>&1 | finding shellcheck
 }
 
+mutants() {
+    tests/mutants.sh --texts | finding mutants
+}
+
 programs='0 programs'
 format
 layers
@@ -176,6 +180,7 @@ symbols
 kernels
 sources
 scripts
+mutants
 cat "$work/findings"
 count=$(wc -l <"$work/findings")
 echo "lint: $count findings; $(echo "$sources" | wc -l) sources, $(echo "$headers" | wc -l) headers, $(echo "$kernels" | wc -l) kernel files, $programs by two targets"

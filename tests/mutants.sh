@@ -1,5 +1,6 @@
 #!/bin/sh
 # mutants.sh [PATTERN]: breaks the code on purpose, one mutant at a time, and sees the tests fail.
+# mutants.sh --texts: names the mutants whose old text is not there exactly once.
 #
 # Each mutant of the table below (those whose name has PATTERN) is one edit of one file in a copy of
 # the tree that shares nothing with it but unchanged object files. KILLED: a test failed; SURVIVED:
@@ -134,6 +135,11 @@ if [ "${1:-}" = --one ]; then
 fi
 
 # ---- all ----
+texts=
+if [ "${1:-}" = --texts ]; then
+    texts=yes
+    shift
+fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -217,39 +223,39 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
     return PICK(x > R(0.0f), x, R(0.0f));
 @@ h of two steps before | cpu | forward | kernels/phase.cl
-    return work_row(p, a, WORK_H + (a->step & 1), at->n);
+    return work_row(p, a, H_BEFORE(a->step), at->n);
 =>
-    return work_row(p, a, WORK_H + ((a->step + 1) & 1), at->n);
+    return work_row(p, a, H_AFTER(a->step), at->n);
 @@ own h of two steps before | cpu | forward | kernels/phase.cl
-    state[0] = VLOAD(work_row(p, a, WORK_H + (a->step & 1), n) + unit);
+    state[0] = VLOAD(work_row(p, a, H_BEFORE(a->step), n) + unit);
 =>
-    state[0] = VLOAD(work_row(p, a, WORK_H + ((a->step + 1) & 1), n) + unit);
+    state[0] = VLOAD(work_row(p, a, H_AFTER(a->step), n) + unit);
 @@ lengths ignored | cpu | forward | kernels/phase.cl
     if (is_over(at)) {
         return;
     }
 =>
 @@ one step too many | cpu | forward | kernels/rows.cl
-    return at->step >= at->row->length;
+    return at->step >= at->end;
 =>
-    return at->step > at->row->length;
+    return at->step > at->end;
 @@ one step too few | cpu | forward | kernels/rows.cl
-    return at->step >= at->row->length;
+    return at->step >= at->end;
 =>
-    return at->step + 1 >= at->row->length;
+    return at->step + 1 >= at->end;
 @@ commit a step early | cpu | forward | kernels/phase.cl
-    const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 1;
+    const int is_last = a->step == at->end - 1;
 =>
-    const int is_last = a->step == (row->length < piece_end ? row->length : piece_end) - 2;
+    const int is_last = a->step == at->end - 2;
 @@ state written past its end | cpu | forward | kernels/phase.cl
-        store_units(h, a->state + p->state_h + (wide)row->slot * p->width, unit, p->width);
+        store_units(h, END_OF(WORK_H, p->state_h, p->width), unit, p->width);
 =>
-        store_units(h, a->state + p->state_h + (wide)row->slot * p->width, unit, p->stride);
+        store_units(h, END_OF(WORK_H, p->state_h, p->width), unit, p->stride);
 @@ c not stored | cpu | forward | kernels/phase.cl
     VSTORE(c, work_row(p, a, WORK_C, n) + unit);
 =>
 @@ c not committed | cpu | forward | kernels/phase.cl
-        store_units(c, a->state + p->state_c + (wide)row->slot * p->hidden, unit, p->hidden);
+        store_units(c, END_OF(WORK_C, p->state_c, p->hidden), unit, p->hidden);
 =>
 @@ cells at the step not the time | cpu | forward | kernels/phase.cl
         store_units(c, a->cells + place_of(&p->cells, time, row), unit, p->hidden);
@@ -386,17 +392,17 @@ size = run;
 =>
     (void)MASK;
 @@ session: a dense layer's rows are one step too few | cpu | session | src/graph/session_layer.c
-    out.shape[1] = rows;
+    const int64_t each = rows_of_step(session, rows);
 =>
-    out.shape[1] = rows - 1;
+    const int64_t each = rows_of_step(session, rows) - (rows > 1);
 @@ session: rows of a dense layer in one step | cpu | session | src/graph/session_layer.c
         most = rows % each == 0 ? each : most;
 =>
         most = rows % each == 0 ? rows : most;
 @@ words: parts begin with the first unit | pocl | persist | kernels/tile_register.cl
-        const int unit = PART * UNITS + pair % UNITS;
+#define UNIT_OF(o) (PART * UNITS + PAIR_OF(o) % UNITS)
 =>
-        const int unit = pair % UNITS;
+#define UNIT_OF(o) (PAIR_OF(o) % UNITS)
 @@ words: numbers are not waited for | pocl | persist | kernels/words.cl
             waits |= got[j] == EMPTY;
         }
@@ -412,7 +418,7 @@ size = run;
         words[at] = EMPTY;
 =>
         (void)words[at];
-@@ words: a state that is still needed is overwritten | pocl | persist | kernels/phase.cl
+@@ words: a state that is still needed is overwritten | pocl | persist | kernels/rows.cl
 #define END_OF(vector, first, width) (a->ends + (vector)*p->work_vector + n * p->stride)
 =>
 #define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
@@ -503,9 +509,9 @@ axis, 0,
 =>
                 for (int q = 0; q < (SPLIT > 1 ? SPLIT - 1 : 1); q++) {
 @@ register: x_proj of the step before | pocl | forward | kernels/tile_register.cl
-        PHASE_NAME(tile_ask_)(p, a, a->step + 1, held);
+        PHASE_NAME(tile_ask_)(p, a, &next[o], UNIT_OF(o), held->x[o]);
 =>
-        PHASE_NAME(tile_ask_)(p, a, a->step, held);
+        PHASE_NAME(tile_ask_)(p, a, &held->at[o], UNIT_OF(o), held->x[o]);
 @@ register: padding is +0 | cpu | algo | src/core/pack.c
     const float padding = layout->held > 0 ? -0.0f : 0.0f;
 =>
@@ -519,13 +525,13 @@ axis, 0,
     barrier(CLK_LOCAL_MEM_FENCE);
 =>
 @@ register: as many words as fit are too many | cpu | personalities/plans | src/algo/tile_register.c
-needs.words > device->held_words
+    if (needs.words > device->held_words) {
 =>
-needs.words >= device->held_words
+    if (needs.words >= device->held_words) {
 @@ register: a word more than fits | cpu | personalities/plans | src/algo/tile_register.c
-needs.words > device->held_words
+    if (needs.words > device->held_words) {
 =>
-needs.words > device->held_words + 1
+    if (needs.words > device->held_words + 1) {
 @@ register: two rows while there are compute units | cpu | personalities/plans | src/algo/tile_register.c
 product->batch > device->compute_units && room
 =>
@@ -595,9 +601,9 @@ needs.sums + needs.biases;
 =>
     const int of_way = p->first + (int)(m % p->batch);
 @@ projection: stored by rows | cpu | forward | kernels/project.cl
-time_of(p, row, of_way), place_of(&p->g, step, row), of_way};
+place_of(&p->g, step, row), 0, of_way, row->length};
 =>
-time_of(p, row, of_way), (row->at * p->count + step) * p->columns, of_way};
+(row->at * p->count + step) * p->columns, 0, of_way, row->length};
 @@ projection: last column forgotten | cpu | forward | kernels/project.cl
 #define PHASE_K (p->inputs)
 =>
@@ -912,9 +918,9 @@ params.w_phase[phase] = 0;
 =>
 !layer->y.packed &&
 @@ gates: not asked | cpu | forward | src/core/plan_forward.c
-               !p->has_hiddens && !p->has_cells && !p->has_gates;
+               !p->has_hiddens && !p->has_cells && !p->has_gates && !(p->by_time && x->packed);
 =>
-               !p->has_hiddens && !p->has_cells;
+               !p->has_hiddens && !p->has_cells && !(p->by_time && x->packed);
 @@ merge: not asked | cpu | forward | src/core/plan_forward.c
 p->merge == MERGE_STORE && !layer
 =>
@@ -963,7 +969,7 @@ p->merge == MERGE_STORE && !layer
 =>
             o_work[unit] = 0.0f;
 @@ mask: o not stored at the end | cpu | table | kernels/phase.cl
-        store_units(o, a->state + p->state_o + (wide)row->slot * p->width, unit, p->width);
+        store_units(o, END_OF(WORK_O, p->state_o, p->width), unit, p->width);
 =>
 @@ mask: last of an empty row is o_0 | cpu | engines | kernels/rows.cl
             const real last = p->from_zero ? R(0.0f) : load_units(h, unit, p->width);
@@ -1006,9 +1012,9 @@ place_of(&p->g, a->step, row));
 =>
     } else if (0) {
 @@ pieces: last of an empty row each time | cpu | engines | kernels/rows.cl
-    if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0) {
+    if (p->y_mode == Y_LAST && row->length == 0 && p->first == 0 && is_first_part(a)) {
 =>
-    if (p->y_mode == Y_LAST && row->length == 0) {
+    if (p->y_mode == Y_LAST && row->length == 0 && is_first_part(a)) {
 @@ last output of each piece | cpu | engines | kernels/phase.cl
 (p->y_mode == Y_LAST && a->step == row->length - 1)
 =>
@@ -1255,9 +1261,9 @@ p->hidden, row);
 =>
             if (integer_at(&args->batch_sizes, middle) >= row) {
 @@ packed: padding cleared | cpu | table | kernels/rows.cl
-    for (int unit = LOCAL_ID; unit < count && !packed; unit += GROUP_ITEMS) {
+    for (int unit = LOCAL_ID; unit < count && !packed && is_first_part(a); unit += GROUP_ITEMS) {
 =>
-    for (int unit = LOCAL_ID; unit < count; unit += GROUP_ITEMS) {
+    for (int unit = LOCAL_ID; unit < count && is_first_part(a); unit += GROUP_ITEMS) {
 @@ packed: x alone | cpu | golden | src/core/plan_forward.c
     p->y_packed = layer->y.packed;
 =>
@@ -1853,12 +1859,12 @@ bytes_get(from + 2 * i, 2) << 15;
 =>
         } else if (0) {
 @@ config: unknown key | cpu | config | src/io/config_read.c
-        } else if (find_key(key, keys, KEYS) == KEYS) {
+        } else if (config_find_key(key, keys, KEYS) == KEYS) {
 =>
         } else if (0) {
-@@ config: unknown key of an activation | cpu | config | src/io/config_read.c
+@@ config: unknown key of an activation | cpu | config | src/io/config_values.c
         } else {
-            TRY(unknown_key(where, key, keys, sizeof keys / sizeof keys[0]));
+            TRY(config_unknown_key(where, key, keys, sizeof keys / sizeof keys[0]));
         }
 =>
         }
@@ -1895,7 +1901,7 @@ bytes_get(from + 2 * i, 2) << 15;
                         strcmp(config->names[before], config->names[i]) != 0,
 =>
                         1,
-@@ config: numbers beyond float32 | cpu | config | src/io/config_read.c
+@@ config: numbers beyond float32 | cpu | config | src/io/config_values.c
     if (!json_is_number(value) || fabs(json_number_value(value)) > (double)FLT_MAX) {
 =>
     if (!json_is_number(value)) {
@@ -1903,14 +1909,14 @@ bytes_get(from + 2 * i, 2) << 15;
     REQUIRE(json_array_size(list) == (size_t)layer_slots(layer), FORMAT,
 =>
     REQUIRE(json_array_size(list) >= (size_t)layer_slots(layer), FORMAT,
-@@ config: beta without alpha | cpu | config | src/io/config_read.c
+@@ config: beta without alpha | cpu | config | src/io/config_values.c
             act->alpha = defaults[i].alpha;
 =>
             act->alpha = 0;
-@@ config: names that are not printed | cpu | config | src/io/config_read.c
-    if (text[0] == '\0' || strlen(text) > MAX_NAME || !printable) {
+@@ config: names that are not printed | cpu | config | src/io/config_values.c
+    if (text[0] == '\0' || strlen(text) >= CONFIG_NAME || !printable) {
 =>
-    if (text[0] == '\0' || strlen(text) > MAX_NAME) {
+    if (text[0] == '\0' || strlen(text) >= CONFIG_NAME) {
 @@ config: rules of layers not asked | cpu | config | src/io/config_read.c
     TRY(config_check(out, label));
 =>
@@ -1946,7 +1952,7 @@ bytes_get(from + 2 * i, 2) << 15;
 =>
         REQUIRE(1,
 @@ model: any snippet is taken | cpu | model | src/io/model_options.c
-        REQUIRE(used[i], ARGUMENT, "%s: does not ask
+        REQUIRE(asked->used[i], ARGUMENT, "%s: does not ask
 =>
         REQUIRE(1, ARGUMENT, "%s: does not ask
 @@ model: a snippet that was not given | cpu | model | src/io/model_options.c
@@ -2252,8 +2258,10 @@ directions * desc->hidden}};
 =>
     speeds.cores = 1;
 @@ auto: the program names what was opened | pocl | auto | src/cli/compute.c
+    const char *description = clrnn_plan_describe(plan);
     name_engine(out, context, description);
 =>
+    const char *description = clrnn_plan_describe(plan);
 @@ tune: speeds are only raised | cpu | tune/fit | src/core/tune_fit.c
         for (int down = 0; down < 2; down++) {
 =>
@@ -2350,7 +2358,7 @@ directions * desc->hidden}};
         TRY(make_folders(setup.tuning.path));
 =>
 @@ cli: an option twice | cpu | cli | src/cli/options.c
-    } else if (row->kind == KIND_TEXT && out->repeated[id] > 0 && id != OPTION_INPUT) {
+    } else if (row->kind == KIND_TEXT && out->repeated[id] > 0) {
 =>
     } else if (0) {
 @@ cli: strict forgotten | pocl | cli | src/cli/compute.c
@@ -2484,7 +2492,16 @@ TABLE
     exit 1
 }
 
-mkdir "$work/base" "$work/pocl" && cd "$root" || exit 1
+cd "$root" || exit 1
+if [ -n "$texts" ]; then
+    for head in "$work"/*.head; do
+        IFS='|' read -r name where suites file <"$head"
+        awk -v old="${head%.head}.old" -v new="${head%.head}.new" -f "$work/replace.awk" "$file" >"$work/edited" 2>&1 ||
+            echo "$name: the old text is not in $file exactly once"
+    done
+    exit 0
+fi
+mkdir "$work/base" "$work/pocl"
 tar cf - --exclude='./build*' --exclude='./.git' . | tar xf - -C "$work/base"
 cd "$work/base" || exit 1
 echo "mutants: $count, $jobs at a time; the base first"

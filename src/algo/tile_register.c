@@ -17,8 +17,7 @@ enum {
     VECTORS = 6            /* WORK_VECTORS of kernels/rows.cl */
 };
 
-/* Words up to which registers are left for a second row, and for x_proj of the next step: more words
- * are a product that takes as long as a load. */
+/* Words up to which registers are left for a second row. */
 enum { FEW_WORDS = 128 };
 
 /* With no register spilled, as offline compilers of their targets say (bench/results/gpu-report.md): ptxas
@@ -154,14 +153,17 @@ static int rows_of(const struct device_desc *device, const struct algo_product *
     return product->batch > device->compute_units && room ? 2 : 1;
 }
 
-static void lay_out(struct algo_tile *out, struct algo_program *program, const struct cell *cell,
+static void lay_out(struct algo_tile *out, struct algo_program *program,
+                    const struct device_desc *device, const struct cell *cell,
                     const struct algo_product *product, const struct needs *needs, int rows) {
     out->rows = rows;
     out->items = needs->items;
     out->vector_width = 1;
     out->split = 1;
     out->is_whole = 1;
-    algo_define(program, "AHEAD", -1, needs->words <= FEW_WORDS);
+    if (device->kind == DEVICE_GPU) {
+        algo_define(program, "PLAIN_LOOP", -1, 1);
+    }
     algo_define(program, "WORK_LOCAL", -1, 1);
     algo_define(program, "WORK_STRIDE", -1, needs->stride);
     algo_define(program, "VECTOR_WIDTH", -1, 1);
@@ -189,7 +191,7 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
                      const struct device_desc *device, const struct cell *cell,
                      const struct algo_product *product) {
     const struct needs needs = needs_of(cell, product->units, product->k, 1);
-    lay_out(out, program, cell, product, &needs, rows_of(device, product, &needs));
+    lay_out(out, program, device, cell, product, &needs, rows_of(device, product, &needs));
     return 0;
 }
 
@@ -210,7 +212,7 @@ static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
         bytes > PART_BYTES || (size_t)bytes > device->local_memory) {
         return ALGO_NEVER;
     }
-    lay_out(out, program, cell, product, &needs, (int)rows);
+    lay_out(out, program, device, cell, product, &needs, (int)rows);
     int taken = 0;
     for (int phase = 0; phase < cell->phase_count; phase++) {
         algo_define(program, "TOTAL_", phase, product->units[phase]);

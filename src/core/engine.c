@@ -101,6 +101,8 @@ struct params engine_piece_params(const struct engine_call *call, const struct p
     params.x = piece_layout(call, engine_input(call, strand->layer), piece, 0);
     params.y = piece_layout(call, &layer->y, piece,
                             params.merge == MERGE_STORE ? second * params.width : 0);
+    params.x_way = params.by_time && params.reverse ? -params.g.step : params.g.step;
+    params.y_way = params.reverse ? -params.y.step : params.y.step;
     params.hiddens = piece_layout(call, &layer->hiddens, piece, second * params.width);
     params.cells = piece_layout(call, &layer->cells, piece, second * params.hidden);
     params.gates = piece_layout(call, &layer->gates, piece, second * gates * params.hidden);

@@ -236,12 +236,12 @@ static void fill_strand(clrnn_plan *plan, const struct engine_call *call, const 
     p->has_gates = layer->gates.home != ARRAY_NONE;
     p->masked = call->mask != NULL;
     p->zero_masked = strand->desc->zero_masked;
-    p->plain = p->y_mode == Y_ALL && p->merge == MERGE_STORE && !layer->y.packed && !p->masked &&
-               !p->has_hiddens && !p->has_cells && !p->has_gates;
     p->mask_row = call->steps;
     p->x_packed = x->packed;
     p->y_packed = layer->y.packed;
     p->by_time = config->projection == CLRNN_PROJECTION_CLBLAST;
+    p->plain = p->y_mode == Y_ALL && p->merge == MERGE_STORE && !layer->y.packed && !p->masked &&
+               !p->has_hiddens && !p->has_cells && !p->has_gates && !(p->by_time && x->packed);
     /* in the order of the way; by time as x lies, so that a library can make all of it at once */
     const int rows_first = p->by_time && x->batch_first;
     p->x_rows = x->packed ? call->starts[call->steps] : (wide)call->steps * call->batch;
