@@ -131,8 +131,8 @@ def nvidia(program, target):
 # ---- AMD ---------------------------------------------------------------------------------------
 
 
-def time_loop(lines):
-    """Numbers of the lines of the loop over time: the outermost with most of two or more barriers. The compiler's
+def time_loops(lines):
+    """Numbers of the lines of the loops over time: the outermost ones with two or more barriers. The compiler's
     comments say what is in a loop."""
     outer, header, loops = {}, None, {}
     for at, line in enumerate(lines):
@@ -152,8 +152,7 @@ def time_loop(lines):
     for inner, numbers in loops.items():
         joined.setdefault(outer.get(inner, inner), set()).update(numbers)
     barriers = lambda numbers: sum("s_barrier" in lines[n] for n in numbers)
-    best = max(joined.values(), key=barriers, default=set())
-    return best if barriers(best) >= 2 else set()
+    return set().union(*(numbers for numbers in joined.values() if barriers(numbers) >= 2))
 
 
 def registers_of(operand):
@@ -180,6 +179,8 @@ def amd_step(line, from_weights, offset):
         from_weights = from_weights - registers_of(operands.pop(1))
     if "cndmask" in op:  # the mask
         operands.pop()
+    if re.match(r"[sv]_(mad_[ui]64|lshl_add|lshl[1-4]_add)", op):  # no address is multiplied
+        del operands[1:-1]
     to, sources = registers_of(operands[0]), set().union(*(registers_of(o) for o in operands[1:]))
     if op.startswith("s_load"):  # arguments; of what else it loads nothing lies at such an offset
         at = operands[-1].split()[0]
@@ -189,17 +190,22 @@ def amd_step(line, from_weights, offset):
         return from_weights - to | held, False
     if re.match(r"(global|flat|buffer|scratch)_(load|store|atomic)|ds_", op):
         is_load = "_load" in op and not op.startswith(("scratch", "ds"))
-        return (from_weights - to if is_load or op.startswith(("ds_load", "ds_read")) else from_weights), is_load and bool(sources & from_weights)
+        is_read = is_load or op.startswith(("ds_load", "ds_read"))
+        pairs = [registers_of(o) for o in operands[1:]]  # both halves of an address
+        by_weights = is_load and any(len(pair) == 2 and pair <= from_weights for pair in pairs)
+        return (from_weights - to if is_read else from_weights), by_weights
     if "cmp" in op:
         return from_weights, False
+    if re.search(r"_[biu]64(?!\w*_e)|mad_[iu]64", op) and len(sources) == 2 and not sources <= from_weights:  # half of an address
+        return from_weights - to, False
     adds = re.match(r"[sv]_(add|sub|mov|cndmask|cselect|cmov|mad_[ui]64|lshl_add|lshl[1-4]_add|pk_mov|readfirstlane|xad)", op)
     return (from_weights | to if adds and sources & from_weights else from_weights - to), False
 
 
 def amd_weight_loads(lines, offset):
-    """Loads in the loop over time whose address is made of the argument that lies at an offset: what each register
+    """Loads in the loops over time whose address is made of the argument that lies at an offset: what each register
     holds is followed along all ways. None: there is no such loop."""
-    loop = time_loop(lines)
+    loop = time_loops(lines)
     if not loop:
         return None
     starts = sorted({at for at, line in enumerate(lines) if re.match(r"\.LBB|\w+:", line)} |
@@ -292,9 +298,9 @@ def spirv(program, _):
     return Found({program.kernel: Kernel("valid")})
 
 
-def intel_loop(lines):
-    """Instructions of the largest loop with two barriers."""
-    places, code, best = {}, [], []
+def intel_loops(lines):
+    """Instructions of each outermost loop with two barriers: over time."""
+    places, code, loops = {}, [], []
     for line in lines:
         if match := re.match(r"(L\d+):", line):
             places[match[1]] = len(code)
@@ -303,10 +309,9 @@ def intel_loop(lines):
             # where lanes go and where the others wait: either may be back
             labels = re.findall(r"\bL\d+\b", line) if re.search(r"\b(?:jmpi|while|goto|brd|br)\b", line) else []
             back = [places[label] for label in labels if label in places]
-            loop = code[min(back):] if back else []
-            if sum("signal barrier" in one for one in loop) >= 2 and len(loop) > len(best):
-                best = loop
-    return best
+            if back and sum("signal barrier" in one for one in code[min(back):]) >= 2:
+                loops = [start for start in loops if start[0] < min(back)] + [(min(back), len(code))]
+    return [code[first:end] for first, end in loops]
 
 
 def intel(program, target):
@@ -320,22 +325,24 @@ def intel(program, target):
                                    " ".join(program.options), "-out_dir", out, "-output", "k",
                                    "-output_no_suffix"], env=environment, capture_output=True, text=True, check=False)
     if said.returncode != 0:
-        return Found(broken=f"ocloc: {' '.join((said.stdout + said.stderr).strip().splitlines()[-1:])}")
+        why = " ".join((said.stdout + said.stderr).strip().splitlines()[-1:]) or f"ends with {said.returncode}"
+        return Found(broken=f"ocloc: {why}")
     subprocess.run(ocloc + ["disasm", "-file", out + "/k", "-dump", out + "/code", "-device", target], env=environment,
                    capture_output=True, check=True)
     assembly = ""
     for path in glob.glob(f"{out}/code/*{program.kernel}*.asm"):
         with open(path, encoding="utf-8") as file:
             assembly += file.read()
-    loop = intel_loop(assembly.splitlines())
-    products = sum(bool(re.match(r"(\(.*?\)\s*)?mad", one)) for one in loop)
-    lanes = max(map(int, re.findall(r"\bmad\s*\((\d+)", "\n".join(loop) or assembly)), default=0)
+    loops = intel_loops(assembly.splitlines())
+    count = lambda pattern, code: sum(bool(re.search(pattern, one)) for one in code)
+    lanes = max(map(int, re.findall(r"\bmad\s*\((\d+)", assembly)), default=0)
     spilled = max(map(int, re.findall(r"spilled around (\d+)", said.stdout + said.stderr)), default=0)
     found = Found({program.kernel: Kernel(f"SIMD{lanes}", spilled)})
     if program.holds:
         least = program.words * program.rows + ACTIVATION * ACTIVATIONS[program.cell]
+        products = min((count(r"^(\(.*?\)\s*)?mad", loop) for loop in loops), default=0)
         # buffers have numbers, private memory addresses
-        memory = sum(bool(re.search(r"//.*\bload\.ugm\.\w+\.a64", one)) for one in loop)
+        memory = max((count(r"//.*\bload\.ugm\.\w+\.a64", loop) for loop in loops), default=0)
         found.broken = (f"{least - products} of {least} products are not in the loop" if products < least else
                         f"{memory} reads of private memory in the loop" if memory else None)
     return found

@@ -799,7 +799,7 @@ class Estimate:
     def __init__(self, kernel, items, timed=True, is_whole=False):
         self.kernel = kernel
         self.rounds = 1 if is_whole else STEPS if timed else 3
-        kernel.loop = None if is_whole else kernel.loop
+        kernel.loops = [] if is_whole else kernel.loops
         local = {}
         self.lanes = [Lane(kernel, lane, local) for lane in range(0, items, WARP)]
         others = [Lane(kernel, lane, local) for lane in range(1, ROWS)]

@@ -93,11 +93,11 @@ static void write_arguments(const char *name, const struct algo_config *config, 
     p.y_mode = Y_ALL;
     p.plain = p.from_zero = 1;
     p.mask_row = STEPS;
-    p.x_way = p.g.step;
-    p.y_way = p.y.step;
     p.x_rows = (wide)STEPS * batch;
     p.g = (struct layout){0, (wide)p.columns * batch, p.columns};
     p.y = (struct layout){0, (wide)p.width * batch, p.width};
+    p.x_way = p.g.step;
+    p.y_way = p.y.step;
     fprintf(file, "bytes ");
     write_hex(file, &p, sizeof p);
     fprintf(file, "\npointer rows ");
