@@ -65,6 +65,7 @@ DEPS_TEST := check pocl-opencl-icd libonnx-testdata
 DEPS_LONG := oclgrind mesa-opencl-icd clang clang-format
 DEPS_FUZZ := clang libclang-rt-14-dev
 DEPS_GPU := clang-15 libclc-15 libclc-15-dev llvm-spirv-15 spirv-tools rocm-device-libs python3-venv
+DEPS_GPU_LATER := clang-19
 
 KERNELS := $(sort $(wildcard kernels/*.cl))
 LIB_SOURCES := $(filter-out src/cpu/cpu_kernels.c,$(sort $(wildcard src/*.c src/core/*.c \
@@ -103,7 +104,7 @@ CLI_OBJECTS := $(call object,$(CLI_SOURCES))
 TEST_OBJECTS := $(call object,$(TEST_SOURCES))
 
 .DEFAULT_GOAL := all
-.PHONY: all bench bench-peers check check-frameworks check-long fuzz demo deps check-gpu-estimate gpu-report gpu-report-quick lint set-up-gpu mutants install uninstall clean dist format FORCE
+.PHONY: all bench bench-peers check check-frameworks check-long fuzz demo deps check-gpu-estimate gpu-report gpu-report-quick lint set-up-gpu set-up-gpu-quick mutants install uninstall clean dist format FORCE
 .SECONDARY:
 
 all: $(BUILD)/clrnn $(BUILD)/libclrnn.a $(BUILD)/libclrnn.so.$(SOVERSION) $(BUILD)/clrnn.pc
@@ -308,35 +309,41 @@ bench-peers: set-up-demo
 	  --onednn $(BUILD)/libonednn_peer.so $(PEERS_FLAGS)
 
 # What GPU plans take, compiled for GPUs that are not here. NVIDIA's assembler is on PyPI; another version of
-# it allocates otherwise.
+# it allocates otherwise. What is not to be had is said, and its targets are left out.
 GPU_VENV := $(BUILD)/gpu-venv
 GPU_TOOLS := nvidia-cuda-nvcc==13.5.37 nvidia-cuda-nvdisasm==13.5.37
 GPU_FLAGS ?= -o bench/results/gpu-report.md
-# gpu_python ARGUMENTS: by the venv's python, with ptxas and nvdisasm in the path
-gpu_python = tools=$$(dirname "$$(find $(abspath $(GPU_VENV)) -name ptxas -type f | head -1)"); chmod +x "$$tools"/*; \
-	  PATH="$$tools:$$PATH" $(GPU_VENV)/bin/python $(1)
+# gpu_python ARGUMENTS: with ptxas and nvdisasm in the path
+gpu_python = tools=$$(find $(abspath $(GPU_VENV)) -name ptxas -type f 2>/dev/null | head -1); \
+	  PATH="$${tools:+$${tools%/*}:}$$PATH" python3 $(1)
+gpu_report = $(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text --intel $(GPU_INTEL) $(1))
 # Intel's compiler, unpacked: installed, it would be a platform without a device.
 GPU_INTEL := $(BUILD)/gpu-intel
 GPU_INTEL_PACKAGES := intel-opencl-icd libigc1 libigdfcl1 libopencl-clang14 libllvmspirvlib14 libigdgmm12
-set-up-gpu:
+set-up-gpu-quick:
 	$(call set_up,$(DEPS_BUILD) $(DEPS_GPU))
 	$(Q)test -e $(GPU_INTEL)/usr || { mkdir -p $(GPU_INTEL) && cd $(GPU_INTEL) && \
 	  apt-get download -qq $(GPU_INTEL_PACKAGES) >/dev/null 2>&1 && for p in *.deb; do dpkg -x $$p .; done && rm *.deb && \
 	  ln -sf libiga64.so.1 usr/lib/x86_64-linux-gnu/libiga64.so; } || echo 'gpu-report: no Intel targets: their packages are not to be had'
-	$(Q)test -x $(GPU_VENV)/bin/python || python3 -m venv $(GPU_VENV)
-	$(Q)$(GPU_VENV)/bin/python -m pip install -q $(GPU_TOOLS)
+	$(Q){ test -x $(GPU_VENV)/bin/python || python3 -m venv $(GPU_VENV); } && \
+	  $(GPU_VENV)/bin/python -m pip install -q --retries 1 --timeout 20 $(GPU_TOOLS) >$(BUILD)/gpu-pip.log 2>&1 && \
+	  chmod +x $$(find $(GPU_VENV) -name ptxas -o -name nvdisasm) || echo 'gpu-report: no NVIDIA targets: ptxas is not to be had'
+set-up-gpu: set-up-gpu-quick
+	$(call set_up,$(DEPS_GPU_LATER))
 
-check-gpu-estimate: set-up-gpu
+check-gpu-estimate: set-up-gpu-quick
 	$(Q)$(call gpu_python,tests/tools/check_gpu_estimate.py)
 
-gpu-report: check-gpu-estimate
+gpu-report: set-up-gpu check-gpu-estimate
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/gpu_text
-	$(Q)$(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text --intel $(GPU_INTEL) --self-check)
-	$(Q)$(call gpu_python,bench/gpu_report.py --tool $(BUILD)/gpu_text --intel $(GPU_INTEL) $(GPU_FLAGS))
+	$(Q)$(call gpu_report,--self-check)
+	$(Q)$(call gpu_report,$(GPU_FLAGS))
 
-# Two targets of each maker, and the sizes that speak for the others.
-gpu-report-quick:
-	$(Q)$(MAKE) --no-print-directory gpu-report GPU_FLAGS="--quick -o $(BUILD)/gpu-report-quick.md"
+# Two targets of each maker, and the programs that speak for the others.
+gpu-report-quick: check-gpu-estimate
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/gpu_text
+	$(Q)$(call gpu_report,--self-check)
+	$(Q)$(call gpu_report,--quick -o $(BUILD)/gpu-report-quick.md)
 
 mutants: set-up-check
 	$(Q)tests/mutants.sh

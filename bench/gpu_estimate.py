@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """gpu_estimate.py: cycles of a step in NVIDIA machine code, where there is no GPU. Nothing here is measured.
 
-Three parts. A lane's integers and branches are computed from the kernel's arguments, so that it is known which
-instructions a warp goes through and which array each load reads; floats are not. What all warps of a group issue
-then is timed: four schedulers, in order, with the stall counts and scoreboards that ptxas wrote into the code, and
-the latencies of ASSUMED for all that has no fixed one. The slowest warp of each stretch between two barriers is
-asked what it waited for, by kind of instruction and by line of the source.
+Three parts. A lane's integers and branches are computed from the kernel's arguments, those that lie in local memory
+among them, so that it is known which instructions a warp goes through and which array each load reads; floats are not.
+What all warps of a group issue then is timed: four schedulers, in order, with the stall counts and scoreboards that
+ptxas wrote into the code, and the latencies of ASSUMED for all that has no fixed one. The slowest warp of each stretch
+between two barriers is asked what it waited for, by kind of instruction and by line of the source. Where groups wait
+for each other's words, those have come when they are first looked for, so late as ASSUMED says.
 
-    gpu_estimate.py CUBIN ARGS ITEMS      ARGS: as tests/tools/gpu_text.c writes them
+    gpu_estimate.py CUBIN ARGS ITEMS [KERNEL]      ARGS: as tests/tools/gpu_text.c writes them
 
 Needs nvdisasm (PyPI nvidia-cuda-nvdisasm). tests/tools/check_gpu_estimate.py holds it to the known figures of a
 reference kernel.
@@ -26,10 +27,13 @@ PARAMETERS = {75: 0x160, 80: 0x160, 86: 0x160, 89: 0x160, 90: 0x210, 100: 0x380,
 STEPS = 8  # that are timed, the first two apart
 
 # Cycles: low and high. `wide`: slots of the local memory's pipe that a 16-byte read takes, `pair` an 8-byte one.
-# `near`: a load of what the step before loaded, too.
+# `far`: a way to the cache that all compute units share, or to memory, and back; `near`: a load of what the step before
+# loaded, too. `word`: from when another group's word is asked for until it is there: one such way, since groups are
+# alike and store when this one does, and half of another one, as a word that comes in between is seen at the next look;
+# those that the warp asks for after it are there.
 ASSUMED = {
-    "low": {"local": 23, "wide": 1, "pair": 1, "shuffle": 22, "far": 300, "near": 33, "special": 18, "barrier": 16},
-    "high": {"local": 33, "wide": 4, "pair": 2, "shuffle": 28, "far": 600, "near": 40, "special": 30, "barrier": 36},
+    "low": {"local": 23, "wide": 1, "pair": 1, "shuffle": 22, "far": 300, "near": 33, "word": 450, "special": 18, "barrier": 16},
+    "high": {"local": 33, "wide": 4, "pair": 2, "shuffle": 28, "far": 600, "near": 40, "word": 900, "special": 30, "barrier": 36},
 }
 OTHER_LATENCY = 20
 READ_LATENCY = 8  # until a store has its operands
@@ -38,6 +42,8 @@ FMA = {"FFMA", "FMUL", "FADD", "IMAD", "FFMA2"}
 ALU = {"IADD3", "LEA", "FSEL", "ISETP", "LOP3", "MOV", "SHF", "FSETP", "SEL", "PRMT", "FMNMX", "IADD", "VIADD", "SHL"}
 SPECIAL = {"MUFU", "FRND", "F2I", "I2F", "F2F"}
 LOCAL = {"LDS", "STS", "SHFL", "ATOMS"}
+FAR = {"LDG", "STG", "ATOMG", "ATOM", "RED"}
+ROWS = 4  # of the batch in a group at most: as many lanes bring the row table into local memory
 
 
 # ---- the code ----------------------------------------------------------------------------------
@@ -99,7 +105,7 @@ def instructions_of(lines):
         elif match := re.search(r'//## File "([^"]*)", line (\d+)', line):
             if "inlined at" not in line or source is None or "inlined" not in lines[at - 1]:
                 source = (match[1].rsplit("/", 1)[-1], int(match[2]))
-        elif match := re.match(r"\s+/\*[0-9a-f]{4,}\*/\s+(?:@(!?)(U?P\w+)\s+)?([A-Z0-9_.]+)\s*(.*?)\s*;\s*/\*", line):
+        elif match := re.match(r"\s+/\*[0-9a-f]{4,}\*/\s+(?:@(!?)(U?P\w+)\s+)?([A-Z0-9_.]+)\s*(.*?)\s*(?:\(\*.*?\*\))?;\s*/\*", line):
             one = Instruction()
             control = int(re.search(r"/\*\s*(0x[0-9a-f]+)\s*\*/", lines[at + 1])[1], 16) >> 41
             one.at, one.text = len(code), f"{match[3]} {match[4]}"
@@ -108,9 +114,10 @@ def instructions_of(lines):
             one.operands = [operand_of(part) for part in re.split(r",(?![^\[]*\])", match[4]) if part.strip()]
             one.stall, one.writes, one.reads = control & 15, control >> 5 & 7, control >> 8 & 7
             one.wait, one.line = control >> 11 & 63, source
-            # predicates that an operation of integers writes stand after its first operand, those it reads last
+            # predicates that an operation of integers writes stand after its first operand, or, of LOP3, before it; those
+            # it reads last
+            one.outs = [one.operands.pop(0)] if one.op == "LOP3" and one.operands[0].kind in "PQ" else []
             rest = one.operands[1:]
-            one.outs = []
             while rest and rest[0].kind in "PQ" and any(o.kind not in "PQ" for o in rest):
                 one.outs.append(rest.pop(0))
             one.ins = rest
@@ -233,10 +240,13 @@ COMPARE = {"LT": lambda a, b: a < b, "LE": lambda a, b: a <= b, "GT": lambda a, 
 
 
 class Lane:
-    """One lane of a group: registers of 32 bits or None, where a float or the unknown is."""
+    """One lane of a group: registers of 32 bits or None, where a float or the unknown is; one that nothing was written
+    to, in which the compiler collects bits, is 0. local: what is known of the group's local memory, {address: 32 bits}."""
 
-    def __init__(self, kernel, lane):
-        self.kernel, self.lane = kernel, lane
+    def __init__(self, kernel, lane, local):
+        self.kernel, self.lane, self.local = kernel, lane, local
+        self.private = {}  # what is spilled
+        self.way, self.begins = [], []
         self.registers = {"R": {}, "U": {}}
         self.predicates = {"P": {}, "Q": {}}
         self.guessed = set()  # branches whose condition is unknown
@@ -255,7 +265,7 @@ class Lane:
 
     def get_plain(self, o):
         if o.kind in "RU":
-            return 0 if o.index is None else self.registers[o.kind].get(o.index)
+            return 0 if o.index is None else self.registers[o.kind].get(o.index, 0)
         if o.kind == "I":
             return o.index & MASK
         if o.kind == "C":
@@ -274,7 +284,7 @@ class Lane:
     def get_wide(self, o):
         """64 bits: a pair of registers or words."""
         if o.kind in "RU" and o.index is not None:
-            words = self.registers[o.kind].get(o.index), self.registers[o.kind].get(o.index + 1)
+            words = self.registers[o.kind].get(o.index, 0), self.registers[o.kind].get(o.index + 1, 0)
         elif o.kind == "C":
             words = self.constant(o, 0), self.constant(o, 4)
         else:
@@ -309,7 +319,7 @@ class Lane:
             if index is None:
                 continue
             bank = self.registers["R" if kind == "R" else "U"]
-            low, high = bank.get(index), bank.get(index + 1)
+            low, high = bank.get(index, 0), bank.get(index + 1, 0)
             others = "".join(s for _, _, s in o.index)
             wide = ".64" in suffix or (is_far and (kind == "UR" or ".U32" not in suffix and ".64" not in others))
             if low is None or (wide and high is None):
@@ -324,7 +334,7 @@ class Lane:
         if method:
             method(self, i)
             return
-        if op not in ("FFMA", "FMUL", "FADD", "FMNMX", "LDS", "VOTE", "SHFL", "MATCH"):
+        if op not in ("FFMA", "FMUL", "FADD", "FMNMX", "VOTE", "SHFL", "MATCH"):
             self.not_known.add(i.name)
         self.forget(i)
 
@@ -362,19 +372,21 @@ class Lane:
             self.put(out, total >> 32 > n)
 
     def do_IADD3(self, i):
+        if "64" in i.flags:
+            self.add_wide(i)
+            return
         terms = [o for o in i.ins if o.kind not in "PQ"]
         carries = [o for o in i.ins if o.kind in "PQ"] if "X" in i.flags else []
         self.add(i, terms, carries)
 
     do_VIADD = do_IADD3
 
-    def do_IADD(self, i):
-        if "64" not in i.flags:
-            self.do_IADD3(i)
-            return
-        a, b = (self.get_wide(o) for o in i.ins[:2])
-        known = None not in (a, b) and len(i.ins) == 2
-        self.set_wide(i.operands[0], (-a if i.ins[0].negate else a) + (-b if i.ins[1].negate else b) if known else None)
+    do_IADD = do_IADD3
+
+    def add_wide(self, i):
+        values = [self.get_wide(o) for o in i.ins if o.kind not in "PQ"]
+        negative = [o.negate and o.kind != "I" for o in i.ins if o.kind not in "PQ"]
+        self.set_wide(i.operands[0], None if None in values else sum(-v if n else v for v, n in zip(values, negative)))
 
     def do_IMAD(self, i):
         a, b, c = (self.get(o) for o in i.ins[:3])
@@ -480,22 +492,18 @@ class Lane:
 
     do_FSEL = do_SEL
 
-    def least(self, i, a, b, is_least):
-        if None in (a, b, is_least):
+    def do_IMNMX(self, i):
+        """Least or greatest of two or three."""
+        values, is_least = [self.get(o) for o in i.ins if o.kind not in "PQ"], self.test(i.ins[-1])
+        if "ADD" in i.op:  # of the first two the sum
+            values[:2] = [None if None in values[:2] else values[0] + values[1] & MASK]
+        if None in values or is_least is None:
             self.set(i.operands[0], None)
             return
-        if "U32" not in i.flags:
-            a, b = signed(a), signed(b)
-        self.set(i.operands[0], min(a, b) if is_least else max(a, b))
+        values = values if "U32" in i.flags else [signed(value) for value in values]
+        self.set(i.operands[0], min(values) if is_least else max(values))
 
-    def do_IMNMX(self, i):
-        self.least(i, self.get(i.ins[0]), self.get(i.ins[1]), self.test(i.ins[-1]))
-
-    do_VIMNMX = do_IMNMX
-
-    def do_VIADDMNMX(self, i):
-        a, b = self.get(i.ins[0]), self.get(i.ins[1])
-        self.least(i, None if None in (a, b) else a + b & MASK, self.get(i.ins[2]), self.test(i.ins[-1]))
+    do_VIMNMX = do_VIMNMX3 = do_VIADDMNMX = do_IMNMX
 
     def do_IABS(self, i):
         value = self.get(i.ins[0])
@@ -554,6 +562,18 @@ class Lane:
             if mask >> n & 1:
                 self.put(Operand("P", n, False, False, False, None), None if value is None else bool(value >> n & 1))
 
+    def do_PRMT(self, i):
+        """Bytes of two words, each named by four bits, the highest of which asks for its sign instead."""
+        a, which, b = (self.get(o) for o in i.ins[:3])
+        if None in (a, which, b) or len(i.flags) > 0:
+            self.set(i.operands[0], None)
+            return
+        both, value = b << 32 | a, 0
+        for n in range(4):
+            byte = both >> 8 * (which >> 4 * n & 7) & 255
+            value |= (255 * (byte >> 7) if which >> 4 * n & 8 else byte) << 8 * n
+        self.set(i.operands[0], value)
+
     def do_LDG(self, i):
         words = 4 if "128" in i.flags else 2 if "64" in i.flags else 1
         name, at = self.kernel.array_of(self.address(i.operands[1], True))
@@ -561,17 +581,59 @@ class Lane:
         known = at is not None and at + 4 * words <= len(data) and not any(f in ("U8", "S8", "U16") for f in i.flags)
         self.set_wide(i.operands[0], int.from_bytes(data[at:at + 4 * words], "little") if known else None, words)
 
+    def do_ATOMG(self, i):
+        """A word of the flags: what is there, or, behind that, what another group brought."""
+        to = next(o for o in i.operands if o.kind == "R")
+        name, at = self.kernel.array_of(self.address(next(o for o in i.operands if o.kind == "M"), True))
+        data = self.kernel.contents.get(name)
+        self.set(to, None if data is None else int.from_bytes(data[at:at + 4], "little"))
+
+    do_ATOM = do_ATOMG
+
+    def load(self, i, memory):
+        at = self.address(i.operands[1], False)
+        is_word = at is not None and not any(f in ("U8", "S8", "U16", "S16") for f in i.flags)
+        for n in range(width_of(i) if i.operands[0].index is not None else 0):
+            self.registers["R"][i.operands[0].index + n] = memory.get(at + 4 * n) if is_word else None
+
+    def store(self, i, memory):
+        at, value = self.address(i.operands[0], False), i.operands[1]
+        if at is None:
+            memory.clear()
+            return
+        is_word = not any(f in ("U8", "U16") for f in i.flags)
+        for n in range(width_of(i)):
+            word = 0 if value.index is None else self.registers["R"].get(value.index + n, 0)
+            memory[at + 4 * n] = word if is_word else None
+
+    def do_LDS(self, i):
+        self.load(i, self.local)
+
+    def do_STS(self, i):
+        self.store(i, self.local)
+
+    def do_LDL(self, i):
+        self.load(i, self.private)
+
+    def do_STL(self, i):
+        self.store(i, self.private)
+
+    def do_ATOMS(self, i):
+        self.forget(i)
+        self.local.clear()
+
     def nothing(self, i):
         pass
 
-    do_STS = do_STG = do_BAR = do_BSSY = do_BSYNC = do_NOP = do_WARPSYNC = do_YIELD = do_BREAK = do_MEMBAR = nothing
-    do_DEPBAR = do_BMOV = do_LDGSTS = do_ERRBAR = do_CCTL = do_ATOMS = do_ACQBULK = nothing
+    do_STG = do_BAR = do_BSSY = do_BSYNC = do_NOP = do_WARPSYNC = do_YIELD = do_BREAK = do_MEMBAR = nothing
+    do_DEPBAR = do_BMOV = do_LDGSTS = do_ERRBAR = do_CCTL = do_ACQBULK = do_RED = nothing
 
     # the way
     def go(self, rounds):
-        """What the lane issues until the loop over time began `rounds` times: [instruction, address or None,
-        whether its guard let it do anything], and where in that list each round begins."""
-        kernel, way, begins, at = self.kernel, [], [], 0
+        """Fills `way` with what the lane issues until the loop over time began `rounds` times: [instruction, address
+        or None, whether its guard let it do anything], and `begins` with where in that list each round begins. Stops
+        at each barrier, for the others."""
+        kernel, way, begins, at = self.kernel, self.way, self.begins, 0
         limit = 400000
         while len(way) < limit:
             i = kernel.code[at]
@@ -583,8 +645,8 @@ class Lane:
                     break
             guard = True if i.guard is None else self.test(i.guard)
             address = None
-            if i.op in ("LDG", "STG", "LDS", "STS"):
-                address = self.address(next(o for o in i.operands if o.kind == "M"), i.op in ("LDG", "STG"))
+            if i.op in FAR or i.op in ("LDS", "STS"):
+                address = self.address(next(o for o in i.operands if o.kind == "M"), i.op in FAR)
             way.append((i, address, guard is not False))
             if i.op in ("BRA", "CALL", "JMP"):
                 more = [self.test(o) for o in i.operands if o.kind in "PQ"]
@@ -598,11 +660,14 @@ class Lane:
             if i.op in ("EXIT", "RET") and guard:
                 break
             if guard is None:
-                self.forget(i)
+                # a comparison of floats, kept as one bit among others: theirs are not lost
+                if i.op != "LOP3" or i.operands[0] not in i.ins:
+                    self.forget(i)
             elif guard:
                 self.execute(i)
+                if i.op == "BAR":
+                    yield
             at += 1
-        return way, begins
 
 
 METHODS = {name: method for name, method in vars(Lane).items() if name.startswith("do_")}
@@ -617,11 +682,17 @@ class Warp:
         self.ready = 0
         self.boards, self.owners = [0] * 6, [None] * 6
         self.barrier = None  # that it waits at
+        self.words_come = False  # since the last one
         self.issued = []  # cycles: when; when what stands before was done; when what it waits for was, and where that is
 
 
 def width_of(i):
     return 4 if "128" in i.flags else 2 if "64" in i.flags else 1
+
+
+def is_look(i):
+    """At another group's word: an atomic operation whose result is wanted."""
+    return i.op in ("ATOMG", "ATOM") and any(o.kind == "R" and o.index is not None for o in i.operands[:2])
 
 
 def slots_of(i, assumed):
@@ -680,6 +751,9 @@ def simulate(ways, starts, arch, assumed, near):
                     latency = local_pipe - now + assumed["shuffle" if op == "SHFL" else "local"]
                 elif op == "LDG" and acts:
                     latency = assumed["near" if (w, warp.pc) in near else "far"]
+                elif is_look(i) and acts:
+                    latency = assumed["far" if warp.words_come else "word"]
+                    warp.words_come = True
                 if i.writes != 7 and now + latency > warp.boards[i.writes]:
                     warp.boards[i.writes], warp.owners[i.writes] = now + latency, warp.pc
                 if i.reads != 7 and now + READ_LATENCY > warp.boards[i.reads]:
@@ -690,7 +764,7 @@ def simulate(ways, starts, arch, assumed, near):
                 if warp.pc == len(warp.way):
                     left -= 1
                 if op == "BAR":
-                    warp.barrier = now
+                    warp.barrier, warp.words_come = now, False
                     waiting.append(w)
                     if len(waiting) == len(warps):
                         for other in waiting:
@@ -703,7 +777,7 @@ def simulate(ways, starts, arch, assumed, near):
 
 
 KINDS = (("products, sums", {"FFMA", "FMUL", "FADD", "FFMA2"}), ("LDS", {"LDS"}), ("STS", {"STS"}),
-         ("LDG", {"LDG"}), ("STG", {"STG"}), ("BAR", {"BAR"}),
+         ("LDG", {"LDG"}), ("STG", {"STG"}), ("words", {"ATOMG", "ATOM"}), ("BAR", {"BAR"}),
          ("branches", {"BRA", "BSSY", "BSYNC", "CALL", "WARPSYNC", "BREAK", "EXIT"}),
          ("selects", {"FSEL", "FSETP", "FMNMX", "FCHK"}), ("special", SPECIAL))
 
@@ -715,34 +789,40 @@ def kind_of(i):
     return next((kind for kind, ops in KINDS if i.op in ops), OTHER)
 
 
-class Estimate:
-    """Of one kernel: cycles of a step, low and high, and what they are made of."""
+Step = collections.namedtuple("Step", "cycles loads looks counts kinds lines waits")
 
-    def __init__(self, kernel, items, timed=True):
+
+class Estimate:
+    """Of one kernel: what a step goes through, its cycles, low and high, and what they are made of. is_whole: the launch
+    is the step; else the kernel has a loop over time."""
+
+    def __init__(self, kernel, items, timed=True, is_whole=False):
         self.kernel = kernel
-        count = (items + WARP - 1) // WARP
-        self.lanes = [Lane(kernel, w * WARP) for w in range(count)]
-        ways, begins = zip(*(lane.go(STEPS) for lane in self.lanes))
-        self.ways, self.begins = ways, begins
-        if any(len(b) <= STEPS for b in begins):
-            raise RuntimeError(f"{kernel.name}: the loop over time was left after {min(map(len, begins)) - 1} steps")
+        self.rounds = 1 if is_whole else STEPS if timed else 3
+        kernel.loops = [] if is_whole else kernel.loops
+        local = {}
+        self.lanes = [Lane(kernel, lane, local) for lane in range(0, items, WARP)]
+        others = [Lane(kernel, lane, local) for lane in range(1, ROWS)]
+        going = [(lane, lane.go(self.rounds)) for lane in self.lanes] + [(lane, lane.go(1)) for lane in others]
+        while going:  # together from barrier to barrier
+            going = [(lane, way) for lane, way in going if next(way, True) is None]
+        self.ways = [lane.way for lane in self.lanes]
+        self.begins = [[0, len(lane.way)] if is_whole else lane.begins for lane in self.lanes]
+        if any(len(b) <= self.rounds for b in self.begins):
+            raise RuntimeError(f"{kernel.name}: the loop over time was left after {min(map(len, self.begins)) - 1} steps")
         self.cycles, self.warps = {}, {}
-        if not timed:
-            return
-        near = self.near_loads()
-        for mode, assumed in ASSUMED.items():
-            starts = [b[0] for b in begins]
-            warps = simulate(ways, starts, kernel.arch, assumed, near)
-            ends = [max(warp.issued[b[n + 1] - b[0] - 1][0] for warp, b in zip(warps, begins)) for n in range(STEPS)]
-            self.cycles[mode] = (ends[-1] - ends[1]) / (STEPS - 2)
-            self.warps[mode] = warps
+        for mode, assumed in ASSUMED.items() if timed else ():
+            self.warps[mode] = simulate(self.ways, [b[0] for b in self.begins], kernel.arch, assumed, self.near_loads())
+            ends = [max(warp.issued[b[n + 1] - b[0] - 1][0] for warp, b in zip(self.warps[mode], self.begins))
+                    for n in range(self.rounds)]
+            self.cycles[mode] = (ends[-1] - ends[1]) / (self.rounds - 2) if self.rounds > 2 else ends[-1]
 
     def near_loads(self):
         """(warp, place on its way) of loads of a line that the same warp has read in the loop's step before."""
         near = set()
         for w, (way, begins) in enumerate(zip(self.ways, self.begins)):
             before = set()
-            for n in range(STEPS):
+            for n in range(self.rounds):
                 lines = set()
                 for at in range(begins[n], begins[n + 1]):
                     i, address, acts = way[at]
@@ -753,18 +833,27 @@ class Estimate:
                 before = lines
         return near
 
-    def step(self, w=0, n=STEPS - 2):
-        """What warp w goes through in one step."""
+    def step(self, w):
+        """What warp w goes through in one step, when it has begun well."""
+        n = max(0, self.rounds - 2)
         return self.ways[w][self.begins[w][n]:self.begins[w][n + 1]]
 
-    def loads(self):
-        """{array: loads from it in a step} of the warp that loads most; "?" where an address is unknown."""
+    def most(self, what):
+        """Of the warp that has most, by what(instruction, address): None is not counted."""
         most = collections.Counter()
         for w in range(len(self.ways)):
-            mine = collections.Counter(self.kernel.array_of(address)[0] or "?" for i, address, acts in self.step(w)
-                                       if i.op == "LDG" and acts)
+            mine = collections.Counter(what(i, address) for i, address, acts in self.step(w) if acts)
             most |= mine
+        del most[None]
         return most
+
+    def loads(self):
+        """{array: loads from it in a step}; "?" where an address is unknown."""
+        return self.most(lambda i, address: (self.kernel.array_of(address)[0] or "?") if i.op == "LDG" else None)
+
+    def looks(self):
+        """At other groups' words in a step."""
+        return self.most(lambda i, address: "looks" if is_look(i) else None)["looks"]
 
     def counts(self):
         """Instructions that the busiest warp issues in a step, by operation."""
@@ -772,17 +861,24 @@ class Estimate:
         return collections.Counter(i.op + ("." + str(32 * width_of(i)) if i.op in ("LDS", "STS", "LDG") and width_of(i) > 1 else "")
                                    for i, _, _ in self.step(w))
 
+    def barriers(self):
+        """Places on the ways between which the last warp is asked, for `rounds` - 2 steps or the whole; -1: the start."""
+        if self.rounds == 1:
+            return [[-1] + [at for at, one in enumerate(way) if one[0].op == "BAR"] + [len(way) - 1] for way in self.ways]
+        bars = [[at for at in range(b[1], b[-1]) if way[at][0].op == "BAR"] for way, b in zip(self.ways, self.begins)]
+        per = len(bars[0]) // (self.rounds - 1)
+        return [places[per - 1:] for places in bars]
+
     def profile(self, mode, key, pairs=False):
         """Cycles of a step by key(instruction): of the warp that comes last to each barrier. A warp's time goes to the
         instruction before while that keeps it, then to what it waits for, then, where others are first, to the next."""
         total = collections.Counter()
-        warps = self.warps[mode]
-        bars = [[at for at in range(b[1], b[STEPS]) if way[at][0].op == "BAR"] for way, b in zip(self.ways, self.begins)]
+        warps, bars = self.warps[mode], self.barriers()
         issued = lambda w, at: warps[w].issued[at - self.begins[w][0]]
-        per = len(bars[0]) // (STEPS - 1)
-        for stretch in range(per - 1, len(bars[0]) - 1):
+        for stretch in range(len(bars[0]) - 1):
             w = max(range(len(bars)), key=lambda w: issued(w, bars[w][stretch + 1])[0])
-            before = max(issued(v, bars[v][stretch])[0] for v in range(len(bars)))  # the last one came, and all go on
+            # the last one came, and all go on
+            before = max(issued(v, bars[v][stretch])[0] if bars[v][stretch] >= 0 else 0 for v in range(len(bars)))
             for at in range(bars[w][stretch] + 1, bars[w][stretch + 1] + 1):
                 now, ready, board, owner = issued(w, at)
                 for until, blamed in ((ready, at - 1), (board, owner), (now, at)):
@@ -791,27 +887,33 @@ class Estimate:
                         if not pairs or until == board != ready:
                             total[key(blame)] += min(until, now) - before
                         before = min(until, now)
-        return collections.Counter({k: v / (STEPS - 2) for k, v in total.items()})
-
+        return collections.Counter({k: v / max(1, self.rounds - 2) for k, v in total.items()})
 
     def waits(self, mode):
         """Cycles of a step that those warps wait for loads and the like: by who waits, and for whom."""
         return self.profile(mode, lambda both: f"{both[1].text}` at `{both[0].text}", pairs=True)
 
+    def summary(self):
+        """All of it, and nothing of the code."""
+        profile = {mode: (self.profile(mode, kind_of), self.profile(mode, lambda i: i.line), self.waits(mode))
+                   for mode in self.cycles}
+        kinds, lines, waits = ({mode: three[n] for mode, three in profile.items()} for n in range(3))
+        return Step(self.cycles, self.loads(), self.looks(), self.counts(), kinds, lines, waits)
 
-def estimate(cubin, arguments, items, name=None, timed=True):
+
+def estimate(cubin, arguments, items, name=None, timed=True, is_whole=False):
     kernel = Kernel(cubin, name)
     kernel.set_arguments(arguments, items)
-    return Estimate(kernel, items, timed)
+    return Estimate(kernel, items, timed, is_whole)
 
 
 def main():
     cubin, arguments, items = sys.argv[1:4]
-    found = estimate(cubin, read_arguments(arguments), int(items))
+    found = estimate(cubin, read_arguments(arguments), int(items), *sys.argv[4:])
     low, high = (found.cycles[mode] for mode in ASSUMED)
     clock = CLOCKS.get(found.kernel.arch, 1.5) * 1000
     print(f"sm_{found.kernel.arch}: {low:.0f}..{high:.0f} cycles a step, {low / clock:.2f}..{high / clock:.2f} us")
-    print("loads:", dict(found.loads()), "guessed:", sorted(set().union(*(lane.guessed for lane in found.lanes))),
+    print("loads:", dict(found.loads()), "looks:", found.looks(), "guessed:", sorted(set().union(*(lane.guessed for lane in found.lanes))),
           "not known:", sorted(set().union(*(lane.not_known for lane in found.lanes))))
     print("instructions:", sum(found.counts().values()), dict(found.counts().most_common()))
     for mode in ASSUMED:

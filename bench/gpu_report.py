@@ -1,457 +1,354 @@
 #!/usr/bin/env python3
 """gpu_report.py: kernels of GPU plans, compiled for real GPUs: registers, spills, local memory, time. Tables, and a gate.
 
-For each cell and size what the planner takes is compiled with clang for NVIDIA (PTX, then ptxas) and for AMD, with
-Intel's own compiler for Intel, and as SPIR-V. The gate fails where a register is spilled, memory stands in for
-registers, or a kernel that holds its weights in registers reads weights in its loop over time. Nothing is run: cycles
-are estimated (gpu_estimate.py), and stand beside those of a reference kernel without options (tests/data/gpu).
+Each program that gpu_text writes for a maker's GPUs is compiled for its targets (gpu_compile.py). The gate fails where
+a register is spilled, memory stands in for registers, a kernel takes more registers or local memory than it may, or
+one that holds its weights in registers reads anything in its loop over time but its words of x_proj and of other
+groups. Nothing is run: cycles are estimated (gpu_estimate.py), and stand beside those of a reference kernel without
+options (tests/data/gpu).
 
     gpu_report.py [--tool build/gpu_text] [--intel DIR] [--quick | --self-check] [-o report.md]
 
-Needs clang-15, libclc-15, and ptxas and nvdisasm (PyPI nvidia-cuda-nvcc, nvidia-cuda-nvdisasm) for NVIDIA,
-rocm-device-libs for AMD, the packages of GPU_INTEL_PACKAGES (Makefile), unpacked in DIR, llvm-spirv-15 and spirv-tools
-for Intel. What is missing is said, and its columns are left out.
+What the compilers need, Makefile installs (set-up-gpu); what is missing is said, and its targets are left out.
 """
 import argparse
+import concurrent.futures
 import datetime
-import glob
 import os
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
+import gpu_compile
 import gpu_estimate
+from gpu_compile import TIMED
 
-NVIDIA = ("sm_75", "sm_80", "sm_90", "sm_120")
-AMD = ("gfx906", "gfx90a", "gfx1030")
-INTEL = ("dg2-g10", "tgllp", "SPIR-V")
-QUICK = ("sm_80", "sm_90", "gfx906", "gfx1030")
-TIMED = ("sm_80", "sm_90")
-# sizes that speak for the others
-BOLD = {("rnn", 128), ("rnn", 224), ("lstm", 112), ("gru", 128), ("rnn", 192), ("lstm", 96), ("gru", 112)}
-AMD_LIBRARIES = "/usr/lib/x86_64-linux-gnu/amdgcn/bitcode"
-NVIDIA_LIBRARY = "/usr/lib/clc/nvptx64--nvidiacl.bc"
-NVIDIA_FLAGS = ("--target=nvptx64--nvidiacl", "-Xclang", "-target-cpu", "-Xclang", "sm_75", "-Xclang",
-                "-mlink-builtin-bitcode", "-Xclang", NVIDIA_LIBRARY)
-REFERENCE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "data", "gpu")
-CELLS = ("rnn", "lstm", "gru")
-
-
-def run(command):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"gpu_report: {' '.join(command[:2])} ...: {done.stderr.strip().splitlines()[-1:]}")
-    return done.stdout + done.stderr
+QUICK_TARGETS = ("sm_80", "sm_90", "gfx906", "gfx1030", "dg2-g10", "SPIR-V")
+# Those that take most registers, of every cell, tile and schedule.
+QUICK = {("rnn", 128, "single/register"), ("rnn", 192, "single/register"), ("rnn", 224, "single/register"),
+         ("lstm", 64, "single/register"), ("lstm", 96, "single/register"), ("lstm", 112, "single/register"),
+         ("gru", 128, "single/register"), ("gru-before", 112, "single/register"), ("rnn", 256, "persist/register"),
+         ("rnn", 1024, "persist/register"), ("lstm", 512, "persist/register"), ("gru", 640, "persist/register"),
+         ("gru-before", 256, "persist/register"), ("rnn", 1024, "step/stream"), ("lstm", 1024, "step/stream"),
+         ("gru", 1024, "single/stream")}
+# What one group must hold on NVIDIA's GPUs.
+HELD = {"rnn": (64, 128, 192, 224), "lstm": (64, 96, 112), "gru": (64, 96, 128), "gru-before": (64, 96, 128)}
+# Registers that 256 items may have, by maker; bytes of local memory that a group may have everywhere.
+REGISTERS = {"nvidia": 255, "amd": 256}
+LOCAL_BYTES = 48 << 10
+LAUNCH_US = 5  # behind another launch; published are 5 to 10
+ROOT = gpu_compile.ROOT
 
 
-def clang(source, *flags):
-    kind = [] if "-c" in flags else ["-S"]
-    run(["clang-15", "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-O3", *kind, *flags, source])
-
-
-def most(pattern, text):
-    """A program may hold several kernels: the worst of each counts."""
-    return max((int(v) for v in re.findall(pattern, text)), default=0)
-
-
-class Program:
-    """One that the tool wrote, and what the planner says of it."""
-
-    def __init__(self, directory, line):
-        self.name, self.cell, hidden, batch, self.algorithm, items, words = line.split()
-        self.hidden, self.batch, self.items, self.words = (int(v) for v in (hidden, batch, items, words))
-        self.path = os.path.join(directory, self.name)
-        with open(self.path + ".opts", encoding="utf-8") as file:
-            self.options = file.read().split()
-        self.holds = self.algorithm.endswith("/register")
-
-    def clang(self, *flags):
-        clang(self.path + ".cl", *self.options, *flags)
-
-    def change(self, name, old, new):
-        """Another program: with other text or macros."""
-        with open(self.path + ".cl", encoding="utf-8") as file:
-            text = file.read()
-        if old not in text and old not in self.options:
-            sys.exit(f"gpu_report: {self.name} has no {old}")
-        self.path = os.path.join(os.path.dirname(self.path), name)
-        with open(self.path + ".cl", "w", encoding="utf-8") as file:
-            file.write(text.replace(old, new))
-        self.options = [new if o == old else o for o in self.options]
-
-    def functions(self):
-        """{(file, line): the function that it is in}."""
-        where, function, file, number = {}, "", "", 0
-        with open(self.path + ".cl", encoding="utf-8") as text:
-            for line in text:
-                if match := re.match(r'#line (\d+) "([^"]*)"', line):
-                    number, file = int(match[1]), match[2]
-                    continue
-                if match := re.match(r"\w[\w *]*?(?:PHASE_NAME\((\w+?)_?\)|\b(\w+))\((?!\()", line):
-                    function = match[1] or match[2]
-                where[(file, number)] = function
-                number += 1
-        return where
+# ---- the reference -----------------------------------------------------------------------------
 
 
 class Reference:
     """The reference kernel for one size, and what is known of it: tests/data/gpu."""
 
+    CELLS = ("rnn", "lstm", "gru")
+
     def __init__(self, line):
         self.cell, *numbers = line.split()
         self.hidden, self.rows, self.split, *known = (int(n) for n in numbers)
         self.known = {80: known[:4], 90: known[4:]}
-        self.items = (1, 4, 3)[CELLS.index(self.cell)] * self.hidden // self.rows * self.split
+        self.items = (1, 4, 3)[self.CELLS.index(self.cell)] * self.hidden // self.rows * self.split
 
     def estimate(self, directory, arch):
         """And its registers."""
         path = os.path.join(directory, f"reference-{self.cell}-{self.hidden}")
-        clang(os.path.join(REFERENCE, "reference.cl"), f"-DCELL={CELLS.index(self.cell)}", f"-DHIDDEN={self.hidden}",
-              f"-DROWS={self.rows}", f"-DSPLIT={self.split}", *NVIDIA_FLAGS, "-o", path + ".ptx")
-        said = run(["ptxas", "-v", f"-arch=sm_{arch}", "-maxntid", f"{self.items},1,1", path + ".ptx", "-o", path + ".cubin"])
+        gpu_compile.clang(os.path.join(ROOT, "tests", "data", "gpu", "reference.cl"), "-cl-std=CL1.2",
+                          f"-DCELL={self.CELLS.index(self.cell)}", f"-DHIDDEN={self.hidden}", f"-DROWS={self.rows}",
+                          f"-DSPLIT={self.split}", *gpu_compile.NVIDIA_FLAGS, "-o", path + ".ptx")
+        said = gpu_compile.run(["ptxas", "-v", f"-arch=sm_{arch}", "-maxntid", f"{self.items},1,1", path + ".ptx", "-o",
+                                path + ".cubin"])
         arguments = [("pointer", name, b"") for name in ("x_proj", "w", "b_hn", "h_io", "c_io", "y")]
         arguments += [("int", "", number.to_bytes(4, "little")) for number in (50, 1, 0)]
-        return gpu_estimate.estimate(path + ".cubin", arguments, self.items), most(r"Used (\d+) registers", said)
+        registers = int(said[said.index("Used ") + 5:].split()[0])
+        return gpu_estimate.estimate(path + ".cubin", arguments, self.items), registers
 
 
 def references():
-    with open(os.path.join(REFERENCE, "reference.txt"), encoding="utf-8") as file:
+    with open(os.path.join(ROOT, "tests", "data", "gpu", "reference.txt"), encoding="utf-8") as file:
         return [Reference(line) for line in file if line.strip() and not line.startswith("#")]
 
 
-class Found:
-    """What a compiler says of one program: all 0 but registers and local memory is well."""
-
-    def __init__(self, registers, spills=0, scratch=0, local="", loads=None, estimate=None, broken=None):
-        self.broken = broken
-        self.registers, self.spills, self.scratch, self.local = registers, spills, scratch, local
-        self.loads = loads or {}  # of a step in the loop over time, by array; "?": nobody knows
-        self.estimate = estimate
-
-    def faults(self, program):
-        return [what for what, bad in (
-            (self.broken, self.broken),
-            (f"{self.spills} spilled", self.spills > 0),
-            (f"{self.scratch} bytes of scratch", self.scratch > 0),
-            (f"{self.loads.get('w', 0)} loads of weights in the loop", program.holds and self.loads.get("w", 0) > 0),
-            (f"{self.loads.get('?', 0)} loads from somewhere in the loop", program.holds and self.loads.get("?", 0) > 0),
-        ) if bad]
+# ---- the gate ----------------------------------------------------------------------------------
 
 
-# ---- NVIDIA ------------------------------------------------------------------------------------
+def faults_of(program, maker, found):
+    """What is wrong with a program on a target: kernel by kernel, then what its loop over time reads."""
+    faults = [found.broken] if found.broken else []
+    for name, kernel in found.kernels.items():
+        where = "" if name == program.kernel else f"{name}: "
+        bad = ((f"{kernel.spills} spilled", kernel.spills > 0), (f"{kernel.scratch} bytes of scratch", kernel.scratch > 0),
+               (f"{kernel.registers} registers of {REGISTERS.get(maker)}",
+                maker in REGISTERS and kernel.registers != "valid" and kernel.registers > REGISTERS[maker]),
+               (f"{kernel.local} bytes of local memory of {LOCAL_BYTES}", kernel.local > LOCAL_BYTES))
+        faults += [where + what for what, is_bad in bad if is_bad]
+    if program.holds and found.weights:
+        faults.append(f"{found.weights} loads of weights in the loop, 0 expected")
+    if program.holds and found.step:
+        others = {array: n for array, n in found.step.loads.items() if array not in ("w", "x")}
+        faults += [f"{n} loads of {'an unknown array' if array == '?' else array} in the loop, 0 expected"
+                   for array, n in others.items()]
+        if found.step.loads["x"] != program.loads:
+            faults.append(f"{found.step.loads['x']} loads of x_proj in the loop, {program.loads} expected")
+        if found.step.looks > program.looks:
+            faults.append(f"{found.step.looks} looks at words in the loop, {program.looks} expected at most")
+    return faults
 
 
-def nvidia(program, target):
-    ptx = program.path + ".ptx"
-    if not os.path.exists(ptx):  # one text for all targets; lines of the source change no instruction
-        program.clang(*NVIDIA_FLAGS, "-gdwarf-2", "-gline-directives-only", "-o", ptx)
-    cubin = f"{program.path}.{target}.cubin"
-    # one group a multiprocessor is enough: else ptxas spills a few words by choice, so that four groups fit
-    said = run(["ptxas", "-v", "-lineinfo", f"-arch={target}", "-maxntid", f"{program.items},1,1", "-minnctapersm", "1",
-                ptx, "-o", cubin])
-    loads, estimate = {}, None
-    if program.holds and shutil.which("nvdisasm"):
-        estimate = gpu_estimate.estimate(cubin, gpu_estimate.read_arguments(program.path + ".args"), program.items,
-                                         timed=target in TIMED)
-        loads = estimate.loads()
-    return Found(most(r"Used (\d+) registers", said), most(r"(\d+) bytes spill (?:stores|loads)", said),
-                 most(r"(\d+) bytes stack frame", said), most(r"(\d+) bytes smem", said), loads, estimate)
-
-
-# ---- AMD ---------------------------------------------------------------------------------------
-
-
-def time_loop(lines):
-    """Numbers of the lines of the loop over time: the outermost with most of two or more barriers. The compiler's
-    comments say what is in a loop."""
-    outer, header, loops = {}, None, {}
-    for at, line in enumerate(lines):
-        if match := re.match(r"\.LBB(\d+_\d+):|; %bb\.", line):
-            header = None
-            comments = line + "".join(lines[at + 1:at + 4])
-            comments = comments[:comments.find("\t")] if "\t" in comments else comments
-            if parent := re.search(r"Parent Loop BB(\d+_\d+) Depth=1", comments):
-                header = outer[match[1]] = parent[1]
-            elif re.search(r"=>\s*This (?:Inner )?Loop Header: Depth=1", comments):
-                header = outer[match[1]] = match[1]
-            elif inside := re.search(r"in Loop: Header=BB(\d+_\d+)", line):
-                header = inside[1]
-        if header:
-            loops.setdefault(header, set()).add(at)
-    joined = {}
-    for inner, numbers in loops.items():
-        joined.setdefault(outer.get(inner, inner), set()).update(numbers)
-    barriers = lambda numbers: sum("s_barrier" in lines[n] for n in numbers)
-    best = max(joined.values(), key=barriers, default=set())
-    return best if barriers(best) >= 2 else set()
-
-
-def registers_of(operand):
-    if match := re.match(r"\s*([sva])\[(\d+):(\d+)\]", operand):
-        return {f"{match[1]}{n}" for n in range(int(match[2]), int(match[3]) + 1)}
-    match = re.match(r"\s*-?\|?([sva]\d+)\b", operand)
-    return {match[1]} if match else set()
-
-
-def amd_step(line, from_weights, offset):
-    """Registers that hold addresses of weights after a line; and whether it loads by one."""
-    match = re.match(r"\s+([a-z]\w+)\s+(.*?)\s*(?:;.*)?$", line)
-    if not match or match[1].startswith(("s_cbranch", "s_branch", "s_waitcnt")):
-        return from_weights, False
-    op, operands = match[1], match[2].split(",")
-    if op.startswith(("v_writelane", "v_readlane")):  # a scalar that waits in a lane of a vector register
-        lane = lambda o: f"{o.strip()}:{operands[2].strip()}"
-        to, source = (lane(operands[0]), operands[1].strip()) if "write" in op else (operands[0].strip(), lane(operands[1]))
-        return (from_weights | {to} if source in from_weights else from_weights - {to}), False
-    if "_co_" in op or op.startswith(("v_mad_u64", "v_mad_i64", "v_div_scale")):  # a carry goes out
-        from_weights = from_weights - registers_of(operands.pop(1))
-    to, sources = registers_of(operands[0]), set().union(*(registers_of(o) for o in operands[1:]))
-    if op.startswith("s_load"):  # arguments; of what else it loads nothing lies at such an offset
-        at = operands[-1].split()[0]
-        first = int(at, 0) if re.fullmatch(r"0x[0-9a-f]+|\d+", at) else -1
-        ordered = sorted(to, key=lambda r: int(r[1:]))
-        held = {r for n, r in enumerate(ordered) if offset <= first + 4 * n < offset + 8}
-        return from_weights - to | held, False
-    if re.match(r"(global|flat|buffer|scratch)_(load|store|atomic)|ds_", op):
-        is_load = "_load" in op and not op.startswith("scratch")
-        return (from_weights - to if is_load or "read" in op else from_weights), is_load and bool(sources & from_weights)
-    if "cmp" in op:
-        return from_weights, False
-    adds = re.match(r"[sv]_(add|sub|mov|cndmask|cselect|cmov|mad_[ui]64|lshl_add|lshl[1-4]_add|pk_mov|readfirstlane|xad)", op)
-    return (from_weights | to if adds and sources & from_weights else from_weights - to), False
-
-
-def amd_weight_loads(lines, offset):
-    """Loads in the loop over time whose address is made of the argument that lies at an offset: what each register
-    holds is followed along all ways."""
-    loop = time_loop(lines)
-    if not loop:
-        return 0
-    starts = sorted({at for at, line in enumerate(lines) if re.match(r"\.LBB|\w+:", line)} |
-                    {at + 1 for at, line in enumerate(lines) if "branch" in line} | {0})
-    labels = {m[1]: at for at, line in enumerate(lines) if (m := re.match(r"(\.LBB\d+_\d+):", line))}
-    block_of = {at: n for n, at in enumerate(starts)}
-    before, todo = {0: frozenset()}, [0]
-    loads = set()
-    while todo:
-        n = todo.pop()
-        held = set(before[n])
-        end = starts[n + 1] if n + 1 < len(starts) else len(lines)
-        following = [n + 1] if n + 1 < len(starts) else []
-        for at in range(starts[n], end):
-            held, is_load = amd_step(lines[at], held, offset)
-            if is_load and at in loop:
-                loads.add(at)
-            if match := re.search(r"s_(c?)branch\w*\s+(\.LBB\d+_\d+)", lines[at]):
-                following = ([n + 1] if match[1] else []) + [block_of[labels[match[2]]]]
-        for other in following:
-            joined = before.get(other, frozenset()) | held
-            if other not in before or joined != before[other]:
-                before[other] = joined
-                todo.append(other)
-    return len(loads)
-
-
-def amd(program, target):
-    assembly = f"{program.path}.{target}.s"
-    program.clang("--target=amdgcn-amd-amdhsa", f"-mcpu={target}", f"--rocm-device-lib-path={AMD_LIBRARIES}", "-o", assembly)
-    with open(assembly, encoding="utf-8") as file:
-        text = file.read()
-    count = lambda key: most(rf"\.{key}:\s+(\d+)", text)
-    loads = {}
-    if program.holds:
-        arguments = gpu_estimate.read_arguments(program.path + ".args")
-        weights = gpu_estimate.offsets_of(arguments)[[name for _, name, _ in arguments].index("w")]
-        loads["w"] = amd_weight_loads(text[:text.index(".Lfunc_end0")].splitlines(), weights)
-    # registers for matrices are memory by another name: a copy a use. Scalars that are spilled lie in vector registers.
-    return Found(count("vgpr_count"), count("vgpr_spill_count") + count("agpr_count"),
-                 count("private_segment_fixed_size"), count("group_segment_fixed_size"), loads)
-
-
-# ---- Intel, and SPIR-V -------------------------------------------------------------------------
-
-# of a cell, and the products that one of them has at least
-ACTIVATIONS = {"rnn": 1, "lstm": 5, "gru": 3, "gru-before": 3}
-ACTIVATION = 15
-
-
-def spirv(program):
-    """Of the front end's own IR: what is optimised is more than the translator knows."""
-    code, module = program.path + ".bc", program.path + ".spv"
-    program.clang("--target=spir64-unknown-unknown", "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c", "-o", code)
-    for command in (["llvm-spirv-15", "--spirv-max-version=1.0", code, "-o", module],
-                    ["spirv-val", "--target-env", "opencl1.2", module]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return Found("", broken=f"{command[0]}: {(done.stderr + done.stdout).strip().splitlines()[-1:]}")
-    return Found("valid")
-
-
-def intel_loop(lines):
-    """Instructions of the largest loop with two barriers."""
-    places, code, best = {}, [], []
-    for line in lines:
-        if match := re.match(r"(L\d+):", line):
-            places[match[1]] = len(code)
-        elif line.strip() and not line.strip().startswith("//"):
-            code.append(line.strip())
-            match = re.search(r"\b(?:jmpi|while|goto|brd|br)\b.*?\b(L\d+)\b", line)
-            loop = code[places[match[1]]:] if match and match[1] in places else []
-            if sum("signal barrier" in one for one in loop) >= 2 and len(loop) > len(best):
-                best = loop
-    return best
-
-
-def intel(program, target, folder):
-    """A private array that does not fit goes to memory as a whole, and nothing is said of it: then the loop over
-    time has fewer products than an item has words, or reads memory that is no buffer."""
-    if target == "SPIR-V":
-        return spirv(program)
-    libraries = os.path.join(os.path.abspath(folder), "usr", "lib", "x86_64-linux-gnu")
-    out = f"{program.path}.{target}"
-    ocloc = [sys.executable, os.path.join(REFERENCE, "..", "..", "tools", "ocloc.py"), libraries + "/libocloc.so"]
-    environment = dict(os.environ, LD_LIBRARY_PATH=libraries)
-    said = subprocess.run(ocloc + ["compile", "-file", program.path + ".cl", "-device", target, "-options",
-                                   " ".join(["-cl-std=CL1.2", *program.options]), "-out_dir", out, "-output", "k",
-                                   "-output_no_suffix"], env=environment, capture_output=True, text=True, check=False)
-    if said.returncode != 0:
-        return Found("", broken=f"ocloc: {(said.stdout + said.stderr).strip().splitlines()[-1:]}")
-    subprocess.run(ocloc + ["disasm", "-file", out + "/k", "-dump", out + "/code", "-device", target], env=environment,
-                   capture_output=True, check=True)
-    assembly = ""
-    for path in glob.glob(out + "/code/*.asm"):
-        with open(path, encoding="utf-8") as file:
-            assembly += file.read()
-    loop = intel_loop(assembly.splitlines())
-    products = sum(bool(re.match(r"(\(.*?\)\s*)?mad", one)) for one in loop)
-    lanes = most(r"\bmad\s*\((\d+)", "\n".join(loop) or assembly)
-    least = program.words + ACTIVATION * ACTIVATIONS[program.cell] if program.holds else 0
-    missing = max(0, least - products)
-    memory = sum(bool(re.search(r"//.*\bload\.ugm\.\w+\.a64", one)) for one in loop)  # buffers have numbers, private memory addresses
-    return Found(f"SIMD{lanes}" + (f", {products}" if program.holds else ""), most(r"spilled around (\d+)", said.stdout + said.stderr),
-                 broken=f"{missing} of {least} products are not in the loop" if missing else
-                 f"{memory} reads of private memory in the loop" if memory and program.holds else None)
+def not_held(plans):
+    """Sizes that a plan for NVIDIA's GPUs should take one group for, and does not."""
+    takes = {(p.cell, p.hidden): p.algorithm for p in plans if p.batch == 1 and p.algorithm.startswith("single")}
+    return [f"{cell} {hidden}: the plan takes {takes.get((cell, hidden), 'another algorithm')}, single/register expected"
+            for cell, sizes in HELD.items() for hidden in sizes if takes.get((cell, hidden)) != "single/register"]
 
 
 # ---- tables ------------------------------------------------------------------------------------
 
 
-def table(programs, columns, found):
-    yield "| cell | H | N | algorithm | items | words | local bytes | " + " | ".join(columns) + " |"
-    yield "| --- " * (7 + len(columns)) + "|"
-    for program in programs:
-        these = [found[program.name, target] for target in columns]
-        cells = [f"**{f.registers}: {', '.join(f.faults(program))}**" if f.faults(program) else str(f.registers) for f in these]
-        yield (f"| {program.cell} | {program.hidden} | {program.batch} | {program.algorithm} | {program.items} | "
-               f"{program.words or ''} | {these[0].local} | " + " | ".join(cells) + " |")
+class Row:
+    """A program and the plans that take it."""
+
+    def __init__(self, plans):
+        self.program, self.plans = plans[0], plans
+
+    def names(self):
+        """Cell, H and N for a table."""
+        either = lambda numbers: ", ".join(str(n) for n in sorted(set(numbers)))
+        return f"{self.program.cell} | {either(p.hidden for p in self.plans)} | {either(p.batch for p in self.plans)}"
 
 
-def us(cycles, arch):
-    return "..".join(f"{c / gpu_estimate.CLOCKS[arch] / 1000:.2f}" for c in cycles)
+def rows_of(plans):
+    by_name = {}
+    for plan in plans:
+        by_name.setdefault(plan.name, []).append(plan)
+    return [Row(plans) for plans in by_name.values()]
 
 
-def steps(programs, known, found):
+def table(rows, maker, columns, found):
+    """A row a kernel: that of the steps, and what finishes what groups that meet left undone."""
+    yield "| cell | H | N | algorithm | rows x parts | items | words | local | " + " | ".join(columns) + " |"
+    yield "| --- " * (8 + len(columns)) + "|"
+    for row in rows:
+        program = row.program
+        names = [program.kernel] + ["words_finish"] * (program.kernel == "words_forward" and maker != "intel")
+        for name in names:
+            cells = []
+            for target in columns:
+                one = found[program.name, target]
+                faults = [f for f in faults_of(program, maker, one) if f.startswith("words_finish") == (name == "words_finish")]
+                registers = one.kernels[name].registers if name in one.kernels else "-"
+                cells.append(f"**{registers}: {'; '.join(faults)}**" if faults else str(registers))
+            local = max((one.kernels[name].local for one in (found[program.name, t] for t in columns) if name in one.kernels), default=0)
+            algorithm = program.algorithm if name == program.kernel else f"its {name}"
+            yield (f"| {row.names()} | {algorithm} | {program.rows} x {program.parts} | {program.items} | "
+                   f"{program.words or ''} | {local or ''} | " + " | ".join(cells) + " |")
+
+
+def us(cycles, arch, more=0):
+    return "..".join(f"{c / gpu_estimate.CLOCKS[arch] / 1000 + more:.2f}" for c in cycles)
+
+
+def worse_than(program, known, step, arch):
+    """How much slower than the reference, low beside low, where it is slower than the reference at most; or 0."""
+    reference = known.get((program.cell, program.hidden)) if program.rows * program.parts == 1 else None
+    low = step.cycles["low"]
+    return low / reference.known[arch][2] if reference and low > reference.known[arch][3] else 0
+
+
+def steps(rows, known, found):
     """Cycles of a step, beside the reference's."""
-    yield "| cell | H | N | loads | instructions | FMA | sm_80 cycles | us | reference | sm_90 cycles | us | reference |"
-    yield "| --- " * 12 + "|"
-    for program in programs:
-        estimate = found[program.name, "sm_80"].estimate
-        counts = estimate.counts()
-        loads = ", ".join(f"{n} {array}" for array, n in sorted(estimate.loads().items()))
+    yield "| cell | H | N | algorithm | rows x parts | loads | instructions | FMA | sm_80 cycles | us | reference | sm_90 cycles | us | reference |"
+    yield "| --- " * 14 + "|"
+    for row in rows:
+        program, first = row.program, found[row.program.name, TIMED[0]].step
+        loads = ", ".join(f"{n} {array}" for array, n in sorted(first.loads.items())) + f", {first.looks} words" * (first.looks > 0)
         cells = []
         for target in TIMED:
-            arch = int(target[3:])
-            cycles = list(found[program.name, target].estimate.cycles.values())
-            reference = known.get((program.cell, program.hidden)) if program.batch == 1 else None
-            worse = reference and cycles[0] > reference.known[arch][3]
-            bold = "**" if worse else ""
-            cells += [f"{cycles[0]:.0f}..{cycles[1]:.0f}", bold + us(cycles, arch) + bold,
-                      us(reference.known[arch][2:], arch) + (f", {cycles[0] / reference.known[arch][2]:.2f} x" if worse else "")
-                      if reference else ""]
-        yield (f"| {program.cell} | {program.hidden} | {program.batch} | {loads} | {sum(counts.values())} | "
-               f"{100 * counts['FFMA'] / sum(counts.values()):.0f} % | " + " | ".join(cells) + " |")
+            arch, step = int(target[3:]), found[program.name, target].step
+            cycles = list(step.cycles.values())
+            reference = known.get((program.cell, program.hidden)) if program.rows * program.parts == 1 and program.holds else None
+            worse = reference and worse_than(program, known, step, arch)
+            cells += [f"{cycles[0]:.0f}..{cycles[1]:.0f}", us(cycles, arch),
+                      us(reference.known[arch][2:], arch) + (f", {worse:.2f} x" if worse else "") if reference else ""]
+        total = sum(first.counts.values())
+        yield (f"| {row.names()} | {program.algorithm} | {program.rows} x {program.parts} | {loads} | {total} | "
+               f"{100 * first.counts['FFMA'] / total:.0f} % | " + " | ".join(cells) + " |")
 
 
-def where(programs, known, found, directory):
-    """What the cycles of a step are, beside the reference's: by kind of instruction, then by function."""
+def where(rows, known, found, directory):
+    """What the cycles of a step are where they are more than the reference's: by kind of instruction, then by function."""
     kinds = [kind for kind, _ in gpu_estimate.KINDS] + [gpu_estimate.OTHER]
+    lines = []
     yield "| cell | H | " + " | ".join(kinds) + " |"
     yield "| --- " * (2 + len(kinds)) + "|"
-    lines = []
-    for program in programs:
-        estimate = found[program.name, "sm_80"].estimate
+    for program in (row.program for row in rows):
+        step = found[program.name, "sm_80"].step
         reference = known[program.cell, program.hidden].estimate(directory, 80)[0]
-        ours, theirs = (e.profile("low", gpu_estimate.kind_of) for e in (estimate, reference))
+        ours, theirs = step.kinds["low"], reference.profile("low", gpu_estimate.kind_of)
         yield (f"| {program.cell} | {program.hidden} | " +
                " | ".join(f"{ours[kind]:.0f} ({theirs[kind]:.0f})" for kind in kinds) + " |")
         functions = program.functions()
-        place = lambda i: f"`{functions.get(i.line, '?')}` {i.line[0] if i.line else ''}:{i.line[1] if i.line else ''}"
-        top = estimate.profile("low", place).most_common(10)
-        lines.append(f"* {program.cell} {program.hidden}: " + ", ".join(f"{what} {cycles:.0f}" for what, cycles in top))
-        waits = ", ".join(f"{cycles:.0f} for `{text}`" for text, cycles in estimate.waits("low").most_common(4))
-        lines.append(f"  waits: {waits}")
+        place = lambda line: f"`{functions.get(line, '?')}` {line[0]}:{line[1]}" if line else "?"
+        lines.append(f"* {program.cell} {program.hidden}: " +
+                     ", ".join(f"{place(line)} {cycles:.0f}" for line, cycles in step.lines["low"].most_common(6)))
     yield ""
     yield from lines
+
+
+def large(plans, found):
+    """H = 1024, N = 16: what a plan takes, and the terms of its estimate."""
+    kinds = ("products, sums", "LDS", "LDG", "words", "BAR", "branches", gpu_estimate.OTHER)
+    yield "| cell | algorithm | groups | target | launch us | kernel cycles | us | step us | " + " | ".join(kinds) + " | the planner's own |"
+    yield "| --- " * (9 + len(kinds)) + "|"
+    seen = set()
+    for plan in plans:
+        step = found[plan.name, TIMED[0]].step
+        if (plan.hidden, plan.batch) != (1024, 16) or plan.algorithm == "single/stream" or plan.cell in seen or not step:
+            continue
+        seen.add(plan.cell)
+        for target in TIMED:
+            arch, step = int(target[3:]), found[plan.name, target].step
+            launch = LAUNCH_US if plan.is_launch else 0
+            cycles = list(step.cycles.values())
+            terms = (f"{step.kinds['low'][kind]:.0f}..{step.kinds['high'][kind]:.0f}" for kind in kinds)
+            yield (f"| {plan.cell} | {plan.algorithm} | {plan.groups} | {target} | {launch or ''} | {cycles[0]:.0f}..{cycles[1]:.0f} | "
+                   f"{us(cycles, arch)} | {us(cycles, arch, launch)} | " + " | ".join(terms) + f" | {plan.us:.1f} us |")
+
+
+ASSUMPTIONS = """\
+Cycles and microseconds of a step of one group, low..high, by the model of `bench/gpu_estimate.py`, never measured: trust
+it to 30 %. It takes ptxas's own stalls and scoreboards, and assumes, low..high, in cycles:
+
+* a read of local memory {local}, of which 16 bytes take {wide} slots of its pipe; a barrier {barrier}; a special function {special};
+* x_proj, and weights that do not stay, come from far: {far}; what the step before read too: {near};
+* another group's word is there {word} after it is asked for: one way to the cache that all share and back, and half of
+  another one, as groups are alike, and a word that comes in between is seen at the next look;
+* a launch behind another one takes {launch} us, of step/stream alone, which stands beside its cycles and not in them;
+* clocks of {clocks}; all groups of a launch run side by side, and none waits for another one's loads.
+
+Loads: of the item that has most, in a step, by array. x: x_proj; words: looks at those of other groups, whose number
+the gate holds to what an item takes; w: packed weights, rows: the row table, b: biases, work: h of the step before, which
+only a tile that streams reads there. What `single/register` and `persist/register` read beside x and words is a
+failure. The layouts are arguments, and cost no load; masks, packed rows and merges would add a load each, which a plain call
+passes by. Instructions, FMA: that a warp issues, and fused multiply-adds among them. Reference: a kernel without options,
+lengths or masks (`tests/data/gpu`); 1.23 x: so much slower, where it is more than the reference takes at most."""
+
+
+def assumptions():
+    low, high = gpu_estimate.ASSUMED.values()
+    clocks = ", ".join(f"{ghz} GHz (sm_{arch})" for arch, ghz in gpu_estimate.CLOCKS.items())
+    return ASSUMPTIONS.format(launch=LAUNCH_US, clocks=clocks, **{key: f"{low[key]}..{high[key]}" for key in low}).splitlines()
 
 
 # ---- the whole ---------------------------------------------------------------------------------
 
 
-def makers_here(folder=""):
-    makers = []
-    if shutil.which("clang-15") and shutil.which("ptxas") and os.path.exists(NVIDIA_LIBRARY):
-        makers.append(("nvidia", "NVIDIA", NVIDIA, nvidia))
-    else:
-        print("gpu_report: no NVIDIA targets: clang-15, libclc-15 and ptxas are needed", file=sys.stderr)
-    if shutil.which("clang-15") and glob.glob(AMD_LIBRARIES + "/*.bc"):
-        makers.append(("amd", "AMD", AMD, amd))
-    else:
-        print("gpu_report: no AMD targets: clang-15 and rocm-device-libs are needed", file=sys.stderr)
-    if glob.glob(os.path.join(folder, "usr", "lib", "*", "libocloc.so")) and shutil.which("llvm-spirv-15") and shutil.which("spirv-val"):
-        makers.append(("intel", "Intel, and SPIR-V", INTEL, lambda program, target: intel(program, target, folder)))
-    else:
-        print("gpu_report: no Intel targets: intel-opencl-icd and what it needs, unpacked, llvm-spirv-15, spirv-tools",
-              file=sys.stderr)
-    if not makers:
-        sys.exit(1)
-    return makers
+def is_wanted(row, maker, quick):
+    if maker == "intel" and row.program.rows > 1 and not quick:  # its compiler takes its time
+        return row.program.algorithm != "single/stream"
+    return not quick or (row.program.cell, row.program.hidden, row.program.algorithm) in QUICK
 
 
-HELD = "held->w[j][r][e], chain[i][r]"
+def compile_all(pool, rows, targets, compile_one):
+    """{(program, target): Found}"""
+    tasks = {row.program.name: pool.submit(compile_targets, row.program, targets, compile_one) for row in rows}
+    return {(name, target): found for name, task in tasks.items() for target, found in task.result().items()}
+
+
+def compile_targets(program, targets, compile_one):
+    return {target: gpu_compile.COMPILE[compile_one](program, target) for target in targets}
+
+
+def report(tool, quick):
+    """The text, and what fails."""
+    here, missing = gpu_compile.makers()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
+    versions = [gpu_compile.run(["clang-15", "--version"]).splitlines()[0]]
+    sections, faults, checked = [], [], 0
+    known = {(r.cell, r.hidden): r for r in references()}
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        for maker, name, targets in here:
+            targets = [t for t in targets if not quick or t in QUICK_TARGETS]
+            with tempfile.TemporaryDirectory() as directory:
+                plans = [gpu_compile.Program(directory, line) for line in gpu_compile.run([tool, directory, maker]).splitlines()]
+                rows = [row for row in rows_of(plans) if is_wanted(row, maker, quick)]
+                found = compile_all(pool, rows, targets, name)
+                faults += [f"{p.name} {t}: {fault}" for p in (row.program for row in rows) for t in targets
+                           for fault in faults_of(p, maker, found[p.name, t])]
+                checked += sum(len(one.kernels) for one in found.values())
+                sections += ["", f"## {name}", "", *table(rows, maker, targets, found)]
+                if name == "NVIDIA":
+                    faults += not_held(plans)
+                    versions.append(gpu_compile.run(["ptxas", "--version"]).splitlines()[-2].strip())
+                    timed = [row for row in rows if found[row.program.name, TIMED[0]].step]
+                    slow = [row for row in timed if row.program.holds and
+                            worse_than(row.program, known, found[row.program.name, "sm_80"].step, 80)]
+                    sections += ["", "## Steps, estimated", "", *assumptions(), "", *steps(timed, known, found)]
+                    if not quick:
+                        sections += ["", "## H = 1024, N = 16", "",
+                                     "What a plan takes on a GPU of 132 compute units, and the terms of its estimate: cycles of the warps",
+                                     "that come last to each barrier, by kind of instruction. The planner's own estimate takes usual speeds.", "",
+                                     *large([p for p in plans if (p.name, TIMED[0]) in found], found)]
+                        if slow:
+                            sections += ["", "## Slower than the reference", "",
+                                         "Of sm_80, low: the same terms, the reference's in brackets; then the lines of the source that take most.", "",
+                                         *where(slow, known, found, directory)]
+    head = ["# GPU kernels, compiled", "",
+            "What plans take on GPUs, by `bench/gpu_report.py`: registers of an item, a row a kernel. Nothing was run.", "",
+            f"* commit {commit}, {datetime.date.today()}", *(f"* {version}" for version in versions),
+            *(f"* no {name}: {needs} are not here" for name, needs in missing), "", "## Gate", ""]
+    verdict = [f"{checked} kernels: nothing is spilled, no private array is memory, registers and local memory are within what",
+               "256 items may have, and a loop that holds its weights reads x_proj and other groups' words, no more."]
+    return "\n".join(head + ([f"* {fault}" for fault in faults] or verdict) + sections) + "\n", faults, checked
+
+
+HELD_PRODUCT = "held->w[j][r][e], chain[i][r]"
+UNROLL = '#define UNROLL _Pragma("unroll")'
+VARIABLE = HELD_PRODUCT.replace("[j]", "[(j + a->step) % (SLICE / VEC)]")
+AGAIN = HELD_PRODUCT.replace("held->w[j][r][e]", "((GLOBAL const float *)PHASE_WEIGHTS)[(j * HELD + r) * (GROUP_ITEMS * VEC) + "
+                             "LOCAL_ID * VEC + e + (a->step >> 30)]")
+HOLDS, MEETS = ("rnn", 128, "single/register"), ("rnn", 1024, "persist/register")
 CHANGES = (
     # what it does, the program by maker, text or macro, what stands in for it, what the gate says
-    ("an index of the weights that is no constant", {"nvidia": "rnn-128-1", "amd": "rnn-128-1", "intel": "rnn-128-1"},
-     HELD, HELD.replace("[j]", "[(j + a->step) % (SLICE / VEC)]"), ("scratch", "products", "private memory")),
-    ("512 items in a group", {"nvidia": "rnn-224-1", "amd": "rnn-192-1"}, "-DGROUP_ITEMS=256", "-DGROUP_ITEMS=512",
-     ("spilled",)),
-    ("weights read again in every step", {"nvidia": "rnn-128-1", "amd": "rnn-128-1"}, HELD,
-     HELD.replace("held->w[j][r][e]", "((GLOBAL const float *)PHASE_WEIGHTS)[(j * HELD + r) * (GROUP_ITEMS * VEC) + "
-                  "LOCAL_ID * VEC + e + (a->step >> 30)]"), ("loads of weights",)),
+    ("an index of the weights that is no constant", dict.fromkeys(("nvidia", "amd", "intel"), HOLDS), HELD_PRODUCT, VARIABLE,
+     ("scratch", "products", "private memory")),
+    ("loops that are not unrolled", dict.fromkeys(("nvidia", "amd"), HOLDS), UNROLL, UNROLL.replace("unroll\"", "nounroll\""),
+     ("scratch",)),
+    ("512 items in a group", {"nvidia": ("rnn", 224, "single/register"), "amd": ("rnn", 192, "single/register")},
+     "-DGROUP_ITEMS=256", "-DGROUP_ITEMS=512", ("spilled",)),
+    ("weights read again in every step", dict.fromkeys(("nvidia", "amd"), HOLDS), HELD_PRODUCT, AGAIN, ("loads of weights",)),
+    ("weights read again where groups meet", dict.fromkeys(("nvidia", "amd"), MEETS), HELD_PRODUCT, AGAIN, ("loads of weights",)),
 )
+CHECKED = {"NVIDIA": "sm_80", "AMD": "gfx906", "Intel": "dg2-g10"}
 
 
-def self_check(tool, folder):
+def changed_faults(tool, maker, name, change):
+    """What the gate says of a changed program."""
+    what, which, old, new, _ = change
+    with tempfile.TemporaryDirectory() as directory:
+        lines = gpu_compile.run([tool, directory, maker]).splitlines()
+        programs = (gpu_compile.Program(directory, line) for line in lines)
+        program = next(p for p in programs if (p.cell, p.hidden, p.algorithm) == which[maker])
+        program.change("changed", old, new)
+        program.items = 512 if "512" in new else program.items
+        return faults_of(program, maker, compile_targets(program, [CHECKED[name]], name)[CHECKED[name]])
+
+
+def self_check(tool):
     """The gate fails where it must. Returns whether it did."""
     well = True
-    for vendor, _, _, compile_one in makers_here(folder):
-        target = {"nvidia": "sm_80", "amd": "gfx906", "intel": "dg2-g10"}[vendor]
-        for n, (what, which, old, new, words) in enumerate(CHANGES):
-            if vendor not in which:
-                continue
-            with tempfile.TemporaryDirectory() as directory:
-                line = next(l for l in run([tool, directory, vendor]).splitlines() if l.split()[0] == which[vendor])
-                program = Program(directory, line)
-                arguments = program.path + ".args"
-                program.change(f"changed-{n}", old, new)
-                shutil.copy(arguments, program.path + ".args")
-                if "512" in new:
-                    program.items = 512
-                faults = compile_one(program, target).faults(program)
-            seen = any(word in one for one in faults for word in words)
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        tasks = [(name, change, pool.submit(changed_faults, tool, maker, name, change))
+                 for maker, name, _ in gpu_compile.makers()[0] for change in CHANGES if name in CHECKED and maker in change[1]]
+        for name, change, task in tasks:
+            faults = task.result()
+            seen = any(word in fault for fault in faults for word in change[4])
             well &= seen
-            print(f"gpu_report: {target}, {line.split()[0]}, {what}: {'; '.join(faults) or 'nothing'}{'' if seen else ' -- NOT SEEN'}")
+            print(f"gpu_report: {CHECKED[name]}, {change[0]}: {'; '.join(faults) or 'nothing'}{'' if seen else ' -- NOT SEEN'}")
     return well
 
 
@@ -459,45 +356,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", default="build/gpu_text")
     parser.add_argument("--intel", default="", metavar="DIR", help="where Intel's packages are unpacked")
-    parser.add_argument("--quick", action="store_true", help="fewer targets, and the sizes that speak for the others")
+    parser.add_argument("--quick", action="store_true", help="fewer targets, and the programs that speak for the others")
     parser.add_argument("--self-check", action="store_true", help="whether the gate fails where it must")
     parser.add_argument("-o", "--output")
     args = parser.parse_args()
+    gpu_compile.use_intel(args.intel)
+    here, missing = gpu_compile.makers()
+    for name, needs in missing:
+        print(f"gpu_report: no {name}: {needs} are not here", file=sys.stderr)
+    if not here:
+        sys.exit(1)
     if args.self_check:
-        sys.exit(0 if self_check(args.tool, args.intel) else 1)
-    makers = makers_here(args.intel)
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
-    lines = ["# GPU kernels, compiled", "",
-             "What plans take on GPUs of 80 compute units, by `bench/gpu_report.py`: registers of an item. Nothing was run.", "",
-             f"* commit {commit}, {datetime.date.today()}", f"* {run(['clang-15', '--version']).splitlines()[0]}"]
-    if makers[0][0] == "nvidia":
-        lines.append(f"* {run(['ptxas', '--version']).splitlines()[-2].strip()}")
-    faults = []
-    for vendor, name, targets, compile_one in makers:
-        targets = [t for t in targets if not args.quick or t in QUICK]
-        if not targets:
-            continue
-        with tempfile.TemporaryDirectory() as directory:
-            programs = [Program(directory, line) for line in run([args.tool, directory, vendor]).splitlines()]
-            programs = [p for p in programs if not args.quick or (p.batch == 1 and (p.cell, p.hidden) in BOLD)]
-            programs = [p for p in programs if vendor != "intel" or p.batch == 1]  # its compiler takes its time
-            found = {(p.name, t): compile_one(p, t) for p in programs for t in targets}
-            faults += [f"{p.name} {t}: {fault}" for p in programs for t in targets for fault in found[p.name, t].faults(p)]
-            lines += ["", f"## {name}", "", *table(programs, targets, found)]
-            timed = [p for p in programs if found[p.name, targets[-1]].estimate]
-            if timed:
-                known = {(r.cell, r.hidden): r for r in references()}
-                lines += ["", "## Steps, estimated", "",
-                          "Cycles and microseconds of a step of one group, low..high, by the model of `bench/gpu_estimate.py`, never",
-                          "measured: trust it to 30 %. Loads: of a step, by array (`rows`: the row table). Reference: a kernel without",
-                          "options, lengths or masks (`tests/data/gpu`); bold: more than that takes at most.", "",
-                          *steps(timed, known, found), "",
-                          "## Where the time goes", "",
-                          "Of sm_80, low: cycles of the warps that come last to each barrier, by kind of instruction, the reference's in",
-                          "brackets; then by function and line of the source, and what they wait for.", "",
-                          *where([p for p in timed if p.batch == 1 and (p.cell, p.hidden) in known], known, found, directory)]
-    lines += ["", "## Gate", "", *(faults and [f"* {fault}" for fault in faults] or ["Nothing is spilled, and no weight is loaded in a loop that holds them."])]
-    text = "\n".join(lines) + "\n"
+        sys.exit(0 if self_check(args.tool) else 1)
+    text, faults, checked = report(args.tool, args.quick)
     if args.output:
         with open(args.output, "w", encoding="utf-8") as file:
             file.write(text)
@@ -505,6 +376,7 @@ def main():
         print(text, end="")
     for fault in faults:
         print(f"gpu_report: {fault}", file=sys.stderr)
+    print(f"gpu_report: {checked} kernels, {len(faults)} faults", file=sys.stderr)
     sys.exit(1 if faults else 0)
 
 

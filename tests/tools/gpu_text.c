@@ -1,12 +1,14 @@
 /*
- * gpu_text.c: writes the programs that a GPU's plans would build for the sizes that bench/gpu_report.py
- * compiles: DIR/NAME.cl with its macros in DIR/NAME.opts, and for each a line
+ * gpu_text.c: writes the programs that a GPU's plans would build, for bench/gpu_report.py to compile:
+ * DIR/NAME.cl with its options in DIR/NAME.opts, and for each plan a line
  *
- *     NAME cell H N algorithm items words
+ *     NAME cell H N algorithm kernel items words rows parts groups loads looks us
  *
- * words: weights in an item's registers. DIR/NAME.args has the arguments of the kernel of the steps for
- * a plain call, one a line, for bench/gpu_estimate.py: `bytes HEX`, `pointer NAME [HEX]`, `int N`. No
- * device is needed.
+ * Plans that build the same program have the same NAME. words: of weights in an item's registers; rows:
+ * of the batch in a group; parts: groups that share a row; groups: of a launch; loads: words of x_proj that
+ * an item reads in a step, looks: words of other groups; us: a step by the planner's own estimate.
+ * DIR/NAME.args has the arguments of the kernel of the steps for a plain call, one a line, for
+ * bench/gpu_estimate.py: `bytes HEX`, `pointer NAME [HEX]`, `int N`. No device is needed.
  *
  *     gpu_text DIR nvidia|amd|intel
  */
@@ -15,21 +17,54 @@
 
 #include <string.h>
 
-static const struct {
-    const char *name;
-    clrnn_layer_desc layer;
-} cells[] = {{"rnn", {.cell = CLRNN_CELL_RNN}},
-             {"lstm", {.cell = CLRNN_CELL_LSTM}},
-             {"gru", {.cell = CLRNN_CELL_GRU}},
-             {"gru-before", {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE}}};
-static const struct {
+#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
+
+enum {
+    STEPS = 50,
+    INPUTS = 64,
+    MANY = 256, /* rows: more than there are compute units */
+    PROGRAMS = 256,
+    FLAG_BYTES =
+        128 /* of the flags: what stands before the words, WORDS_FIRST of kernels/rows.cl */
+};
+
+/* The largest GPU of each maker that bench/gpu_report.py compiles for (tests/personalities.c). */
+static const struct maker {
     const char *name;
     unsigned id; /* CL_DEVICE_VENDOR_ID */
-} vendors[] = {{"nvidia", VENDOR_NVIDIA}, {"amd", VENDOR_AMD}, {"intel", 0x8086}};
-static const int hiddens[] = {64, 96, 112, 128, 192, 224, 512};
-/* one row a group, and more rows than compute units */
-static const int batches[] = {1, 256};
-enum { COMPUTE_UNITS = 80, STEPS = 50, CELLS = 4, HIDDENS = 7, BATCHES = 2 };
+    int compute_units;
+    const char *standard; /* by which groups meet, as src/cl/cl_context.c asks; NULL: as in 1.2 */
+} makers[] = {{"nvidia", VENDOR_NVIDIA, 132, NULL},
+              {"amd", VENDOR_AMD, 104, "CL2.0"},
+              {"intel", 0x8086, 512, "CL3.0"}};
+
+static const struct cell_case {
+    const char *name;
+    clrnn_layer_desc layer;
+    int held[8];  /* sizes that one group may hold */
+    int split[8]; /* and several groups */
+} cells[] = {
+    {"rnn", {.cell = CLRNN_CELL_RNN}, {64, 128, 192, 224}, {256, 512, 1024, 1280, 1760, 1792}},
+    {"lstm", {.cell = CLRNN_CELL_LSTM}, {64, 96, 112}, {256, 512, 640, 768}},
+    {"gru", {.cell = CLRNN_CELL_GRU}, {64, 96, 112, 128}, {256, 512, 640}},
+    {"gru-before",
+     {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
+     {64, 96, 112, 128},
+     {256, 512, 640}}};
+
+/* Of the stream tile, whose programs do not know H: below and above 64 columns, one row and many. */
+static const int stream_hiddens[] = {1024, 512, 32};
+static const int stream_batches[] = {1, 16, MANY};
+
+static const char *directory;
+static struct device_desc device;
+static const struct maker *maker;
+
+static struct {
+    char *key; /* options and text */
+    char name[64];
+} written[PROGRAMS];
+static int written_count;
 
 static void write_hex(FILE *file, const void *from, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) {
@@ -38,11 +73,11 @@ static void write_hex(FILE *file, const void *from, size_t bytes) {
 }
 
 /* The arguments for a call that wants y of all steps and no more, rows of equal length: in the order of
- * KERNEL_ARRAYS. */
-static void write_arguments(const char *directory, const char *name,
-                            const struct algo_config *config, int batch) {
+ * KERNEL_ARRAYS, then the kernel's own. */
+static void write_arguments(const char *name, const struct algo_config *config, int batch) {
     static const char *const arrays[] = {"x",       "w",     "b",     "state", "work",  "y",
                                          "hiddens", "cells", "gates", "mask",  "starts"};
+    static const unsigned char flags[FLAG_BYTES];
     struct params p = config->params;
     char path[1024];
     snprintf(path, sizeof path, "%s/%s.args", directory, name);
@@ -58,11 +93,11 @@ static void write_arguments(const char *directory, const char *name,
     p.y_mode = Y_ALL;
     p.plain = p.from_zero = 1;
     p.mask_row = STEPS;
-    p.x_way = p.g.step;
-    p.y_way = p.y.step;
     p.x_rows = (wide)STEPS * batch;
     p.g = (struct layout){0, (wide)p.columns * batch, p.columns};
     p.y = (struct layout){0, (wide)p.width * batch, p.width};
+    p.x_way = p.g.step;
+    p.y_way = p.y.step;
     fprintf(file, "bytes ");
     write_hex(file, &p, sizeof p);
     fprintf(file, "\npointer rows ");
@@ -71,65 +106,216 @@ static void write_arguments(const char *directory, const char *name,
         write_hex(file, &row, sizeof row);
     }
     fputc('\n', file);
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+    for (int i = 0; i < COUNT(arrays); i++) {
         fprintf(file, "pointer %s\n", arrays[i]);
     }
-    fprintf(file, "int 0\nint %d\n", STEPS);
+    fprintf(file, "int 0\nint %d\n",
+            config->launches[0].repeat == ALGO_ONCE ? 0 : STEPS); /* a phase, or step_end */
+    if (config->flags > 0) { /* words_forward: flags, epoch, finish */
+        fprintf(file, "pointer flags ");
+        write_hex(file, flags, sizeof flags);
+        fprintf(file, "\nint 1\nint 0\n");
+    }
     fclose(file);
 }
 
-/* What the planner takes first of a problem. */
-static void write_choice(const char *directory, const struct device_desc *device, int cell,
-                         int hidden, int batch) {
-    const clrnn_plan_desc size = {.steps = STEPS, .batch = batch};
-    clrnn_net_desc desc = {.inputs = 64, .layer = cells[cell].layer};
-    clrnn_net *net = NULL;
-    struct algo_config config;
-    char name[64];
+/* The name under which the program was written; *is_new: by this call. */
+static const char *name_of(const struct algo_program *program, const char *wanted, int *is_new) {
+    char options[sizeof program->defines + 16];
+    char *text = program_text(program);
+    snprintf(options, sizeof options, "-cl-std=%s %s", program->flags ? maker->standard : "CL1.2",
+             program->defines);
+    const size_t size = strlen(options) + strlen(text) + 2;
+    char *key = malloc(size);
+    if (key == NULL || written_count == PROGRAMS) {
+        fprintf(stderr, "gpu_text: too many programs\n");
+        exit(EXIT_FAILURE);
+    }
+    snprintf(key, size, "%s\n%s", options, text);
+    int at = 0;
+    while (at < written_count && strcmp(written[at].key, key) != 0) {
+        at++;
+    }
+    *is_new = at == written_count;
+    if (*is_new) {
+        written_count++;
+        written[at].key = key;
+        snprintf(written[at].name, sizeof written[at].name, "%s", wanted);
+        write_files(directory, wanted, text, options);
+    } else {
+        free(key);
+    }
+    free(text);
+    return written[at].name;
+}
+
+static int words_of(const struct algo_config *config) {
     int words = 0;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        words += config->tile.held[phase] * config->params.slice[phase];
+    }
+    return words;
+}
+
+/* Of pairs of a row of the group and a unit an item has so many. */
+static int share_of(const struct algo_config *config, int units) {
+    return (config->tile.rows * units + config->tile.items - 1) / config->tile.items;
+}
+
+/* A word for each sum of a phase and each pair that the item finishes: OUTS of kernels/tile_register.cl. */
+static int loads_of(const struct algo_config *config) {
+    int loads = 0;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        loads += config->cell.phases[phase].rows * share_of(config, config->tile.block[phase]);
+    }
+    return loads;
+}
+
+/* A word for each pair of which other groups may have the unit: TAKEN of kernels/words.cl. */
+static int looks_of(const struct algo_config *config) {
+    int looks = 0;
+    for (int phase = 0; phase < config->cell.phase_count && config->flags > 0; phase++) {
+        looks += share_of(config, config->params.units[phase]);
+    }
+    return looks;
+}
+
+/* The launch that does the steps. */
+static const struct algo_launch *launch_of(const struct algo_config *config) {
+    const struct algo_launch *found = NULL;
+    for (int i = config->launch_count - 1; i >= 0; i--) {
+        const struct algo_launch *launch = &config->launches[i];
+        const int steps = launch->groups != ALGO_GROUPS_ROWS && !launch->clears && !launch->finish;
+        found = steps ? launch : found;
+    }
+    return found;
+}
+
+/* What a plan takes: the algorithm, or by NULL what it chooses; us: of a step, as it estimates. 0: refused. */
+static int configure(struct algo_config *out, double *us, int cell, int hidden, int batch,
+                     const char *algorithm) {
+    const clrnn_plan_desc size = {.steps = STEPS, .batch = batch, .algorithm = algorithm};
+    clrnn_net_desc desc = {.inputs = INPUTS, .layer = cells[cell].layer};
+    clrnn_context context = {.desc = device, .speeds = estimate_speeds_of(&device)};
+    struct plan_memory memory;
+    clrnn_net *net = NULL;
     desc.layer.hidden = hidden;
     if (clrnn_net_create(&net, &desc) != CLRNN_STATUS_OK) {
         fail("net");
     }
-    const struct problem problem = plan_problem(net_strand(net, 0, 0), &size, 0);
-    if (algo_configure(&config, device, &problem, NULL) != CLRNN_STATUS_OK) {
+    const clrnn_status status = plan_configure(out, &memory, &context, net, &size, NULL);
+    if (status == CLRNN_STATUS_OK) {
+        const struct estimate_job job = {.configs = out,
+                                         .strand_count = 1,
+                                         .features = INPUTS + hidden,
+                                         .steps = STEPS,
+                                         .batch = batch,
+                                         .chunk = memory.chunk};
+        *us = estimate_forward(&context.speeds, &job) / STEPS;
+    } else if (status != CLRNN_STATUS_UNSUPPORTED) {
         fail("plan");
     }
-    for (int phase = 0; phase < config.cell.phase_count; phase++) {
-        words += config.tile.held[phase] * config.params.slice[phase];
-    }
-    snprintf(name, sizeof name, "%s-%d-%d", cells[cell].name, hidden, batch);
-    char *text = program_text(&config.program);
-    write_files(directory, name, text, config.program.defines);
-    write_arguments(directory, name, &config, batch);
-    printf("%s %s %d %d %s %d %d\n", name, cells[cell].name, hidden, batch, config.algorithm,
-           config.tile.items, words);
-    free(text);
     clrnn_net_free(net);
+    return status == CLRNN_STATUS_OK;
+}
+
+static void write_plan(int cell, int hidden, int batch, const char *algorithm) {
+    struct algo_config config;
+    char name[64];
+    int is_new = 0;
+    double us = 0;
+    size_t groups[2];
+    if (!configure(&config, &us, cell, hidden, batch, algorithm)) {
+        return;
+    }
+    snprintf(name, sizeof name, "%s-%d-%d-%s", cells[cell].name, hidden, batch, config.algorithm);
+    *strchr(name, '/') = '-';
+    const char *written_name = name_of(&config.program, name, &is_new);
+    const struct algo_launch *launch = launch_of(&config);
+    if (is_new) {
+        write_arguments(name, &config, batch);
+    }
+    algo_launch_groups(groups, &config, launch, &config.tile, STEPS, batch);
+    printf("%s %s %d %d %s %s %d %d %d %d %zu %d %d %.2f\n", written_name, cells[cell].name, hidden,
+           batch, config.algorithm, launch->kernel, config.tile.items, words_of(&config),
+           config.tile.rows, config.params.parts, groups[0] * groups[1], loads_of(&config),
+           looks_of(&config), us);
+}
+
+/* The projection beside an algorithm: one row, as a single step of one row has, and many. */
+static void write_projection(int batch) {
+    struct algo_config config;
+    char name[64];
+    int is_new = 0;
+    double us = 0;
+    if (!configure(&config, &us, 0, MANY, batch, NULL)) {
+        fail("projection");
+    }
+    snprintf(name, sizeof name, "projection-%d", batch);
+    const char *written_name = name_of(&config.projection_program, name, &is_new);
+    printf("%s any %d %d projection step_forward %d 0 %d 1 0 0 0 0\n", written_name, MANY, batch,
+           config.projection_tile.items, config.projection_tile.rows);
+}
+
+/* Most rows that several groups take: the most in a group. */
+static int most_rows(int cell, int hidden) {
+    struct algo_config config;
+    double us = 0;
+    for (int batch = ALGO_PART_ROWS * device.compute_units; batch > 1; batch--) {
+        if (configure(&config, &us, cell, hidden, batch, "persist/register")) {
+            return batch;
+        }
+    }
+    return 1;
+}
+
+static void write_cell(int cell) {
+    device.runs_together = 0;
+    for (int i = 0; cells[cell].held[i] > 0; i++) {
+        write_plan(cell, cells[cell].held[i], 1, NULL);
+        write_plan(cell, cells[cell].held[i], MANY, NULL);
+    }
+    write_plan(cell, 1024, 16, NULL);
+    for (int h = 0; h < COUNT(stream_hiddens); h++) {
+        for (int n = 0; n < COUNT(stream_batches); n++) {
+            write_plan(cell, stream_hiddens[h], stream_batches[n], "single/stream");
+            write_plan(cell, stream_hiddens[h], stream_batches[n], "step/stream");
+        }
+    }
+    device.runs_together = 1;
+    for (int i = 0; cells[cell].split[i] > 0; i++) {
+        const int hidden = cells[cell].split[i], most = most_rows(cell, hidden);
+        write_plan(cell, hidden, 1, NULL);
+        if (most > 1) {
+            write_plan(cell, hidden, most, NULL);
+        }
+    }
 }
 
 int main(int argc, char **argv) {
-    unsigned vendor = 0;
-    for (size_t i = 0; argc == 3 && i < sizeof vendors / sizeof vendors[0]; i++) {
-        vendor = strcmp(argv[2], vendors[i].name) == 0 ? vendors[i].id : vendor;
+    for (int i = 0; argc == 3 && i < COUNT(makers); i++) {
+        maker = strcmp(argv[2], makers[i].name) == 0 ? &makers[i] : maker;
     }
-    if (vendor == 0) {
+    if (maker == NULL) {
         fprintf(stderr, "usage: gpu_text DIR nvidia|amd|intel\n");
         return 2;
     }
-    const struct device_desc device = {.kind = DEVICE_GPU,
-                                       .compute_units = COMPUTE_UNITS,
-                                       .vector_width = 1,
-                                       .max_group = 1024,
-                                       .local_memory = 49152,
-                                       .max_alloc = (size_t)1 << 30,
-                                       .held_words = tile_register_words(DEVICE_GPU, vendor)};
-    for (int cell = 0; cell < CELLS; cell++) {
-        for (int hidden = 0; hidden < HIDDENS; hidden++) {
-            for (int batch = 0; batch < BATCHES; batch++) {
-                write_choice(argv[1], &device, cell, hiddens[hidden], batches[batch]);
-            }
-        }
+    directory = argv[1];
+    device = (struct device_desc){.kind = DEVICE_GPU,
+                                  .compute_units = maker->compute_units,
+                                  .vector_width = 1,
+                                  .max_group = 1024,
+                                  .local_memory = 49152,
+                                  .max_alloc = (size_t)1 << 30,
+                                  .held_words = tile_register_words(DEVICE_GPU, maker->id),
+                                  .has_flags = maker->standard != NULL};
+    for (int cell = 0; cell < COUNT(cells); cell++) {
+        write_cell(cell);
+    }
+    write_projection(1);
+    write_projection(MANY);
+    for (int i = 0; i < written_count; i++) {
+        free(written[i].key);
     }
     return 0;
 }
