@@ -248,7 +248,8 @@ static cl_int launch_forced(cl_kernel kernel, cl_uint dims, const size_t *local)
 }
 
 static void force(clrnn_plan *plan) {
-    static const struct faults_pretence pretence = {answer_nothing, launch_forced, (size_t)-1};
+    static const struct faults_pretence pretence = {
+        .answer = answer_nothing, .launch = launch_forced, .max_alloc = (size_t)-1};
     faults_pretend(plan != NULL ? &pretence : NULL);
     if (plan != NULL) {
         forced.plan = plan->engine_plan;
