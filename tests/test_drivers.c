@@ -192,7 +192,8 @@ static void run(struct job *job, const struct line *line, const struct problem_d
         job->expected_launches += launches_of(p, made, algorithm);
     }
     if (is_opencl && strncmp(algorithm, "persist/", 8) == 0) {
-        const int gave_up = ((const struct cl_plan *)plan->engine_plan)->given_up > 0;
+        const struct cl_plan *meets = plan->engine_plan;
+        const int gave_up = *(const int *)meets->given_up.at > 0;
         job->given_up += gave_up;
         job->met += !gave_up;
     }
@@ -340,7 +341,8 @@ static int has(const clrnn_device_info *info, const char *name) {
 enum way { AS_CPU, AS_GPU, BY_CLBLAST };
 
 static void hold_device(const clrnn_device_info *info, enum way way) {
-    static const struct faults_pretence cpu = {answer_as_cpu, launch_any, (size_t)-1};
+    static const struct faults_pretence cpu = {
+        .answer = answer_as_cpu, .launch = launch_any, .max_alloc = (size_t)-1};
     static const char *const names[] = {"a CPU", "a GPU", "a GPU with CLBlast"};
     struct job job = {.by_clblast = way == BY_CLBLAST, .quick = !is_long()};
     char which[24];
