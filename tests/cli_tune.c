@@ -83,10 +83,11 @@ START_TEST(usual_file_is_where_the_rules_say) {
     const outcome *got =
         program_run_call((call){.words = "tune -e cpu", .variable = "XDG_DATA_HOME HOME"});
     program_expect_code(got, 2, "tune without a home");
-    program_expect_contains(got, got->err,
-                            "there is no folder for the tuning: neither HOME nor XDG_DATA_HOME is set "
-                            "to an absolute path",
-                            "tune");
+    program_expect_contains(
+        got, got->err,
+        "there is no folder for the tuning: neither HOME nor XDG_DATA_HOME is set "
+        "to an absolute path",
+        "tune");
     program_expect_contains(got, got->err, "hint: set XDG_DATA_HOME=FOLDER, or --tuning FILE says",
                             "tune");
 }
