@@ -114,9 +114,11 @@ def instructions_of(lines):
             one.operands = [operand_of(part) for part in re.split(r",(?![^\[]*\])", match[4]) if part.strip()]
             one.stall, one.writes, one.reads = control & 15, control >> 5 & 7, control >> 8 & 7
             one.wait, one.line = control >> 11 & 63, source
-            # predicates that an operation of integers writes stand after its first operand, or, of LOP3, before it; those
+            # predicates that an operation of integers writes stand after its first operand, or, of these, before it; those
             # it reads last
-            one.outs = [one.operands.pop(0)] if one.op == "LOP3" and one.operands[0].kind in "PQ" else []
+            one.outs = []
+            while one.op in ("LOP3", "IMNMX") and one.operands[0].kind in "PQ":
+                one.outs.append(one.operands.pop(0))
             rest = one.operands[1:]
             while rest and rest[0].kind in "PQ" and any(o.kind not in "PQ" for o in rest):
                 one.outs.append(rest.pop(0))
@@ -494,14 +496,16 @@ class Lane:
 
     def do_IMNMX(self, i):
         """Least or greatest of two or three."""
-        values, is_least = [self.get(o) for o in i.ins if o.kind not in "PQ"], self.test(i.ins[-1])
+        is_wide = any("64" in f for f in i.flags)
+        values = [self.get_wide(o) if is_wide else self.get(o) for o in i.ins if o.kind not in "PQ"]
+        is_least = self.test(next(o for o in i.ins if o.kind in "PQ"))
         if "ADD" in i.op:  # of the first two the sum
             values[:2] = [None if None in values[:2] else values[0] + values[1] & MASK]
-        if None in values or is_least is None:
-            self.set(i.operands[0], None)
-            return
-        values = values if "U32" in i.flags else [signed(value) for value in values]
-        self.set(i.operands[0], min(values) if is_least else max(values))
+        value = None
+        if None not in values and is_least is not None:
+            values = values if "U32" in i.flags or "U64" in i.flags else [signed(value, 64 if is_wide else 32) for value in values]
+            value = min(values) if is_least else max(values)
+        (self.set_wide if is_wide else self.set)(i.operands[0], value)
 
     do_VIMNMX = do_VIMNMX3 = do_VIADDMNMX = do_IMNMX
 
