@@ -117,7 +117,7 @@ def instructions_of(lines):
             # predicates that an operation of integers writes stand after its first operand, or, of these, before it; those
             # it reads last
             one.outs = []
-            while one.op in ("LOP3", "IMNMX") and one.operands[0].kind in "PQ":
+            while one.op.removeprefix("U") in ("LOP3", "IMNMX") and one.operands[0].kind in "PQ":
                 one.outs.append(one.operands.pop(0))
             rest = one.operands[1:]
             while rest and rest[0].kind in "PQ" and any(o.kind not in "PQ" for o in rest):
@@ -448,9 +448,7 @@ class Lane:
     def do_LOP3(self, i):
         a, b, c = (self.get(o) for o in i.ins[:3])
         lut = i.ins[3].index
-        # what is and-ed with 0 is 0, whatever it was
-        known = None not in (a, b, c)
-        value = table_of(lut, a, b, c) if known else None
+        value = None if None in (a, b, c) else table_of(lut, a, b, c)
         self.set(i.operands[0], value)
         for out in i.outs:
             self.put(out, None if value is None else value != 0 or bool(self.test(i.ins[4])))

@@ -53,8 +53,7 @@ struct params {
     narrow merge;              /* MERGE_...: how y joins what is there */
     narrow has_hiddens, has_cells, has_gates;
     narrow masked, zero_masked;
-    narrow
-        plain; /* y of every step is all that is wanted: no mask, h, c, gates, merge, packed rows */
+    narrow plain;     /* y of every step, no more: no mask, h, c, gates, merge, packed rows */
     narrow from_zero; /* every row starts from a state of 0, whatever the state holds */
     narrow options;   /* OPTION_..., as the text's OPTIONS */
     narrow reserved;  /* so that the struct ends where its last member does */

@@ -24,14 +24,7 @@
 /* Where row n is in this step, and where it has x_proj of the phase's first gate. */
 static inline struct place PHASE_NAME(phase_place_)(const struct params *p, const pass *a, wide n) {
     WORK const struct row *row = row_of(a, n);
-    const int piece_end = p->first + p->count;
-    struct place at = {row,
-                       n,
-                       time_of(p, row, a->step),
-                       0,
-                       0,
-                       a->step,
-                       row->length < piece_end ? row->length : piece_end};
+    struct place at = {row, n, time_of(p, row, a->step), 0, 0, a->step, end_of_row(p, row)};
     if (PHASE_WORDS > 0 && !is_over(&at)) { /* a packed array has nothing past a row's length */
         at.x =
             PHASE_GATE * p->stride + (p->by_time ? place_packed(&p->g, a, p->x_packed, at.time, row)

@@ -112,6 +112,12 @@ static inline int is_over(const struct place *at) {
     return at->step >= at->end;
 }
 
+/* One past a row's last step in this piece. */
+static inline int end_of_row(const struct params *p, WORK const struct row *row) {
+    const int piece_end = p->first + p->count;
+    return row->length < piece_end ? row->length : piece_end;
+}
+
 static inline wide time_of(const struct params *p, WORK const struct row *row, int step) {
     return p->reverse ? row->length - 1 - step : step;
 }
@@ -311,8 +317,7 @@ INLINED static inline void rows_end(const struct params *p, const pass *a, wide 
     if (row->length <= p->first) {
         return;
     }
-    const int end = row->length < p->first + p->count ? row->length : p->first + p->count;
-    WORK const float *h = work_row(p, a, H_AFTER(end - 1), n);
+    WORK const float *h = work_row(p, a, H_AFTER(end_of_row(p, row) - 1), n);
     WORK const float *o = p->masked ? work_row(p, a, WORK_O, n) : h;
     for (int unit = h_first + LOCAL_ID; unit < h_end; unit += GROUP_ITEMS) {
         END_OF(WORK_H, p->state_h, p->width)[unit] = h[unit];

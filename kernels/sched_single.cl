@@ -12,7 +12,7 @@
     struct CAT(held_, P) CAT(held, P);                                                             \
     CAT(tile_hold_, P)(p, &a, &CAT(held, P));
 #define SINGLE_STEP(P, plain)                                                                      \
-    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, plain);                                      \
+    CAT(tile_step_, P)(p, &a, &CAT(held, P), plain);                                               \
     GROUP_BARRIER; /* what this phase published is complete before the next phase reads it, and the  \
                       sums have been added before new ones are stored */
 #define SINGLE_PLAIN(P) SINGLE_STEP(P, 1)

@@ -52,7 +52,7 @@ KERNEL GROUP_SHAPE void words_clear(WORDS_ARGUMENTS) {
 
 /* The last numbers of the last step go to nobody. */
 #define WORDS_STEP(P, plain)                                                                            \
-    CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, plain);                                           \
+    CAT(tile_step_, P)(p, &a, &CAT(held, P), plain);                                                    \
     if (((P) + 1 < PHASES || a.step + 1 < last) &&                                                      \
         !words_take(p, &a, P, WORDS_VECTOR(P), CAT(UNITS_, P), CAT(TOTAL_, P),                          \
                     (int)(n_end - n_first), given_up, (uint)epoch)) {                                   \
@@ -124,7 +124,7 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
 #define WORDS_ALONE(P)                                                                              \
     for (a.part = 0; a.part < p->parts; a.part++) {                                                 \
         WORDS_HOLD(P)                                                                               \
-        CAT(tile_step_, P)(p, &a, &CAT(held, P), n_first, 0);                                       \
+        CAT(tile_step_, P)(p, &a, &CAT(held, P), 0);                                                \
         GROUP_BARRIER; /* what was published is complete, and the sums and biases are free again */ \
     }
 

@@ -14,7 +14,7 @@
  * With several groups a row (WORDS) each has PART's units alone, and W one such array for each part.
  *
  * h, c and what phases publish lie in local memory, too (WORK_LOCAL); x_proj of the next step is asked for
- * before the product begins, which no load from far takes longer than.
+ * before the product begins: a load from far may take longer than that.
  * Every index of `held` is a constant once loops are unrolled: else it would be memory. A template,
  * once for each phase.
  */
@@ -22,9 +22,9 @@
 #define ROWS 1
 #endif
 
-/* What the loop over all calls' steps knows of them. Plain calls have a loop of their own on GPUs (PLAIN_LOOP),
- * where each question costs: 10 % of a step; and the program's text is twice as long, which CPU drivers
- * take seconds over. */
+/* What the loop over the steps of any call knows of it. On GPUs, where its questions take 5 to 10 % of a step,
+ * plain calls have a loop of their own (PLAIN_LOOP); CPU drivers would build the longer text for a
+ * second more. */
 #ifndef IS_PLAIN
 #ifdef PLAIN_LOOP
 #define IS_PLAIN 0
@@ -110,9 +110,9 @@ INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const 
     }
 }
 
-/* A step of rows n .. n + count - 1. All items of the group come here together. */
+/* A step of the group's rows. All its items come here together; `plain`: as in phase_finish. */
 INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const pass *a,
-                                                  struct PHASE_NAME(held_) * held, wide n,
+                                                  struct PHASE_NAME(held_) * held,
                                                   const int plain) {
     /* Items past the last slice compute with -0 and store where nobody reads: no item goes another way
      * before a barrier (PoCL 3.1 gave wrong results when some did). */
@@ -143,7 +143,7 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
     for (int j = 0; j < SLICE / VEC; j++) {
         UNROLL
         for (int i = 0; i < ROWS; i++) {
-            const struct place at = {a->rows, n + i, 0, 0, 0, 0, 0};
+            const struct place at = {a->rows, a->first_row + i, 0, 0, 0, 0, 0};
             /* the items of a wave read the same words */
             LOCAL const PHASE_NAME(loaded_) *words =
                 (LOCAL const PHASE_NAME(loaded_) *)(PHASE_NAME(phase_source_)(p, a, &at) + from);
@@ -186,7 +186,7 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
             }
             if (plain) {
                 PHASE_NAME(phase_finish_)(p, a, &held->at[o], UNIT_OF(o), x[o], sums, 1);
-            } else {
+            } else { /* a place kept over the product takes registers: ptxas spills lstm 112 */
                 const struct place at = PHASE_NAME(phase_place_)(p, a, held->at[o].n);
                 PHASE_NAME(phase_finish_)(p, a, &at, UNIT_OF(o), x[o], sums, 0);
             }

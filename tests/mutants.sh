@@ -820,9 +820,9 @@ params.w_phase[phase] = 0;
 =>
     if (stage->lent_at != NULL || stage->lent_bytes != bytes) {
 @@ calls: nothing is lent | pocl | calls | src/cl/cl_transfer.c
-    return plan->context->in_host_memory && array->home == ARRAY_STAGED && !call->by_piece &&
+    return plan->context->in_host_memory && plan->context->refused[0] == 0 &&
 =>
-    return !plan->context->in_host_memory && array->home == ARRAY_STAGED && !call->by_piece &&
+    return !plan->context->in_host_memory && plan->context->refused[0] == 0 &&
 @@ calls: the row table in each | pocl | calls | src/cl/cl_transfer.c
     if (call->rows_changed) {
 =>
@@ -890,9 +890,11 @@ params.w_phase[phase] = 0;
         const int group = atomic_load(&pool->next);
         atomic_fetch_add(&pool->next, 1);
 @@ calls: two waits | pocl | calls | src/cl/cl_plan.c
-        TRY(fetch_given_up(plan));
+    TRY(ask_given_up(plan, waits));
+    if (waits) {
 =>
-        TRY(fetch_given_up(plan));
+    TRY(ask_given_up(plan, waits));
+    if (waits) {
         TRY(cl_wait(context, "forward"));
 @@ rows: of other lengths | cpu | forward | src/core/rows.c
                 rows[place] = spare[n++];
@@ -992,7 +994,7 @@ p->merge == MERGE_STORE && !layer
 place_of(&p->g, a->step - p->first, row));
 =>
 place_of(&p->g, a->step, row));
-@@ pieces: state not stored between | cpu | chunks | kernels/phase.cl
+@@ pieces: state not stored between | cpu | chunks | kernels/rows.cl
     const int piece_end = p->first + p->count;
 =>
     const int piece_end = 0x7fffffff;
@@ -2311,7 +2313,7 @@ directions * desc->hidden}};
 =>
 @@ tune: other devices are dropped | cpu | tune/file | src/io/tuning_file.c
         if (read_entry(&here, json_array_get(list, i), "tune") == CLRNN_STATUS_OK &&
-            tuning_is_for(&here, device)) {
+            tuning_is_replaced(&here.device, device)) {
 =>
         if (read_entry(&here, json_array_get(list, i), "tune") == CLRNN_STATUS_OK) {
 @@ tune: speeds of another driver | cpu | tune/file | src/core/tuning.c
@@ -2406,7 +2408,7 @@ directions * desc->hidden}};
     load->last_only = info.last_only;
 =>
 @@ cli: the model is overwritten | cpu | cli | src/cli/cmd_run.c
-    TRY(deliver_check_model(files, 3, opts->arguments[0]));
+    TRY(deliver_check_inputs(files, 3, opts, setup.tuning.path));
 =>
 @@ problem: other data for the same seed | cpu | cli | src/cli/generate.c
     return mix(mix(seed) + (uint64_t)strand * STREAMS_A_STRAND + (uint64_t)id);

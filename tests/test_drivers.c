@@ -296,13 +296,6 @@ static int answer_as_cpu(cl_device_info what, size_t size, void *value, size_t *
                : 0;
 }
 
-static cl_int launch_any(cl_kernel kernel, cl_uint dims, const size_t *local) {
-    (void)kernel;
-    (void)dims;
-    (void)local;
-    return CL_SUCCESS;
-}
-
 static void hold_cpu(struct job *job, const struct line *line, const struct problem_desc *p,
                      const generated *made) {
     run_all(job, line, p, made, "/panel", 0);
@@ -341,8 +334,7 @@ static int has(const clrnn_device_info *info, const char *name) {
 enum way { AS_CPU, AS_GPU, BY_CLBLAST };
 
 static void hold_device(const clrnn_device_info *info, enum way way) {
-    static const struct faults_pretence cpu = {
-        .answer = answer_as_cpu, .launch = launch_any, .max_alloc = (size_t)-1};
+    static const struct faults_pretence cpu = {.answer = answer_as_cpu, .max_alloc = (size_t)-1};
     static const char *const names[] = {"a CPU", "a GPU", "a GPU with CLBlast"};
     struct job job = {.by_clblast = way == BY_CLBLAST, .quick = !is_long()};
     char which[24];

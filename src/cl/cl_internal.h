@@ -43,8 +43,7 @@ struct cl_engine_context {
     const char *flag_standard; /* -cl-std of programs whose groups meet, or NULL: they cannot */
     int has_division;          /* quick and rounded once, as the driver says and strict probes */
     int in_host_memory; /* the device is the host's CPU: it may work in the caller's arrays */
-    char refused
-        [96]; /* what the driver said when it was to work in them: they are copied; or empty */
+    char refused[96];   /* what the driver said to that: arrays are copied; or empty */
     int profile;
     int strict;   /* a plan must give the same bits everywhere */
     int probed;   /* its arithmetic was seen to do that */

@@ -48,12 +48,11 @@ struct cl_plan {
     cl_mem rows;
     cl_mem flags; /* by which groups of a launch meet, or NULL */
     size_t flag_bytes;
-    int epoch;      /* where the flags of the next launch begin */
-    int alone;      /* calls to come that do not try to meet, since a launch gave up */
-    int alone_next; /* so many at the next time */
-    struct cl_copy
-        given_up;      /* the epoch of the last launch that gave up, as read at the end of a call */
-    int asked, learnt; /* up to which epoch it says so; up to which one it was looked at */
+    int epoch;               /* where the flags of the next launch begin */
+    int alone;               /* calls to come that do not try to meet, since a launch gave up */
+    int alone_next;          /* so many at the next time */
+    struct cl_copy given_up; /* the epoch of the last launch that gave up, as read behind a call */
+    int asked, learnt;       /* up to which epoch it says so; up to which one it was looked at */
     struct stage mask, starts;
     struct cl_copy rows_copy, mask_copy, starts_copy;
     struct stage gemm;    /* CLBlast's temporary copies */

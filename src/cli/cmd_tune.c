@@ -107,8 +107,7 @@ static void note_device(const json_t *entry) {
     report_escape(name, sizeof name, text_of(entry, "device"));
     if (json_is_true(json_object_get(entry, "busy"))) {
         report_note("%s: the machine was busy: %.0f %% of the timings varied from call to call; "
-                    "tune again when "
-                    "nothing else runs",
+                    "tune again when nothing else runs",
                     name, 100 * number_of(entry, "varying"));
     }
     if (replaced[0] != 0) {

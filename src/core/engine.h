@@ -69,8 +69,7 @@ struct engine_call {
     cl_uint num_wait;
     const cl_event *wait;
     cl_event *done;
-    const char *
-        *note; /* where an engine puts what the plan's description should say more, a line */
+    const char **note; /* an engine's line for the plan's description goes here */
 };
 
 /* Steps first .. first + count - 1 of a strand's way. */

@@ -17,9 +17,8 @@ struct tune_shape {
 struct tune_row {
     const struct tune_shape *shape;
     const char *algorithm;
-    double measured_us; /* median */
-    double
-        spread; /* what the slow fourth of the calls takes at least, over the quick one at most */
+    double measured_us;  /* median */
+    double spread;       /* as in struct timing of tune.c */
     double estimated_us; /* by the new speeds */
     double usual_us;     /* by the usual ones */
     struct algo_config config;

@@ -29,8 +29,8 @@ clrnn_status tuning_file_find(struct tuning *out, int *found, char *why, size_t 
 clrnn_status tuning_file_check(const char *path);
 
 /* Puts the results, TUNING_FILE_MOST at most, into the file, which need not be there, in the place of the
- * same devices' older ones, of whichever driver; what it says of others stays. choices: of results[0]. Errors: IO, FORMAT (what is there is
- * no tuning file). */
+ * same devices' older ones, of whichever driver; what it says of others stays. choices: of results[0].
+ * Errors: IO, FORMAT (what is there is no tuning file). */
 enum { TUNING_FILE_MOST = 4 };
 clrnn_status tuning_file_update(const char *path, const struct tune_result *results, int count,
                                 const struct tune_choice choices[TUNE_SHAPES]);
