@@ -80,7 +80,7 @@ INLINED static inline void PHASE_NAME(phase_load_)(const struct params *p, const
                                                    const struct place *at, int unit, real *gx) {
     UNROLL
     for (int word = 0; word < PHASE_WORDS; word++) {
-        gx[word] = VLOAD(a->x + at->x + word * p->stride + unit);
+        gx[word] = VLOAD(a->x + at->x + (word * p->stride + unit)); /* else Intel's compiler dies */
     }
 }
 

@@ -22,6 +22,13 @@
 #define ROWS 1
 #endif
 
+/* AMD's GPUs that multiply two pairs at once: clang pairs the weights of each loop anew, and two loops then
+ * take the registers of both (rnn 192: 346 of 256; with one loop 216). */
+#if defined(__gfx90a__) || defined(__gfx940__) || defined(__gfx941__) || defined(__gfx942__) ||    \
+    defined(__gfx950__)
+#undef PLAIN_LOOP
+#endif
+
 /* What the loop over the steps of any call knows of it. On GPUs, where its questions take 5 to 10 % of a step,
  * plain calls have a loop of their own (PLAIN_LOOP); CPU drivers would build the longer text for a
  * second more. */

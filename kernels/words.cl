@@ -63,8 +63,11 @@ INLINED static inline int words_take(const struct params *p, const pass *a, int 
         got[j] = 0;
         if (is_awaited(a, row, unit, count, units)) {
             got[j] = word_read(word_of(p, a, phase, a->first_row + row, unit));
-            waits |= got[j] == EMPTY;
         }
+    }
+    UNROLL
+    for (int j = 0; j < TAKEN; j++) { /* in the loop above it would be asked before the next load */
+        waits |= got[j] == EMPTY;
     }
     for (int outer = 0; outer < p->patience && waits; outer++) {
         for (int inner = 0; inner < 1024 && waits; inner++) {

@@ -534,13 +534,13 @@ axis, 0,
     barrier(CLK_LOCAL_MEM_FENCE);
 =>
 @@ register: as many words as fit are too many | cpu | personalities/plans | src/algo/tile_register.c
-    if (needs.words > device->held_words) {
+    if (needs.words > words) {
 =>
-    if (needs.words >= device->held_words) {
+    if (needs.words >= words) {
 @@ register: a word more than fits | cpu | personalities/plans | src/algo/tile_register.c
-    if (needs.words > device->held_words) {
+    if (needs.words > words) {
 =>
-    if (needs.words > device->held_words + 1) {
+    if (needs.words > words + 1) {
 @@ register: two rows while there are compute units | cpu | personalities/plans | src/algo/tile_register.c
 product->batch > device->compute_units && room
 =>

@@ -14,6 +14,13 @@
 #define KIB(count) ((cl_ulong)(count) << 10)
 #define MIB(count) ((cl_ulong)(count) << 20)
 
+/* clang-format off */
+#define HELD_NVIDIA {{196, 196, 196}, {144, 160, 128}, 128, 64}
+#define HELD_AMD {{168, 168, 168}, {128, 128, 128}, 128, 64}
+#define HELD_ARM {{16, 16, 16}, {16, 16, 16}, 16, 16}
+#define HELD_FEW {{64, 48, 48}, {32, 32, 16}, 32, 16}
+/* clang-format on */
+
 const struct personality personalities[PERSONALITIES] = {
     /* T4. 40 SMs [d]; group, ids and version [p] 10gic/vanitygen-plusplus#100; 48 KiB for a group and no
      * cl_khr_fp16 on all of NVIDIA's [p] ProjectPhysX/FluidX3D#8, leela-zero/leela-zero#1905; an
@@ -32,7 +39,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 32,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 196},
+     .held = HELD_NVIDIA},
     /* A100 SXM4 40 GB. 108 SMs, 40536 MiB, a quarter of it, 48 KiB [p] ProjectPhysX/FluidX3D#8; the rest
      * as sm_75. */
     {.name = "sm_80",
@@ -48,7 +55,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 32,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 196},
+     .held = HELD_NVIDIA},
     /* H100 SXM. 132 SMs, 80 GB [d], of which the driver shows 79.2 GiB [a]; the rest as sm_75. */
     {.name = "sm_90",
      .vendor = "NVIDIA Corporation",
@@ -63,7 +70,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 32,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 196},
+     .held = HELD_NVIDIA},
     /* Radeon VII, MI50 (ROCm). 60 CUs, 16 GB, waves of 64 [d]; groups of 256, vendor, vectors of 1 [p] an
      * MI100, CLRX/CLRX-mirror#34; OpenCL 2.0, fp16, fp64 [p] openmm/openmm#3940; 64 KiB for a group [p]
      * ROCm/legacy-rocm-build#1544; 85 % of the memory in one allocation [a]. */
@@ -82,7 +89,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 64,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 168},
+     .held = HELD_AMD},
     /* A die of an MI250 (ROCm). 104 CUs, 64 GB, waves of 64 [d]; multiples of 64, OpenCL 2.0, fp16, fp64,
      * no unified memory [p] openmm/openmm#3940; the rest as gfx906. */
     {.name = "gfx90a",
@@ -100,7 +107,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 64,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 168},
+     .held = HELD_AMD},
     /* Radeon RX 6900 XT (ROCm). 80 CUs [d], which OpenCL counts as 40: pairs of them (WGPs), as of a
      * gfx1010 of 40 CUs [p] ROCm/legacy-rocm-build#1215; waves of 32 [p] the same; 16760832 KiB, 64 KiB
      * for a group [p] ROCm/legacy-rocm-build#1544; the rest as gfx906 [a]. */
@@ -119,7 +126,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 32,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 168},
+     .held = HELD_AMD},
     /* Arc A770 16 GB (NEO). 512 vector engines, which OpenCL counts, 64 KiB for a group [d]; sub-groups
      * of 8, 16, 32, vectors of 1, fp16 and no fp64 [p] an A750, openvinotoolkit/openvino#20012; 3.0 [p]
      * intel/compute-runtime#618; its features, groups of 1024, 15.1 GiB and 4 GiB at once [a]. */
@@ -137,7 +144,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 16,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 64},
+     .held = HELD_FEW},
     /* Iris Xe (Tiger Lake) with 16 GB. 96 EUs, 64 KiB for a group [d]; groups of 512, 80 % of the host's
      * memory, 4 GiB at once [a]; the rest as dg2. */
     {.name = "xe-lp",
@@ -155,7 +162,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 16,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 64},
+     .held = HELD_FEW},
     /* Mali-G78 MP20. Warps of 16, at most 1024 threads, half as many with 64 registers each, which is
      * all there are [d]: so groups of 512 [a]. The vendor's id is the GPU's [p] 96boards-hikey/linux#59
      * (G71), ARM-software/ComputeLibrary#999 (G52), of this one [a]; vectors of 4 [p] the same; 32 KiB
@@ -176,7 +183,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 16,
      .preferred_width = 4,
      .native_width = 1,
-     .held_words = 16},
+     .held = HELD_ARM},
     /* Adreno 690 (Snapdragon 8cx Gen 3). 8 cores, waves of 128, and of the registers 128 for each of 256
      * items [m] (a690); ids and version [p] Oblomov/clinfo#92 (an Adreno 750), features
      * ggml-org/whisper.cpp#3708; 32 KiB for a group [p] BOINC/boinc#3613; groups of 1024, memory [a]. */
@@ -195,7 +202,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 128,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 64},
+     .held = HELD_FEW},
     /* Apple M1 with 16 GB. 8 cores, ids, OpenCL 1.2 and neither fp16 nor fp64 [p] hashcat/hashcat#2976,
      * diku-dk/futhark#1708; 32 KiB for a group [p] hashcat/hashcat#3068; groups of 256 and 10922 MiB [p]
      * GPGPUCourse/GPGPUTasks2025#148 (M2), #54 (M1 Pro); 2 GiB at once, waves of 32 [a]. */
@@ -212,7 +219,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 32,
      .preferred_width = 1,
      .native_width = 1,
-     .held_words = 64},
+     .held = HELD_FEW},
     /* Of no vendor: as little of everything as a plan takes. */
     {.name = "least",
      .vendor = "nobody",
@@ -227,7 +234,7 @@ const struct personality personalities[PERSONALITIES] = {
      .wave = 4,
      .preferred_width = 4,
      .native_width = 4,
-     .held_words = 64},
+     .held = HELD_FEW},
 };
 
 const struct personality *personality_named(const char *name) {
@@ -246,7 +253,7 @@ struct device_desc personality_desc(const struct personality *who) {
                                 .max_group = who->max_group,
                                 .local_memory = who->local_memory,
                                 .max_alloc = who->max_alloc,
-                                .held_words = who->held_words,
+                                .held = who->held,
                                 .has_clblast = 1,
                                 .has_flags = who->has_flags};
 }

@@ -22,7 +22,7 @@ struct personality {
     int has_flags; /* acquire and release at device scope: OpenCL C 2.0, or features of 3.0 */
     cl_uint wave;  /* items that run as one; no query of OpenCL 1.2 tells it */
     cl_uint preferred_width, native_width; /* of float vectors */
-    int held_words;                        /* what the planner makes of it */
+    struct held_words held;                /* what the planner makes of it */
 };
 
 enum { PERSONALITIES = 12 };

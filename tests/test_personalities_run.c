@@ -51,7 +51,7 @@ START_TEST(described_alike) {
     ck_assert_uint_eq(got->max_group, expected.max_group);
     ck_assert_uint_eq(got->local_memory, expected.local_memory);
     ck_assert_uint_eq(got->max_alloc, expected.max_alloc);
-    ck_assert_int_eq(got->held_words, expected.held_words);
+    ck_assert_mem_eq(&got->held, &expected.held, sizeof expected.held);
     ck_assert_int_le(got->has_flags, expected.has_flags); /* 3.0's features are the driver's own */
     ck_assert_int_eq(got->has_division, 0);
     ck_assert_int_eq(got->has_fetch, 0);

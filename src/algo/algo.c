@@ -332,8 +332,8 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
             reason, size,
             "each split of W_hh (H=%d) and N=%d over the compute units (%d) leaves a group more "
             "than %d words an item, %d rows or its local memory",
-            problem->hidden, problem->batch, device->compute_units, device->held_words,
-            ALGO_PART_ROWS);
+            problem->hidden, problem->batch, device->compute_units,
+            device->held.part[tile_register_kind(cell)], ALGO_PART_ROWS);
         return 0;
     }
     config->weights = problem->weights;

@@ -15,6 +15,15 @@
 
 enum device_kind { DEVICE_HOST, DEVICE_CPU, DEVICE_GPU, DEVICE_ACCELERATOR };
 
+/* Floats of weights that each of 256 items may keep in registers: of cells with one gate, with several, and
+ * with two phases. 0: nothing is known of it. */
+enum { HELD_GATE, HELD_GATES, HELD_PHASES, HELD_KINDS };
+struct held_words {
+    int group[HELD_KINDS]; /* if a group has all units of its rows */
+    int part[HELD_KINDS];  /* if it has some: it holds words of others, too */
+    int rows, part_rows;   /* of any cell, if the group has several rows of the batch */
+};
+
 /* What the choice may depend on. DEVICE_HOST is the CPU engine: kernels compiled as C. */
 struct device_desc {
     enum device_kind kind;
@@ -23,7 +32,7 @@ struct device_desc {
     size_t max_group; /* work-items of a work-group */
     size_t local_memory;
     size_t max_alloc;
-    int held_words; /* floats of weights that each of 256 items may keep in registers; 0: unknown */
+    struct held_words held;
     int64_t loop_limit; /* rounds of all loops of a kernel together, or 0: no such limit */
     int has_clblast;
     int has_fetch;    /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
@@ -188,9 +197,11 @@ struct tile {
 };
 extern const struct tile tile_panel, tile_register, tile_part, tile_stream;
 
-/* device_desc.held_words of a device whose CL_DEVICE_VENDOR_ID this is, or, of Arm's, should be. */
+/* device_desc.held of a device whose CL_DEVICE_VENDOR_ID this is, or, of Arm's, should be. */
 enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de, VENDOR_ARM = 0x13b5 };
-int tile_register_words(enum device_kind kind, unsigned vendor);
+struct held_words tile_register_words(enum device_kind kind, unsigned vendor);
+/* Of a cell's. */
+int tile_register_kind(const struct cell *cell);
 
 /* A schedule: says how steps may be split (the index-th way, 0: no more), refuses a config whose tile
  * is laid out, or lists its launches. */

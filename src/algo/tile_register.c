@@ -11,34 +11,41 @@ enum {
     ITEMS = 256,
     WAVE = 64,
     LOCAL_BYTES = 32 << 10,
-    PART_WORDS = 160, /* with 192 ptxas spills: a part has words of others, and their places, too */
     PART_BYTES = 48 << 10, /* what a group may have everywhere, if it is one of few */
     CYCLES_OF_WORD = 4,    /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
     VECTORS = 6            /* WORK_VECTORS of kernels/rows.cl */
 };
 
-/* Words up to which registers are left for a second row. */
-enum { FEW_WORDS = 128 };
+/*
+ * With no register spilled and none copied from elsewhere, as offline compilers of their targets say
+ * (bench/results/gpu-report.md), by CL_DEVICE_VENDOR_ID. NVIDIA: ptxas, sm_75, 80, 90, 120. AMD: its library with
+ * clang 15 and 19, gfx906, 90a, 1030, 1100; without gfx90a a cell of several gates could have 192. Arm's GPUs
+ * have 64 registers an item for all there is. Others: Intel's compiler, dg2 and tgllp, which moves a whole array
+ * to memory beyond; of others still nothing is known but that these are few.
+ */
+static const struct {
+    unsigned vendor;
+    struct held_words held;
+} vendors[] = {
+    {VENDOR_NVIDIA, {{196, 196, 196}, {144, 160, 128}, 128, 64}},
+    {VENDOR_AMD, {{168, 168, 168}, {128, 128, 128}, 128, 64}},
+    {VENDOR_ARM, {{16, 16, 16}, {16, 16, 16}, 16, 16}},
+    {0, {{64, 48, 48}, {32, 32, 16}, 32, 16}},
+};
 
-/* With no register spilled, as offline compilers of their targets say (bench/results/gpu-report.md): ptxas
- * (sm_75, 80, 90, 120) 196; AMD's library with clang 15 (gfx906, 90a, 1030) 192 but for a gru with its
- * reset before, 168 for all; Intel's moves a whole array to memory beyond 72. Arm's GPUs have 64 registers
- * an item for all there is. Of others nothing is known but that 64 are few. On CPUs registers are memory,
- * and any number is right. */
-int tile_register_words(enum device_kind kind, unsigned vendor) {
-    if (kind != DEVICE_GPU) {
-        return 196;
+/* On CPUs registers are memory, and any number is right. */
+static const struct held_words of_a_cpu = {{196, 196, 196}, {160, 160, 160}, 128, 128};
+
+struct held_words tile_register_words(enum device_kind kind, unsigned vendor) {
+    size_t at = 0;
+    while (vendors[at].vendor != 0 && vendors[at].vendor != vendor) {
+        at++;
     }
-    switch (vendor) {
-    case VENDOR_NVIDIA:
-        return 196;
-    case VENDOR_AMD:
-        return 168;
-    case VENDOR_ARM:
-        return 16;
-    default:
-        return 64;
-    }
+    return kind == DEVICE_GPU ? vendors[at].held : of_a_cpu;
+}
+
+int tile_register_kind(const struct cell *cell) {
+    return cell->phase_count > 1 ? HELD_PHASES : cell->gates > 1 ? HELD_GATES : HELD_GATE;
 }
 
 /* One phase: an item holds so many rows of W times one slice, and so many items share a slice. */
@@ -130,11 +137,12 @@ static int refuse(const struct device_desc *device, const struct problem *proble
     }
     sizes_of(units, k, problem);
     const struct needs needs = needs_of(&problem->cell, units, k, 1);
-    if (needs.words > device->held_words) {
+    const int words = device->held.group[tile_register_kind(&problem->cell)];
+    if (needs.words > words) {
         snprintf(
             reason, size,
             "W_hh takes %lld words of each item's registers (H=%d), the device has room for %d",
-            (long long)needs.words, problem->hidden, device->held_words);
+            (long long)needs.words, problem->hidden, words);
     } else if ((size_t)needs.bytes > device->local_memory || needs.bytes > LOCAL_BYTES) {
         snprintf(reason, size, "needs %lld bytes of local memory, the device has %zu",
                  (long long)needs.bytes, device->local_memory);
@@ -148,7 +156,7 @@ static int refuse(const struct device_desc *device, const struct problem *proble
  * go. */
 static int rows_of(const struct device_desc *device, const struct algo_product *product,
                    const struct needs *needs) {
-    const int room = needs->words <= FEW_WORDS && 2 * needs->bytes <= LOCAL_BYTES &&
+    const int room = needs->words <= device->held.rows && 2 * needs->bytes <= LOCAL_BYTES &&
                      2 * (size_t)needs->bytes <= device->local_memory;
     return product->batch > device->compute_units && room ? 2 : 1;
 }
@@ -207,8 +215,8 @@ static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
     const struct needs needs = needs_of(cell, product->units, product->k, product->parts);
     const int64_t rows = product->rows;
     const int64_t bytes = rows * needs.bytes;
-    const int most = needs.words <= FEW_WORDS ? ALGO_PART_ROWS : 1;
-    if (rows > most || needs.words > device->held_words || needs.words > PART_WORDS ||
+    const int most = needs.words <= device->held.part_rows ? ALGO_PART_ROWS : 1;
+    if (rows > most || needs.words > device->held.part[tile_register_kind(cell)] ||
         bytes > PART_BYTES || (size_t)bytes > device->local_memory) {
         return ALGO_NEVER;
     }

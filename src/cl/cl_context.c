@@ -198,7 +198,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->max_group = (size_t)info->max_group_size;
     desc->local_memory = (size_t)info->local_memory;
     desc->max_alloc = (size_t)info->max_alloc;
-    desc->held_words = tile_register_words(desc->kind, vendor_of(&context->found));
+    desc->held = tile_register_words(desc->kind, vendor_of(&context->found));
     desc->loop_limit = strstr(info->name, "llvmpipe") != NULL ? LLVMPIPE_ROUNDS : 0;
     desc->has_clblast = cl_gemm_is_built();
     desc->has_fetch = desc->kind == DEVICE_CPU && !lacks_fetch(info);

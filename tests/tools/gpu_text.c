@@ -307,7 +307,7 @@ int main(int argc, char **argv) {
                                   .max_group = 1024,
                                   .local_memory = 49152,
                                   .max_alloc = (size_t)1 << 30,
-                                  .held_words = tile_register_words(DEVICE_GPU, maker->id),
+                                  .held = tile_register_words(DEVICE_GPU, maker->id),
                                   .has_flags = maker->standard != NULL};
     for (int cell = 0; cell < COUNT(cells); cell++) {
         write_cell(cell);
