@@ -5,7 +5,7 @@
 #   make check        sets up what is missing, builds, runs the tests
 #   make check-frameworks  Keras, ONNX Runtime and PyTorch read what is written
 #   make fuzz         broken files for every parser, under sanitizers: FUZZ_SECONDS each
-#   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers
+#   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers; or PARTS of them
 #   make bench        times of whole forward passes, as a table: BENCH, clrnn bench --help
 #   make bench-peers  the same beside PyTorch, ONNX Runtime and others: PEERS_FLAGS, bench/peers.py --help
 #   make mutants      breaks the code on purpose and sees the tests fail
@@ -272,9 +272,10 @@ check: set-up-check
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
 	$(Q)CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT:-600} $(BUILD)/check_clrnn
 
+PARTS ?=
 check-long: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
-	$(Q)tests/check_long.sh $(BUILD)
+	$(Q)tests/check_long.sh $(BUILD) $(PARTS)
 
 # Keras, ONNX Runtime and PyTorch read what is written, in a venv of their own.
 FRAMEWORKS ?= numpy onnx onnxruntime keras tensorflow-cpu safetensors torch
