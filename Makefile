@@ -2,10 +2,10 @@
 #
 #   make              the program build/clrnn and the libraries
 #   make demo         sets up what is missing, builds, runs a trained network on real data
-#   make check        sets up what is missing, builds, runs the tests
+#   make check        sets up what is missing, builds, runs the tests; CK_RUN_SUITE=x: one suite
 #   make check-frameworks  Keras, ONNX Runtime and PyTorch read what is written
 #   make fuzz         broken files for every parser, under sanitizers: FUZZ_SECONDS each
-#   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers
+#   make check-long   the slow tests: Oclgrind over every kernel, other drivers, sanitizers; or PARTS of them
 #   make bench        times of whole forward passes, as a table: BENCH, clrnn bench --help
 #   make bench-peers  the same beside PyTorch, ONNX Runtime and others: PEERS_FLAGS, bench/peers.py --help
 #   make mutants      breaks the code on purpose and sees the tests fail
@@ -192,7 +192,7 @@ $(BUILD)/check_clrnn: $(TEST_OBJECTS) $(patsubst %,$(BUILD)/obj/src/cli/%.o,prob
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ $(CLRNN_LIBS) $$($(PKG_CONFIG) --libs check) -o $@
 
 # Parsers under libFuzzer with sanitizers: FUZZ_SECONDS each. What it finds belongs into tests/data/fuzz.
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 30
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_CFLAGS = $(filter-out -Werror -Wno-unknown-warning-option -Wno-format-truncation,$(CLRNN_CFLAGS)) -w -Itests -O1 \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
@@ -270,11 +270,12 @@ demo: set-up-demo
 
 check: set-up-check
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
-	$(Q)CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT:-600} $(BUILD)/check_clrnn
+	$(Q)tests/check.sh $(BUILD)/check_clrnn
 
+PARTS ?=
 check-long: set-up-long
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/check_clrnn
-	$(Q)tests/check_long.sh $(BUILD)
+	$(Q)tests/check_long.sh $(BUILD) $(PARTS)
 
 # Keras, ONNX Runtime and PyTorch read what is written, in a venv of their own.
 FRAMEWORKS ?= numpy onnx onnxruntime keras tensorflow-cpu safetensors torch

@@ -8,12 +8,13 @@
  *     words[step of the piece][phase][row of the batch][stride]
  *
  * With OpenCL C 1.2 words are exchanged, and loaded by an or with 0; where later versions promise atomics
- * of the device's scope, relaxed ones do.
+ * of the device's scope, relaxed ones do. (Intel's compiler names that feature of 3.0 in 1.2, too, where it
+ * has no such types.)
  */
 #define EMPTY 0xffffffffu
 
 #if (__OPENCL_C_VERSION__ >= 200 && __OPENCL_C_VERSION__ < 300) ||                                 \
-    defined(__opencl_c_atomic_scope_device)
+    (__OPENCL_C_VERSION__ >= 300 && defined(__opencl_c_atomic_scope_device))
 typedef volatile __global atomic_uint *word_pointer;
 
 static inline uint word_read(GLOBAL uint *word) {

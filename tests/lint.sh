@@ -126,12 +126,12 @@ kernels() {
     }
     cat >"$work/front_end" <<'END'
 #!/bin/sh
-# front_end CLANG FILE.cl
+# front_end CLANG FILE.cl. Intel's compiler names a feature of 3.0 in 1.2, too.
 for target in spir-unknown-unknown spir64-unknown-unknown; do
     # shellcheck disable=SC2046
     "$1" -x cl -cl-std=CL1.2 --target=$target -fsyntax-only -Wall -Wextra -Werror \
         -Wdouble-promotion -Wno-unused-function -Wno-unused-parameter -fno-caret-diagnostics \
-        -Xclang -cl-ext=-cl_khr_fp64 -Xclang -finclude-default-header -Xclang -fdeclare-opencl-builtins \
+        -D__opencl_c_atomic_scope_device=1 -Xclang -cl-ext=-cl_khr_fp64 -Xclang -finclude-default-header -Xclang -fdeclare-opencl-builtins \
         $(cat "${2%.cl}.opts") "$2" 2>&1 | grep -E 'error' | sed "s|\$| [$target: $(cat "${2%.cl}.opts")]|"
 done
 END

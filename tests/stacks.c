@@ -256,14 +256,14 @@ static void hold_place(const struct test_place *place, const char *text,
     struct sample s = stack_of(text);
     ok(clrnn_plan_algorithms(&algorithms, infos, 16, place->context, s.net,
                              &(clrnn_plan_desc){.steps = s.steps, .batch = s.batch}));
-    free_sample(&s);
     for (size_t i = 0; i < algorithms; i++) {
         struct stack_way way = {place->context, infos[i].name, 0, text, ""};
         snprintf(way.name, sizeof way.name, "%.120s %.30s", place->name, infos[i].name);
-        if (test_takes(&infos[i])) {
+        if (test_takes(&infos[i], s.net)) {
             hold_way(&way, properties, count);
         }
     }
+    free_sample(&s);
 }
 
 void stack_hold(const char *text, stack_property *const *properties, int count) {

@@ -354,8 +354,18 @@ void test_same(const struct test_case *test, const struct test_outcome *a,
     }
 }
 
-int test_takes(const clrnn_algorithm_info *info) {
-    const int is_slow = strcmp(info->name, "persist/register") == 0;
+static int has_two_phases(const clrnn_net *net) {
+    const clrnn_net_desc *desc = clrnn_net_get_desc(net);
+    int has = 0;
+    for (int i = 0; i < desc->num_layers; i++) {
+        has |= desc->layers[i].reset == CLRNN_RESET_BEFORE || desc->layers[i].projection > 0;
+    }
+    return has;
+}
+
+int test_takes(const clrnn_algorithm_info *info, const clrnn_net *net) {
+    const int is_slow = strcmp(info->name, "persist/register") == 0 ||
+                        (strcmp(info->name, "single/stream") == 0 && has_two_phases(net));
     return info->allowed && (!is_slow || getenv("CLRNN_LONG") != NULL);
 }
 
@@ -366,7 +376,7 @@ size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn
     const clrnn_plan_desc desc = test_plan_desc(test, NULL);
     ok(clrnn_plan_algorithms(&count, all, 16, context, test->net, &desc));
     for (size_t i = 0; i < count && allowed < capacity; i++) {
-        if (test_takes(&all[i])) {
+        if (test_takes(&all[i], test->net)) {
             infos[allowed++] = all[i];
         }
     }

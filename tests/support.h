@@ -101,8 +101,9 @@ void test_same(const struct test_case *test, const struct test_outcome *a,
 int test_same_bits(const float *a, const float *b, size_t count, size_t *at);
 
 /* Allowed, and not so slow to build that only CLRNN_LONG takes it everywhere: persist/register, a program
- * for each size, which the suites persist and personalities run. */
-int test_takes(const clrnn_algorithm_info *info);
+ * for each size, which the suites persist and personalities run; single/stream with two phases, which takes
+ * PoCL 15 s a size, and which the suite personalities runs. */
+int test_takes(const clrnn_algorithm_info *info, const clrnn_net *net);
 
 /* Algorithms of the context that take this problem. */
 size_t test_algorithms(clrnn_algorithm_info *infos, size_t capacity, const clrnn_context *context,
@@ -114,7 +115,8 @@ typedef void test_property(const struct test_case *test, const struct test_outco
 /* Holds the property against each problem on every place, by every algorithm that takes it. */
 void test_hold(test_property *property, const struct test_problem *problems, size_t count);
 
-/* The cells one after the other: rnn, rnn with relu, lstm, gru, gru with reset before. */
+/* The cells one after the other: rnn, rnn with relu, lstm, gru, gru with reset before. Where any size does,
+ * take 7, 19, 67 or 131 units as others do: each is a program, and those are what takes a driver time. */
 enum { TEST_CELLS = 5, TEST_RNN = 0, TEST_RELU, TEST_LSTM, TEST_GRU, TEST_GRU_BEFORE };
 struct test_problem test_cell_problem(int cell, int steps, int batch, int inputs, int hidden,
                                       uint64_t seed);

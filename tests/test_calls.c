@@ -291,7 +291,7 @@ static void hold_habit(const struct test_place *place, const struct habit *habit
     make_net(&s, cell);
     ok(clrnn_plan_algorithms(&count, infos, ALGORITHMS, s.context, s.net, &desc));
     for (size_t i = 0; i < count && i < ALGORITHMS; i++) {
-        if (test_takes(&infos[i])) {
+        if (test_takes(&infos[i], s.net)) {
             s.algorithm = infos[i].name;
             snprintf(s.where, sizeof s.where, "%.80s %.40s, %s, %s", place->name, s.algorithm,
                      clrnn_cell_name(cell), habit->name);

@@ -285,7 +285,7 @@ static void hold_variant(struct golden *g, const struct variant *v) {
             char where[256];
             snprintf(where, sizeof where, "%.200s %.40s", at->name, infos[i].name);
             desc.algorithm = infos[i].name;
-            if (test_takes(&infos[i]) && (run == 0 || g->every_algorithm)) {
+            if (test_takes(&infos[i], net) && (run == 0 || g->every_algorithm)) {
                 run_one(g, v, net, at->context, &desc, where);
                 run++;
             }

@@ -137,8 +137,8 @@ static const char *const options_text =
 static const char *const long_text =
     "cell=rnn,T=900,N=4,I=60,H=33,lengths=random,start=random,seed=4";
 
-/* Whose groups are small takes a step a launch: PoCL 3.1 compiles `single/stream` for a minute where there
- * are two phases. */
+/* Whose groups are small takes a step a launch: PoCL 3.1 compiles `single/stream` for long where there are
+ * two phases. */
 START_TEST(everybody_runs_every_cell) {
     const char *texts[] = {cells_text, pieces_text};
     if (!has_device()) {
@@ -162,6 +162,20 @@ START_TEST(options_run) {
     run_as(personality_named("apple-m1"), &expected, options_text, "single/register",
            "single/register");
     run_as(personality_named("gfx906"), &expected, options_text, "step/stream", "step/stream");
+    free_sample(&expected);
+}
+END_TEST
+
+/* One launch for all steps of a cell of two phases. */
+START_TEST(two_phases_run_in_one_launch) {
+    static const char *const texts[] = {
+        "cell=gru-before,T=4,N=3,I=3,H=9,mask=holes,lengths=zeros,start=random,seed=5",
+        "cell=lstm,T=4,N=3,I=3,H=9,P=7,dir=reverse,lengths=zeros,start=random,seed=6"};
+    if (!has_device()) {
+        return;
+    }
+    struct sample expected = run_cpu(texts[_i]);
+    run_as(personality_named("gfx906"), &expected, texts[_i], "single/stream", "single/stream");
     free_sample(&expected);
 }
 END_TEST
@@ -213,6 +227,7 @@ TCase *personalities_run_case(void) {
     tcase_add_loop_test(runs, described_alike, 0, PERSONALITIES);
     tcase_add_loop_test(runs, everybody_runs_every_cell, 0, 2);
     tcase_add_test(runs, options_run);
+    tcase_add_loop_test(runs, two_phases_run_in_one_launch, 0, 2);
     tcase_add_test(runs, long_ones_run_in_pieces);
     tcase_add_loop_test(runs, large_ones_run, 0, LARGE);
     return runs;

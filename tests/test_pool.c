@@ -164,7 +164,7 @@ START_TEST(a_pool_is_its_streams) {
             const int masked = i % 2 != 0;
             char where[256];
             snprintf(where, sizeof where, "%.200s %.40s", places[place].name, infos[i / 2].name);
-            if (test_takes(&infos[i / 2])) {
+            if (test_takes(&infos[i / 2], net)) {
                 run_alone(&expected, net, places[place].context, infos[i / 2].name, masked);
                 run_pool(&got, net, places[place].context, infos[i / 2].name, masked);
                 hold_streams(&expected, &got, where, masked);

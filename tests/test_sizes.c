@@ -55,7 +55,7 @@ static void hold_sizes(sizes_property *property, int size, int steps, int batch)
         for (size_t i = 0; i < algorithms; i++) {
             char where[256];
             snprintf(where, sizeof where, "%.200s %.40s", places[place].name, infos[i].name);
-            if (test_takes(&infos[i])) {
+            if (test_takes(&infos[i], net)) {
                 property(places[place].context, infos[i].name, where, size);
             }
         }

@@ -123,7 +123,7 @@ static void chunked(const struct test_case *test, const struct test_outcome *who
 
 START_TEST(time_cut_with_a_state) {
     struct test_problem problems[] = {test_cell_problem(_i, 8, 3, 5, 19, 200),
-                                      test_cell_problem(_i, 5, 5, 5, 66, 200),
+                                      test_cell_problem(_i, 5, 5, 5, 67, 200),
                                       test_cell_problem(_i, 7, 5, 5, 19, 200)};
     problems[1].direction = CLRNN_DIRECTION_REVERSE;
     problems[2].lengths = LENGTHS_RAGGED;
