@@ -789,18 +789,18 @@ params.w_phase[phase] = 0;
             } else if (part == 0 && step == p->first) {
 =>
             } else if (part == 0 && step > p->first) {
-@@ persist: an epoch for all launches | pocl | persist | src/cl/cl_plan.c
+@@ persist: an epoch for all launches | pocl | persist | src/cl/cl_strand.c
     plan->epoch += counts;
 =>
     plan->epoch--;
-@@ persist: flags are never cleared | pocl | persist | src/cl/cl_plan.c
+@@ persist: flags are never cleared | pocl | persist | src/cl/cl_strand.c
     if (plan->epoch > EPOCH_MOST) {
 =>
     if (plan->epoch > EPOCH_MOST && plan->profile.launches > 0) {
-@@ persist: tries again at once | pocl | persist | src/cl/cl_plan.c
+@@ persist: tries again at once | pocl | persist | src/cl/cl_strand.c
     return launch->meets && !launch->finish && plan->alone > 0;
 =>
-    return launch->meets && !launch->finish && plan->alone > CALLS_ALONE;
+    return launch->meets && !launch->finish && plan->alone > 64;
 @@ calls: memory of its own in each | cpu | calls | src/cpu/cpu.c
     plan->profile.projection_us = plan->profile.recurrence_us = 0;
 =>
@@ -1628,7 +1628,7 @@ state[1] = c;
         TRY(upload_weights(plan, i, &desc->net->strands[i]));
 =>
         TRY(upload_weights(plan, i, &desc->net->strands[i] - desc->net->strands[i].direction));
-@@ opencl: each layer reads x | pocl | golden | src/cl/cl_plan.c
+@@ opencl: each layer reads x | pocl | golden | src/cl/cl_strand.c
         cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
 =>
         cl_array_buffer(plan, call, 0);
@@ -1723,14 +1723,14 @@ state[1] = c;
 @@ parts: copies of any size at once | pocl | sizes | src/core/plan_memory.c
             longest = max_alloc > 0 ? least(longest, max_alloc / bytes) : longest;
 =>
-@@ parts: a launch of any size at once | pocl | sizes | src/cl/cl_plan.c
+@@ parts: a launch of any size at once | pocl | sizes | src/cl/cl_strand.c
     if (groups[0] <= most[0] && groups[1] <= most[1]) {
 =>
     if (1) {
-@@ parts: each begins at group 0 | pocl | sizes | src/cl/cl_plan.c
+@@ parts: each begins at group 0 | pocl | sizes | src/cl/cl_strand.c
                 part.group_first[dim] = (wide)first[dim];
 =>
-@@ parts: the second dimension begins at group 0 | pocl | sizes | src/cl/cl_plan.c
+@@ parts: the second dimension begins at group 0 | pocl | sizes | src/cl/cl_strand.c
                 part.group_first[dim] = (wide)first[dim];
 =>
                 part.group_first[dim] = dim == 0 ? (wide)first[dim] : 0;
@@ -1738,11 +1738,11 @@ state[1] = c;
 ((wide)get_group_id(dim) + params.group_first[dim])
 =>
 ((wide)get_group_id(dim))
-@@ parts: of the first dimension alone | pocl | sizes | src/cl/cl_plan.c
+@@ parts: of the first dimension alone | pocl | sizes | src/cl/cl_strand.c
         for (first[1] = 0; first[1] < groups[1]; first[1] += most[1]) {
 =>
         for (first[1] = 0; first[1] < 1; first[1] += most[1]) {
-@@ parts: one group of the last part | pocl | sizes | src/cl/cl_plan.c
+@@ parts: one group of the last part | pocl | sizes | src/cl/cl_strand.c
                 count[dim] = rest < most[dim] ? rest : most[dim];
 =>
                 count[dim] = rest < most[dim] ? 1 : most[dim];

@@ -62,6 +62,20 @@ struct cl_plan {
     clrnn_profile profile;
 };
 
+/* Flags count to here, then they begin anew. */
+enum { EPOCH_MOST = 1 << 30 };
+
+/* cl_strand.c */
+clrnn_status cl_strand_make_kernels(struct cl_plan *plan, int index);
+/* Every kernel once, so that nothing is compiled later. */
+clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index);
+/* x_proj of a piece, and its steps. */
+clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *call,
+                               const struct params *params, int index);
+clrnn_status cl_strand_recur(struct cl_plan *plan, const struct engine_call *call,
+                             const struct params *params, int index);
+void cl_strand_close(struct cl_strand *strand);
+
 /* cl_memory.c */
 /* A buffer of the plan, counted and held against the limit; from: its content, or NULL. */
 clrnn_status cl_buffer_make(cl_mem *out, struct cl_plan *plan, cl_mem_flags flags, size_t bytes,
