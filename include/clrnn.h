@@ -532,11 +532,12 @@ CLRNN_API clrnn_status clrnn_plan_profile(clrnn_profile *out, const clrnn_plan *
 enum {
     CLRNN_TRACK_HOST = 0, /* the thread that called */
     CLRNN_TRACK_DEVICE,   /* commands as the device timed them, put on the host's clock */
+    CLRNN_TRACK_SECOND,   /* alike, of a second queue: projections that run beside the recurrence */
     CLRNN_TRACK_THREADS   /* + n: thread n of the cpu engine, 0 is the caller */
 };
 
 /* layer, direction, first (step), steps, rows; launches: kernel, groups, and tasks of a thread; copies:
- * bytes; programs: kernel, cached (0: it was built). On the device's track: offset_ns, what was added to
+ * bytes; programs: kernel, cached (0: it was built). On a device's tracks: offset_ns, what was added to
  * the device's clock, and error_ns, by how much that may be wrong. It is known since the device queues
  * each command while the call that enqueues it runs. */
 typedef struct clrnn_trace_arg {

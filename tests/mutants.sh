@@ -872,7 +872,7 @@ params.w_phase[phase] = 0;
 =>
     if (!has_caches || needs->by_library || near >= steps) {
 @@ pieces: of a driver too go through all layers | pocl | chunks | src/core/plan_memory.c
-    return needs->all_forward && (is_asked || context->desc.kind != DEVICE_CPU || !can_be_whole);
+    return needs->all_forward && (is_asked || for_memory || !can_be_whole);
 =>
     return needs->all_forward && (is_asked || !can_be_whole || 1);
 @@ threads: stay where they are | cpu | threads | src/cpu/cpu_pool.c
@@ -1676,7 +1676,7 @@ state[1] = c;
 =>
         out->at_row = batch_first ? features : (int64_t)call->batch * features;
 @@ opencl: last outputs fetched too early | pocl | chunks | src/cl/cl_plan.c
-        TRY(fetch_layer(plan, call, layer, &whole, 1));
+        TRY(cl_fetch_layer(plan, call, layer, &whole, 1));
 =>
 @@ limit: copies not counted | pocl | chunks | src/core/plan_memory.c
     return space_bytes(needs, steps, chunk) + needs->rows + needs->flags +
@@ -1746,6 +1746,56 @@ state[1] = c;
                 count[dim] = rest < most[dim] ? rest : most[dim];
 =>
                 count[dim] = rest < most[dim] ? 1 : most[dim];
+@@ overlap: steps do not wait for their x_proj | pocl | overlap/order | src/cl/cl_pieces.c
+        TRY(hold(context->queue, &p->made[place]));
+=>
+@@ overlap: a projection waits for no steps | pocl | overlap/order | src/cl/cl_pieces.c
+        TRY(hold(context->second, &p->read));
+=>
+@@ overlap: a projection waits for the start alone | pocl | overlap/order | src/cl/cl_pieces.c
+        TRY(mark(context->queue, &p->read));
+=>
+@@ overlap: one x_proj for both pieces | pocl | overlap/order | src/cl/cl_memory.c
+    TRY(cut(&plan->x_proj[1], plan->workspace, space->second_at, space->second_bytes));
+=>
+    TRY(cut(&plan->x_proj[1], plan->workspace, 0, space->second_bytes));
+@@ overlap: a layer before the one below | pocl | overlap/bits | src/cl/cl_pieces.c
+    return layer > 0 && layer != layer_of(p, piece);
+=>
+    return layer < 0 && layer != layer_of(p, piece);
+@@ overlap: projections on the first queue | pocl | overlap/order | src/cl/cl_pieces.c
+        context->current = context->second;
+=>
+@@ overlap: a failure settles the first queue alone | pocl | overlap/order | src/cl/cl_context.c
+    if (context->is_apart) {
+=>
+    if (0) {
+@@ overlap: an event is kept | pocl | overlap/order | src/cl/cl_pieces.c
+    drop(&pieces.read);
+=>
+@@ overlap: beside phases that are timed | pocl | overlap/order | src/cl/cl_pieces.c
+    pieces.beside = plan->x_proj[1] != NULL && context->second != NULL && !context->profile &&
+=>
+    pieces.beside = plan->x_proj[1] != NULL && context->second != NULL &&
+@@ overlap: beside groups that meet | pocl | overlap/bits | src/core/plan_memory.c
+    if (!context->desc.overlaps || needs->meets || needs->x_proj_step == 0) {
+=>
+    if (!context->desc.overlaps || needs->x_proj_step == 0) {
+@@ overlap: the second x_proj is not counted | cpu | overlap/when | src/core/plan_memory.c
+        end = space.second_at + space.second_bytes;
+=>
+@@ overlap: every core is taken for idle | cpu | overlap/when | src/core/estimate.c
+    return idle;
+=>
+    return 1;
+@@ overlap: waits cost nothing | cpu | overlap/when | src/core/estimate.c
+enum { WAITS = 2 };
+=>
+enum { WAITS = 0 };
+@@ overlap: layers by piece | cpu | overlap/when | src/core/plan_memory.c
+    const int for_memory = context->desc.kind != DEVICE_CPU && !needs->beside;
+=>
+    const int for_memory = context->desc.kind != DEVICE_CPU;
 @@ clblast: under a limit | cpu | engines/plans | src/algo/algo.c
     REQUIRE(!wanted || !problem->limited, UNSUPPORTED,
 =>
@@ -1791,9 +1841,9 @@ state[1] = c;
         TRY(count(plan, space->bytes, "the work space"));
 =>
 @@ chunk asked for ignored | cpu | chunks | src/core/plan_memory.c
-    size_t chunk = desc->chunk > 0 ? least(steps, (size_t)desc->chunk)
+    return least((size_t)desc->steps, (size_t)desc->chunk);
 =>
-    size_t chunk = desc->chunk < 0 ? least(steps, (size_t)desc->chunk)
+    return (size_t)desc->steps;
 @@ safetensors: a hole between arrays | cpu | safetensors | src/io/safetensors.c
         REQUIRE(records[i].begin == at, FORMAT,
 =>

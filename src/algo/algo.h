@@ -29,6 +29,7 @@ struct device_desc {
     int has_fetch;    /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
     int has_division; /* a / b is quick and rounded once */
     int has_flags;    /* groups of a launch can meet: acquire and release, at device scope */
+    int overlaps;     /* what goes to a second queue of ours may run beside the first one's */
     int runs_together; /* as many groups as compute units run at a time, and meet quickly: was measured */
     int strict;
 };

@@ -37,6 +37,9 @@ struct cl_engine_context {
     cl_context context;
     cl_device_id device;
     cl_command_queue queue;
+    cl_command_queue second;  /* of our own, in order too; NULL: there is none */
+    cl_command_queue current; /* of the two: where launches and copies of x go */
+    int is_apart;             /* the second may have commands that the first does not wait for */
     struct cl_found found;
     uint64_t timeout_ms;
     size_t launch_items, launch_groups; /* of a launch at most, in the first and second dimension */
@@ -69,7 +72,10 @@ void cl_program_free_all(struct cl_engine_context *context);
 /* The text of a program, with #line names; free() it. */
 clrnn_status cl_program_text(char **out, const struct algo_program *program);
 
-/* Waits until what was enqueued is done, at most timeout_ms. */
+/* A second queue, of our own: what goes there may run beside the first one's. */
+clrnn_status cl_second_open(struct cl_engine_context *context);
+
+/* Waits until what was enqueued, on both queues, is done, at most timeout_ms. */
 clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
 /* On a way out: after a failure waits for what was enqueued, keeping the first error. 0: the device
  * hangs, and may yet touch memory that it was given; 1: it is done with all of it. */
@@ -85,7 +91,7 @@ cl_event *cl_trace_command(struct cl_engine_context *context, size_t span);
 /* category: "upload", "download", "copy", "lend" */
 cl_event *cl_trace_copy(struct cl_engine_context *context, const char *category, const char *name,
                         size_t bytes);
-/* Puts what is done of the commands on the device's track. */
+/* Puts what is done of the commands on the device's tracks, one for each queue. */
 void cl_trace_collect(struct cl_engine_context *context);
 /* A plan or a forward begins: clocks are aligned anew. */
 void cl_trace_restart(struct cl_engine_context *context);

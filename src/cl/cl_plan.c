@@ -107,19 +107,6 @@ out:
     return status;
 }
 
-/* With profiling on: waits, and gives the time since *since. */
-static clrnn_status lap(struct cl_plan *plan, double *since, double *out) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    if (plan->context->profile) {
-        TRY(cl_wait(plan->context, "forward"));
-        const double now = clock_us();
-        *out += now - *since;
-        *since = now;
-    }
-out:
-    return status;
-}
-
 clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = calloc(1, sizeof *plan);
@@ -168,57 +155,10 @@ out:
 
 /* ---- a call ---------------------------------------------------------------------------------- */
 
-/* Arrays of a layer that are staged, from the device. last: those of one row for each of the batch,
- * which are complete only at the end. */
-static clrnn_status fetch_layer(struct cl_plan *plan, const struct engine_call *call, int layer,
-                                const struct piece *piece, int last) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const size_t first = 1 + 4 * (size_t)layer;
-    for (size_t index = first; index < first + 4; index++) {
-        if (engine_array_at(call, index)->last == last) {
-            TRY(cl_fetch_array(plan, call, index, piece));
-        }
-    }
-out:
-    return status;
-}
-
-static clrnn_status run_piece(struct cl_plan *plan, const struct engine_call *call,
-                              const struct piece *piece, double *since) {
-    clrnn_status status = CLRNN_STATUS_OK;
-    const int layer = call->strands[piece->strand].layer;
-    const struct params params = engine_piece_params(call, piece);
-    clrnn_trace *trace = plan->context->trace;
-    if (call->by_piece && layer == 0 && call->x_proj == NULL) {
-        TRY(cl_send_array(plan, call, 0, piece));
-    }
-    if (call->x_proj != NULL) {
-        TRY(cl_send_projected(plan, call, &params));
-    }
-    TRY(lap(plan, since, &plan->profile.transfer_us));
-    if (call->x_proj == NULL) {
-        const size_t projection = trace_begin(trace, "phase", NULL, "projection");
-        TRY(cl_strand_project(plan, call, &params, piece->strand));
-        TRY(lap(plan, since, &plan->profile.projection_us));
-        trace_end(trace, projection);
-    }
-    const size_t recurrence = trace_begin(trace, "phase", NULL, "recurrence");
-    TRY(cl_strand_recur(plan, call, &params, piece->strand));
-    TRY(lap(plan, since, &plan->profile.recurrence_us));
-    trace_end(trace, recurrence);
-    if (call->by_piece) {
-        TRY(fetch_layer(plan, call, layer, piece, 0));
-    }
-out:
-    return status;
-}
-
 static clrnn_status enqueue_call(struct cl_plan *plan, const struct engine_call *call,
                                  double *since) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct piece whole = {0, 0, call->steps};
-    struct piece piece = PIECE_NONE;
-    struct engine_spans spans = {0};
     clrnn_trace *trace = plan->context->trace;
     const size_t reserve = trace_begin(trace, "reserve", NULL, "reserve copies");
     TRY(cl_reserve_arrays(plan, call));
@@ -230,15 +170,11 @@ static clrnn_status enqueue_call(struct cl_plan *plan, const struct engine_call 
     if (!call->by_piece) {
         TRY(cl_send_array(plan, call, 0, &whole));
     }
-    while (engine_next_piece(call, &piece)) {
-        engine_spans_begin(&spans, trace, call, &piece);
-        TRY(run_piece(plan, call, &piece, since));
-        engine_spans_end(&spans, trace, call, &piece);
-    }
+    TRY(cl_pieces_run(plan, call, since));
     for (int layer = 0; layer < call->layer_count; layer++) {
-        TRY(fetch_layer(plan, call, layer, &whole, 1));
+        TRY(cl_fetch_layer(plan, call, layer, &whole, 1));
         if (!call->by_piece) {
-            TRY(fetch_layer(plan, call, layer, &whole, 0));
+            TRY(cl_fetch_layer(plan, call, layer, &whole, 0));
         }
     }
     for (int i = 0; i < call->store_count; i++) {
@@ -334,7 +270,7 @@ clrnn_status cl_plan_run(void *engine_plan, const struct engine_call *call) {
     } else {
         TRY_CL("forward", clFlush(context->queue));
     }
-    TRY(lap(plan, &since, &plan->profile.transfer_us));
+    TRY(cl_lap(plan, &since, &plan->profile.transfer_us));
     plan->profile.total_us = clock_us() - start;
     cl_trace_collect(context);
 out:

@@ -50,7 +50,7 @@ clrnn_status cl_strand_make_kernels(struct cl_plan *plan, int index) {
     for (int i = 0; i < config->launch_count; i++) {
         TRY(make_kernel(&strand->launches[i], plan, &config->program, config->launches[i].kernel,
                         strand->w_hh, strand->b_hh, plan->work));
-        TRY(cl_set_buffer(&strand->launches[i], ARG_X, cl_known_lasting(plan->x_proj)));
+        TRY(cl_set_buffer(&strand->launches[i], ARG_X, cl_known_lasting(plan->x_proj[0])));
         if (config->launches[i].meets) {
             TRY(cl_set_buffer(&strand->launches[i], ARG_FLAGS, cl_known_lasting(plan->flags)));
             TRY(cl_set_number(&strand->launches[i], ARG_FINISH, config->launches[i].finish));
@@ -59,11 +59,11 @@ clrnn_status cl_strand_make_kernels(struct cl_plan *plan, int index) {
     if (strand->w_ih != NULL) {
         TRY(make_kernel(&strand->projection, plan, &config->projection_program,
                         config->projection_launch.kernel, strand->w_ih, strand->b_ih,
-                        plan->x_proj));
+                        plan->x_proj[0]));
     }
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
         TRY(make_kernel(&strand->projection_bias, plan, &config->projection_program, BIAS_KERNEL,
-                        strand->w_ih, strand->b_ih, plan->x_proj));
+                        strand->w_ih, strand->b_ih, plan->x_proj[0]));
     }
 out:
     return status;
@@ -120,12 +120,12 @@ static clrnn_status enqueue_groups(struct cl_plan *plan, const struct launch *la
                                {"first", launch->first_step, NULL}, {"steps", launch->steps, NULL}),
                     "%s", launch->what);
     cl_event *event = cl_trace_command(plan->context, span);
-    TRY_CL("forward", clEnqueueNDRangeKernel(plan->context->queue, launch->function->kernel, 2,
+    TRY_CL("forward", clEnqueueNDRangeKernel(plan->context->current, launch->function->kernel, 2,
                                              NULL, global, local, 0, NULL, event));
     cl_trace_enqueued(plan->context);
     plan->profile.launches++;
     if (plan->profile.launches % FLUSH_EVERY == 0) {
-        TRY_CL("forward", clFlush(plan->context->queue));
+        TRY_CL("forward", clFlush(plan->context->current));
     }
 out:
     return status;
@@ -214,10 +214,11 @@ out:
 
 /* One of the kernels that make x_proj. */
 static clrnn_status run_projection(struct cl_plan *plan, const struct launch *launch,
-                                   const struct bound *bound, struct cl_known x,
+                                   const struct bound *bound, struct cl_known x, int place,
                                    const size_t groups[2]) {
     clrnn_status status = CLRNN_STATUS_OK;
     TRY(set_arguments(launch->function, launch->params, bound));
+    TRY(cl_set_buffer(launch->function, ARG_WORK, cl_known_lasting(plan->x_proj[place])));
     TRY(cl_set_buffer(launch->function, ARG_X, x));
     TRY(enqueue(plan, launch, groups));
 out:
@@ -225,7 +226,8 @@ out:
 }
 
 /* x_proj += x W_ih, by a library: m rows of x from float x_at on. */
-static clrnn_status multiply(struct cl_plan *plan, int index, size_t m, cl_mem x, size_t x_at) {
+static clrnn_status multiply(struct cl_plan *plan, int index, int place, size_t m, cl_mem x,
+                             size_t x_at) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct params *sizes = &plan->configs[index].params;
     const struct cl_gemm gemm = {.m = m,
@@ -234,12 +236,12 @@ static clrnn_status multiply(struct cl_plan *plan, int index, size_t m, cl_mem x
                                  .x = x,
                                  .x_at = x_at,
                                  .w = plan->strands[index].w_ih,
-                                 .x_proj = plan->x_proj};
+                                 .x_proj = plan->x_proj[place]};
     size_t bytes = 0;
-    TRY(cl_gemm_temporary(&bytes, plan->context->queue, &gemm));
+    TRY(cl_gemm_temporary(&bytes, plan->context->current, &gemm));
     TRY(cl_stage_reserve(&plan->gemm, plan, bytes, "CLBlast's temporary copies"));
     const size_t span = trace_begin(plan->context->trace, "library", NULL, "CLBlastSgemm");
-    TRY(cl_gemm(plan->context->queue, &gemm, bytes > 0 ? plan->gemm.buffer : NULL,
+    TRY(cl_gemm(plan->context->current, &gemm, bytes > 0 ? plan->gemm.buffer : NULL,
                 cl_trace_command(plan->context, span)));
     cl_trace_enqueued(plan->context);
 out:
@@ -247,7 +249,7 @@ out:
 }
 
 clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *call,
-                               const struct params *params, int index) {
+                               const struct params *params, int index, int place) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[index];
     const int layer = call->strands[index].layer;
@@ -260,12 +262,12 @@ clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *c
     if (config->projection == CLRNN_PROJECTION_CLBLAST) {
         const size_t m = (size_t)params->x_rows;
         groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
-        TRY(run_projection(plan, &bias, &bound, x, groups));
-        TRY(multiply(plan, index, m, x.buffer, (size_t)engine_input(call, layer)->base));
+        TRY(run_projection(plan, &bias, &bound, x, place, groups));
+        TRY(multiply(plan, index, place, m, x.buffer, (size_t)engine_input(call, layer)->base));
     } else {
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
                            params->count, call->batch);
-        TRY(run_projection(plan, &own, &bound, x, groups));
+        TRY(run_projection(plan, &own, &bound, x, place, groups));
     }
 out:
     return status;
@@ -298,7 +300,7 @@ static int is_left_out(const struct cl_plan *plan, const struct algo_launch *lau
 }
 
 clrnn_status cl_strand_recur(struct cl_plan *plan, const struct engine_call *call,
-                             const struct params *params, int index) {
+                             const struct params *params, int index, int place) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[index];
     struct cl_strand *strand = &plan->strands[index];
@@ -308,6 +310,7 @@ clrnn_status cl_strand_recur(struct cl_plan *plan, const struct engine_call *cal
     for (int i = 0; i < config->launch_count; i++) {
         const struct algo_launch *launch = &config->launches[i];
         TRY(set_arguments(&strand->launches[i], params, &bound));
+        TRY(cl_set_buffer(&strand->launches[i], ARG_X, cl_known_lasting(plan->x_proj[place])));
         algo_launch_groups(groups[i], config, launch, &config->tile, params->count, call->batch);
         by_step |= launch->repeat == ALGO_EACH_STEP;
         if (launch->repeat == ALGO_ONCE) {
@@ -368,13 +371,13 @@ clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index) {
     }
     if (strand->projection.kernel != NULL) {
         const struct launch own = projection_launch(plan, index, &params, 0);
-        TRY(run_projection(plan, &own, &bound, bound.state, groups));
+        TRY(run_projection(plan, &own, &bound, bound.state, 0, groups));
     }
     if (strand->projection_bias.kernel != NULL) {
         const struct launch bias = projection_launch(plan, index, &params, 1);
-        TRY(run_projection(plan, &bias, &bound, bound.state, groups));
+        TRY(run_projection(plan, &bias, &bound, bound.state, 0, groups));
         /* its own weights stand in for x: one row of as many floats is there */
-        TRY(multiply(plan, index, 1, strand->w_ih, 0));
+        TRY(multiply(plan, index, 0, 1, strand->w_ih, 0));
     }
     trace_end(plan->context->trace, span);
 out:

@@ -105,8 +105,11 @@ size_t engine_trace_strand(clrnn_trace *trace, const struct strand *strand);
 /* How a plan's work space is cut: bytes from its start. Device buffers may be cut at multiples of at
  * most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
 enum { ENGINE_ALIGNMENT = 4096, ENGINE_BETWEENS = 2 };
+enum { ENGINE_X_PROJS = 2 };
 struct engine_space {
     size_t x_proj_bytes;
+    size_t second_at,
+        second_bytes; /* x_proj of the next piece, made beside this one's steps; or 0 */
     size_t work_at, work_bytes;
     size_t between_at[ENGINE_BETWEENS], between_bytes[ENGINE_BETWEENS];
     size_t bytes;
