@@ -52,6 +52,7 @@ struct cl_engine_context {
     int probed;   /* its arithmetic was seen to do that */
     int poisoned; /* hung or lost: every later call says so */
     struct cl_program_entry *programs;
+    int has_gemm;       /* CLBlast has compiled what it needs here */
     cl_kernel gather;   /* of embeddings; NULL: there was none yet */
     clrnn_trace *trace; /* the caller's, or NULL: then all that follows stays 0 */
     int has_stamps;     /* the queue times its commands */

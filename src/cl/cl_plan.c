@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/half.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Calls at most that do not try to meet after a launch whose groups did not: it may be the moment,
@@ -107,6 +108,16 @@ out:
     return status;
 }
 
+/* What the first calls took is known now; what they compiled is kept for the context's other plans. */
+static void say_library(const struct cl_plan *plan, char *said) {
+    if (plan->gemm_us > 0) {
+        snprintf(said, ENGINE_SAID, "clblast: %s in %.1f s, %zu bytes for copies of its own",
+                 plan->context->has_gemm ? "ready" : "compiled", plan->gemm_us * 1e-6,
+                 plan->gemm.bytes);
+        plan->context->has_gemm = 1;
+    }
+}
+
 clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_desc *desc) {
     clrnn_status status = CLRNN_STATUS_OK;
     struct cl_plan *plan = calloc(1, sizeof *plan);
@@ -140,10 +151,11 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
         const size_t span = engine_trace_strand(plan->context->trace, &desc->net->strands[i]);
         TRY(upload_weights(plan, i, &desc->net->strands[i]));
         TRY(cl_strand_make_kernels(plan, i));
-        TRY(cl_strand_warm_up(plan, i));
+        TRY(cl_strand_warm_up(plan, i, (size_t)desc->steps * (size_t)desc->batch));
         trace_end(plan->context->trace, span);
     }
     TRY(cl_wait(plan->context, "plan"));
+    say_library(plan, desc->said);
     cl_trace_collect(plan->context);
     plan->learnt = plan->epoch;
     *out = plan;

@@ -57,6 +57,7 @@ struct cl_plan {
     struct stage mask, starts;
     struct cl_copy rows_copy, mask_copy, starts_copy;
     struct stage gemm;    /* CLBlast's temporary copies */
+    double gemm_us;       /* that its first calls took, with what it compiled */
     struct stage *stages; /* of the arrays of a call, as engine_array_at numbers them */
     size_t stage_count;
     uint64_t memory_limit, held, held_most; /* bytes of the device but for weights */
@@ -68,8 +69,8 @@ enum { EPOCH_MOST = 1 << 30 };
 
 /* cl_strand.c */
 clrnn_status cl_strand_make_kernels(struct cl_plan *plan, int index);
-/* Every kernel once, so that nothing is compiled later. */
-clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index);
+/* Every kernel once, so that nothing is compiled later. rows: of all steps of the longest call. */
+clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index, size_t rows);
 /* The piece's x_proj number `place` is made, on the context's current queue, and its steps run. */
 clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *call,
                                const struct params *params, int index, int place);

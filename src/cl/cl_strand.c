@@ -3,6 +3,7 @@
  * recurrence for the steps of a piece.
  */
 #include "cl/cl_plan.h"
+#include "core/clock.h"
 
 /* Groups that set the biases for CLBlast, each for many rows: enough for any device. */
 enum { BIAS_GROUPS = 4096 };
@@ -226,22 +227,25 @@ out:
 }
 
 /* x_proj += x W_ih, by a library: m rows of x from float x_at on. */
-static clrnn_status multiply(struct cl_plan *plan, int index, int place, size_t m, cl_mem x,
-                             size_t x_at) {
-    clrnn_status status = CLRNN_STATUS_OK;
+static struct cl_gemm product(const struct cl_plan *plan, int index, int place, size_t m, cl_mem x,
+                              size_t x_at) {
     const struct params *sizes = &plan->configs[index].params;
-    const struct cl_gemm gemm = {.m = m,
-                                 .n = (size_t)sizes->columns,
-                                 .k = (size_t)sizes->inputs,
-                                 .x = x,
-                                 .x_at = x_at,
-                                 .w = plan->strands[index].w_ih,
-                                 .x_proj = plan->x_proj[place]};
+    return (struct cl_gemm){.m = m,
+                            .n = (size_t)sizes->columns,
+                            .k = (size_t)sizes->inputs,
+                            .x = x,
+                            .x_at = x_at,
+                            .w = plan->strands[index].w_ih,
+                            .x_proj = plan->x_proj[place]};
+}
+
+static clrnn_status multiply(struct cl_plan *plan, const struct cl_gemm *gemm) {
+    clrnn_status status = CLRNN_STATUS_OK;
     size_t bytes = 0;
-    TRY(cl_gemm_temporary(&bytes, plan->context->current, &gemm));
+    TRY(cl_gemm_temporary(&bytes, plan->context->current, gemm));
     TRY(cl_stage_reserve(&plan->gemm, plan, bytes, "CLBlast's temporary copies"));
     const size_t span = trace_begin(plan->context->trace, "library", NULL, "CLBlastSgemm");
-    TRY(cl_gemm(plan->context->current, &gemm, bytes > 0 ? plan->gemm.buffer : NULL,
+    TRY(cl_gemm(plan->context->current, gemm, bytes > 0 ? plan->gemm.buffer : NULL,
                 cl_trace_command(plan->context, span)));
     cl_trace_enqueued(plan->context);
 out:
@@ -263,7 +267,9 @@ clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *c
         const size_t m = (size_t)params->x_rows;
         groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
         TRY(run_projection(plan, &bias, &bound, x, place, groups));
-        TRY(multiply(plan, index, place, m, x.buffer, (size_t)engine_input(call, layer)->base));
+        const struct cl_gemm gemm =
+            product(plan, index, place, m, x.buffer, (size_t)engine_input(call, layer)->base);
+        TRY(multiply(plan, &gemm));
     } else {
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
                            params->count, call->batch);
@@ -341,10 +347,40 @@ out:
     return status;
 }
 
+/* CLBlast compiles all its kernels for products at its first call in a context, before it returns. Small
+ * products take another kernel of them than large ones, and some drivers compile a kernel when it is first
+ * launched: so both are made, one of a row and one of the longest call. The copies that the second takes
+ * are made now too, since the memory is to be known. Where there is none for an x to try it with, what is
+ * compiled is. */
+static clrnn_status warm_up_library(struct cl_plan *plan, int index, size_t rows) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    struct cl_strand *strand = &plan->strands[index];
+    const double start = clock_us();
+    size_t bytes = 0;
+    cl_int code = CL_SUCCESS;
+    /* its own weights stand in for x: one row of as many floats is there */
+    struct cl_gemm gemm = product(plan, index, 0, 1, strand->w_ih, 0);
+    TRY(multiply(plan, &gemm));
+    gemm.m = rows;
+    gemm.x = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY, rows * gemm.k * sizeof(float),
+                            NULL, &code);
+    if (code == CL_SUCCESS) {
+        status = multiply(plan, &gemm);
+        clReleaseMemObject(gemm.x); /* the device keeps it until then */
+        TRY(status);
+    } else {
+        TRY(cl_gemm_temporary(&bytes, plan->context->queue, &gemm));
+        TRY(cl_stage_reserve(&plan->gemm, plan, bytes, "CLBlast's temporary copies"));
+    }
+    TRY(cl_wait(plan->context, "plan"));
+    plan->gemm_us += clock_us() - start;
+out:
+    return status;
+}
+
 /* Runs every kernel of a strand once on a row of no steps: some drivers compile a kernel only when
- * it is first launched, and CLBlast compiles at its first call. That belongs to the plan, not to a
- * forward. */
-clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index) {
+ * it is first launched. That belongs to the plan, not to a forward. */
+clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index, size_t rows) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[index];
     struct cl_strand *strand = &plan->strands[index];
@@ -376,8 +412,7 @@ clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index) {
     if (strand->projection_bias.kernel != NULL) {
         const struct launch bias = projection_launch(plan, index, &params, 1);
         TRY(run_projection(plan, &bias, &bound, bound.state, 0, groups));
-        /* its own weights stand in for x: one row of as many floats is there */
-        TRY(multiply(plan, index, 0, 1, strand->w_ih, 0));
+        TRY(warm_up_library(plan, index, rows));
     }
     trace_end(plan->context->trace, span);
 out:

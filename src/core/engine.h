@@ -124,7 +124,9 @@ struct engine_plan_desc {
     size_t flag_bytes;     /* by which groups meet: as many as any strand needs; 0: none does */
     uint64_t memory_limit; /* 0: none */
     cl_mem workspace;      /* the caller's, or NULL */
+    char *said; /* [ENGINE_SAID] a line for the plan's description goes here, or nothing */
 };
+enum { ENGINE_SAID = 120 };
 
 struct engine {
     clrnn_engine id;

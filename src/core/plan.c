@@ -335,7 +335,8 @@ static void describe_strand(struct text *text, const clrnn_plan *plan, int index
 static clrnn_status describe(clrnn_plan *plan) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[0];
-    struct text text = {.size = 1280 + PLAN_NOTE + 320 * (size_t)plan->net->strand_count};
+    struct text text = {.size =
+                            1440 + ENGINE_SAID + PLAN_NOTE + 320 * (size_t)plan->net->strand_count};
     text.to = calloc(1, text.size);
     plan->text = text.to;
     REQUIRE(text.to != NULL, MEMORY, "plan: out of memory");
@@ -360,6 +361,9 @@ static clrnn_status describe(clrnn_plan *plan) {
                 "overlap: the next projection beside the recurrence, on a second queue; x_proj "
                 "twice, %zu bytes each\n",
                 plan->memory.space.x_proj_bytes);
+        }
+        if (plan->said[0] != 0) {
+            add(&text, "%s\n", plan->said);
         }
     }
     for (int i = 0; i < plan->net->strand_count; i++) {
@@ -431,7 +435,8 @@ clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_n
                                                  .space = plan->memory.space,
                                                  .flag_bytes = plan->memory.flag_bytes,
                                                  .memory_limit = desc->memory_limit,
-                                                 .workspace = desc->workspace};
+                                                 .workspace = desc->workspace,
+                                                 .said = plan->said};
     TRY(context->engine->plan_open(&plan->engine_plan, context->device, &engine_desc));
     TRY(state_create(&plan->scratch, context, net, desc->batch));
     plan->desc.algorithm = plan->configs[0].algorithm;
