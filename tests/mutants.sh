@@ -1796,6 +1796,30 @@ enum { WAITS = 0 };
     const int for_memory = context->desc.kind != DEVICE_CPU && !needs->beside;
 =>
     const int for_memory = context->desc.kind != DEVICE_CPU;
+@@ clblast: parameters are lost | cpu | tune | src/io/tuning_file.c
+            if (found != NULL && *library == NULL) {
+=>
+            if (found != NULL && *library != NULL) {
+@@ clblast: a parameter of another kernel | cpu | tune | src/io/tuning_file.c
+        REQUIRE(i < kernel->count, FORMAT,
+=>
+        REQUIRE(i <= kernel->count, FORMAT,
+@@ clblast: any kernel's name | cpu | tune | src/io/tuning_file.c
+        while (index < LIBRARY_KERNELS && strcmp(library_kernels[index].name, key) != 0) {
+=>
+        while (index < LIBRARY_KERNELS - 1 && strcmp(library_kernels[index].name, key) != 0) {
+@@ clblast: wrong parameters are taken | long | projection/clblast | src/cl/cl_gemm_probe.c
+        REQUIRE(product[at] == expected, UNSUPPORTED,
+=>
+        REQUIRE(1, UNSUPPORTED,
+@@ clblast: wrong parameters for others | long | projection/clblast | src/cl/cl_gemm.c
+    REQUIRE(slot == NULL || !slot->is_wrong || tuning_library_is_given(library), UNSUPPORTED,
+=>
+    REQUIRE(1, UNSUPPORTED,
+@@ clblast: its copies with the first call | long | projection/clblast | src/cl/cl_strand.c
+    gemm.m = rows;
+=>
+    gemm.m = 1;
 @@ clblast: under a limit | cpu | engines/plans | src/algo/algo.c
     REQUIRE(!wanted || !problem->limited, UNSUPPORTED,
 =>

@@ -183,6 +183,11 @@ static int takes_lanes(void *device, int lanes) {
     return context->in_host_memory && (lanes == 4 || lanes == 8 || lanes == 16);
 }
 
+static void take_library(void *device, const struct tuning_library *library) {
+    struct cl_engine_context *context = device;
+    context->library = *library;
+}
+
 /* llvmpipe counts the rounds of all loops of a kernel together and silently leaves them after
  * 65,535 (seen with Mesa 22.3.6: a long `single` launch ended early with wrong results and no
  * error). */
@@ -363,5 +368,6 @@ const struct engine engine_opencl = {
     .state_buffer = cl_state_buffer,
     .gather = cl_gather,
     .takes_lanes = takes_lanes,
+    .take_library = take_library,
     .stages_host = 1,
 };

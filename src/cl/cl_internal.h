@@ -52,11 +52,12 @@ struct cl_engine_context {
     int probed;   /* its arithmetic was seen to do that */
     int poisoned; /* hung or lost: every later call says so */
     struct cl_program_entry *programs;
-    int has_gemm;       /* CLBlast has compiled what it needs here */
-    cl_kernel gather;   /* of embeddings; NULL: there was none yet */
-    clrnn_trace *trace; /* the caller's, or NULL: then all that follows stays 0 */
-    int has_stamps;     /* the queue times its commands */
-    size_t command;     /* the span of the one that is being enqueued */
+    struct tuning_library library; /* CLBlast's kernels, where the tuning file says how */
+    int has_gemm;                  /* CLBlast has compiled what it needs here */
+    cl_kernel gather;              /* of embeddings; NULL: there was none yet */
+    clrnn_trace *trace;            /* the caller's, or NULL: then all that follows stays 0 */
+    int has_stamps;                /* the queue times its commands */
+    size_t command;                /* the span of the one that is being enqueued */
     struct cl_traced *traced;
     size_t traced_count, traced_capacity;
     int is_aligned; /* the device's clock to the host's: offset_us is added, known to error_us */
@@ -114,6 +115,13 @@ clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const stru
 clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *gemm, cl_mem temporary,
                      cl_event *event);
 int cl_gemm_is_built(void);
+/* Before the first call: CLBlast's kernels get the parameters of a tuning file. They are of the device in
+ * this process, whoever calls CLBlast; which is why a plan that does not, sets none. */
+clrnn_status cl_gemm_override(cl_device_id device, const struct tuning_library *library);
+/* What a product that is known said of them: wrong ones stay in the process, and are for nobody. */
+void cl_gemm_judge(cl_device_id device, int is_wrong);
+/* cl_gemm_probe.c: UNSUPPORTED unless it gives a known product of such a size, or of fewer rows. */
+clrnn_status cl_gemm_probe(struct cl_engine_context *context, size_t m, size_t n, size_t k);
 
 /* A file of kernels/, embedded. NULL if there is none. */
 const char *kernel_text(const char *file);

@@ -360,6 +360,11 @@ static clrnn_status warm_up_library(struct cl_plan *plan, int index, size_t rows
     cl_int code = CL_SUCCESS;
     /* its own weights stand in for x: one row of as many floats is there */
     struct cl_gemm gemm = product(plan, index, 0, 1, strand->w_ih, 0);
+    TRY(cl_gemm_override(plan->context->device, &plan->context->library));
+    if (tuning_library_is_given(&plan->context->library)) {
+        TRY(cl_gemm_probe(plan->context, 1, gemm.n, gemm.k));
+        TRY(cl_gemm_probe(plan->context, rows, gemm.n, gemm.k));
+    }
     TRY(multiply(plan, &gemm));
     gemm.m = rows;
     gemm.x = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY, rows * gemm.k * sizeof(float),

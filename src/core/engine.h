@@ -9,6 +9,7 @@
 #include "core/estimate.h"
 #include "core/net.h"
 #include "core/trace.h"
+#include "core/tuning_library.h"
 
 /* Where an array of a call lies. */
 enum array_home {
@@ -149,6 +150,8 @@ struct engine {
     clrnn_status (*gather)(void *out, void *table, void *ids, int features, size_t count);
     /* Can panels have so many lanes? */
     int (*takes_lanes)(void *context, int lanes);
+    /* Parameters of CLBlast's kernels for the context's plans to come. NULL: it has no use for them */
+    void (*take_library)(void *context, const struct tuning_library *library);
     int stages_host; /* 1: host arrays are copied into dense ones before kernels see them */
 };
 
