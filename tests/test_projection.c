@@ -3,6 +3,7 @@
  * takes 10 s to compile on a CPU driver, where a plan never chooses it: only with CLRNN_LONG=1.
  */
 #include "files.h"
+#include "stacks.h"
 #include "suites.h"
 #include "support.h"
 #include "tunings.h"
@@ -130,6 +131,70 @@ START_TEST(clblast_takes_parameters) {
 }
 END_TEST
 
+/* ---- in pieces ------------------------------------------------------------------------------- */
+
+/* A piece at a time beside the recurrence of the piece before: within the bounds, wherever x lies, and the
+ * same bits as one after the other, in the same pieces. */
+static void hold_pieces(clrnn_context *context, enum lie lie) {
+    enum { TOP = 1, WIDTH = 9 };
+    static const char text[] = "cell=gru+lstm,T=96,N=4,I=21,H=19+9,lengths=random,seed=71";
+    struct cl_engine_context *device = context->device;
+    struct sample beside = stack_of(text), alone = stack_of(text);
+    const clrnn_plan_desc desc = {.algorithm = "single/panel",
+                                  .steps = beside.steps,
+                                  .batch = beside.batch,
+                                  .projection = CLRNN_PROJECTION_CLBLAST};
+    clrnn_plan *plan = NULL;
+    lay_sample(&beside, lie);
+    lay_sample(&alone, lie);
+    ok(clrnn_plan_create(&plan, context, beside.net, &desc));
+    ck_assert_int_eq(plan->memory.chunk, 48);
+    ck_assert_int_eq(plan->memory.by_piece, 0);
+    ck_assert_ptr_nonnull(strstr(clrnn_plan_describe(plan), "\noverlap: "));
+    ck_assert_ptr_nonnull(strstr(clrnn_plan_describe(plan), "\nprojection: clblast"));
+    const size_t bytes = ((struct cl_plan *)plan->engine_plan)->gemm.bytes;
+    clrnn_forward_args args = args_of(&beside);
+    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+    ck_assert_uint_eq(((struct cl_plan *)plan->engine_plan)->gemm.bytes, bytes);
+    const clrnn_judgement result = judge(beside.net, &beside);
+    ck_assert_msg(result.bad == 0, "lie %d: %s of layer %d is off by %g (bound %g)", (int)lie,
+                  result.what, result.layer, result.residual, result.bound);
+    cl_command_queue second = device->second;
+    device->second = NULL;
+    args = args_of(&alone);
+    ok(clrnn_forward(plan, &args, 0, NULL, NULL));
+    device->second = second;
+    for (int n = 0; n < beside.batch; n++) {
+        for (int t = 0; t < length_of(&beside, n); t++) {
+            const size_t at_row = x_row(&beside, t, n) * WIDTH;
+            ck_assert_msg(memcmp(beside.of[TOP].y + at_row, alone.of[TOP].y + at_row,
+                                 WIDTH * sizeof(float)) == 0,
+                          "lie %d: y differs at t=%d n=%d", (int)lie, t, n);
+        }
+    }
+    clrnn_plan_free(plan);
+    free_sample(&beside);
+    free_sample(&alone);
+}
+
+START_TEST(clblast_takes_pieces) {
+    struct test_place places[16];
+    const size_t count = test_places(places, 16);
+    if (getenv("CLRNN_LONG") != NULL && strstr(clrnn_build_info(), "clblast: yes") != NULL &&
+        count > 1) {
+        clrnn_context *context = places[1].context;
+        ok(cl_second_open(context->device));
+        context->desc.overlaps = 1;
+        /* queues that wait for nothing, on a device with idle cores */
+        context->speeds.launch_us = 0;
+        context->speeds.cores = 1024;
+        hold_pieces(context, DENSE);
+        hold_pieces(context, PACKED);
+    }
+    test_places_free(places, count);
+}
+END_TEST
+
 /* More rows than stay near: groups go in runs of them, and each does its part once. The last run is
  * shorter, the last tile not full. */
 START_TEST(rows_go_in_runs) {
@@ -168,6 +233,7 @@ Suite *projection_suite(void) {
     tcase_add_checked_fixture(library, make_folder, remove_folder);
     tcase_add_test(library, clblast_is_within_the_bound);
     tcase_add_test(library, clblast_takes_parameters);
+    tcase_add_test(library, clblast_takes_pieces);
     suite_add_tcase(suite, library);
     return suite;
 }

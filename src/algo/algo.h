@@ -46,6 +46,7 @@ struct problem {
     int transposed;     /* 1: W_hh is packed transposed */
     clrnn_projection projection;
     int chunk;             /* steps of a piece at most; 0: all */
+    int together;          /* x of any steps lies in one run of rows: a library takes pieces too */
     int limited;           /* every byte is counted beforehand */
     clrnn_weights weights; /* what they are rounded to */
 };

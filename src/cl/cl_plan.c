@@ -151,7 +151,7 @@ clrnn_status cl_plan_open(void **out, void *context, const struct engine_plan_de
         const size_t span = engine_trace_strand(plan->context->trace, &desc->net->strands[i]);
         TRY(upload_weights(plan, i, &desc->net->strands[i]));
         TRY(cl_strand_make_kernels(plan, i));
-        TRY(cl_strand_warm_up(plan, i, (size_t)desc->steps * (size_t)desc->batch));
+        TRY(cl_strand_warm_up(plan, i, (size_t)desc->configs[i].steps * (size_t)desc->batch));
         trace_end(plan->context->trace, span);
     }
     TRY(cl_wait(plan->context, "plan"));

@@ -69,7 +69,7 @@ enum { EPOCH_MOST = 1 << 30 };
 
 /* cl_strand.c */
 clrnn_status cl_strand_make_kernels(struct cl_plan *plan, int index);
-/* Every kernel once, so that nothing is compiled later. rows: of all steps of the longest call. */
+/* Every kernel once, so that nothing is compiled later. rows: of the longest piece. */
 clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index, size_t rows);
 /* The piece's x_proj number `place` is made, on the context's current queue, and its steps run. */
 clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *call,

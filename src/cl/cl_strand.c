@@ -267,8 +267,11 @@ clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *c
         const size_t m = (size_t)params->x_rows;
         groups[0] = m < BIAS_GROUPS ? m : BIAS_GROUPS;
         TRY(run_projection(plan, &bias, &bound, x, place, groups));
+        const struct engine_array *input = engine_input(call, layer);
+        const wide before = input->packed ? call->starts[params->first] * input->features
+                                          : params->first * params->x.step;
         const struct cl_gemm gemm =
-            product(plan, index, place, m, x.buffer, (size_t)engine_input(call, layer)->base);
+            product(plan, index, place, m, x.buffer, (size_t)(params->x.at + before));
         TRY(multiply(plan, &gemm));
     } else {
         algo_launch_groups(groups, config, &config->projection_launch, &config->projection_tile,
@@ -349,7 +352,7 @@ out:
 
 /* CLBlast compiles all its kernels for products at its first call in a context, before it returns. Small
  * products take another kernel of them than large ones, and some drivers compile a kernel when it is first
- * launched: so both are made, one of a row and one of the longest call. The copies that the second takes
+ * launched: so both are made, one of a row and one of the longest piece. The copies that the second takes
  * are made now too, since the memory is to be known. Where there is none for an x to try it with, what is
  * compiled is. */
 static clrnn_status warm_up_library(struct cl_plan *plan, int index, size_t rows) {
@@ -367,8 +370,9 @@ static clrnn_status warm_up_library(struct cl_plan *plan, int index, size_t rows
     }
     TRY(multiply(plan, &gemm));
     gemm.m = rows;
-    gemm.x = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY, rows * gemm.k * sizeof(float),
-                            NULL, &code);
+    gemm.x_at = gemm.k; /* what does not begin at 0, as later pieces, may take one more copy */
+    gemm.x = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY,
+                            (rows + 1) * gemm.k * sizeof(float), NULL, &code);
     if (code == CL_SUCCESS) {
         status = multiply(plan, &gemm);
         clReleaseMemObject(gemm.x); /* the device keeps it until then */

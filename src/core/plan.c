@@ -25,6 +25,7 @@ struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *
                             .has_projection = 1,
                             .projection = desc->projection,
                             .chunk = chunk,
+                            .together = desc->chunk == 0 && !strand->reverse && !desc->batch_first,
                             .limited = desc->memory_limit > 0,
                             .weights = desc->weights};
 }

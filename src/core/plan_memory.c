@@ -33,6 +33,7 @@ struct needs {
     int all_forward;
     int by_piece;   /* a piece goes through all layers before the next one, if there are some */
     int by_library; /* CLBlast projects: its bits may change with the piece */
+    int whole;      /* and takes all steps at once, as those of a piece do not lie together */
     int meets;      /* groups wait for each other: nothing may keep one of them from its core */
     int has_pair;   /* a layer has two directions: pieces that do not wait for each other */
     int beside;     /* x_proj is there twice */
@@ -51,7 +52,9 @@ static struct needs needs_of(const clrnn_net *net, const clrnn_plan_desc *desc,
         const size_t flags = (size_t)config->flags * ALGO_FLAG_BYTES;
         needs.flags = flags > needs.flags ? flags : needs.flags;
         needs.all_forward &= !net->strands[i].reverse;
-        needs.by_library |= config->projection == CLRNN_PROJECTION_CLBLAST;
+        const int by_library = config->projection == CLRNN_PROJECTION_CLBLAST;
+        needs.by_library |= by_library;
+        needs.whole |= by_library && (net->strands[i].reverse || desc->batch_first);
         needs.meets |= config->flags > 0;
         needs.has_pair |= net->strands[i].direction == 1;
     }
@@ -186,7 +189,7 @@ static size_t beside_chunk(const struct needs *needs, const clrnn_context *conte
     const size_t steps = (size_t)desc->steps;
     size_t chosen = steps;
     double fewest = call_us(context, net, desc, configs, steps, 0);
-    for (size_t pieces = 2; pieces <= MOST_BESIDE && !needs->by_library; pieces *= 2) {
+    for (size_t pieces = 2; pieces <= MOST_BESIDE && !needs->whole; pieces *= 2) {
         const size_t chunk = (steps + pieces - 1) / pieces;
         const double us = call_us(context, net, desc, configs, chunk, 1);
         if (chunk >= SHORTEST_BESIDE && us < fewest) {
