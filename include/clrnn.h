@@ -165,7 +165,8 @@ typedef struct clrnn_trace clrnn_trace; /* see "traces" below */
 
 typedef struct clrnn_context_desc {
     const char *device;     /* NULL: the best; else an index, "P:D", part of a name, "gpu", "cpu" */
-    cl_command_queue queue; /* your own in-order queue (then its device is used); retained */
+    cl_command_queue queue; /* your own in-order queue (then its device is used); retained. What a call
+                               puts on a second queue of ours, waits for yours, and yours for it */
     clrnn_engine engine;
     int profile;         /* 1: time each forward by phase (clrnn_plan_profile) */
     int strict;          /* 1: refuse whatever could change a bit (CLBlast, flushed denormals) */
@@ -549,7 +550,8 @@ typedef struct clrnn_trace_arg {
 enum { CLRNN_TRACE_ARGS = 12 };
 
 /* A span of time. On the host's track spans nest: forward > piece > layer > phase > launch, upload,
- * download, wait, ...; and plan > layer > program, weights, upload, launch, wait. */
+ * download, wait, ...; and plan > layer > program, weights, upload, launch, wait. A projection that runs
+ * ahead is a piece within the one whose steps it runs beside. */
 typedef struct clrnn_trace_span {
     char name[48];           /* "layer 1 reverse", "recurrence", "upload x" */
     const char *category;    /* "forward", "piece", ...: static text */

@@ -1796,15 +1796,15 @@ enum { WAITS = 0 };
     const int for_memory = context->desc.kind != DEVICE_CPU && !needs->beside;
 =>
     const int for_memory = context->desc.kind != DEVICE_CPU;
-@@ clblast: parameters are lost | cpu | tune | src/io/tuning_file.c
+@@ clblast: parameters are lost | cpu | tune/file | src/io/tuning_file.c
             if (found != NULL && *library == NULL) {
 =>
             if (found != NULL && *library != NULL) {
-@@ clblast: a parameter of another kernel | cpu | tune | src/io/tuning_file.c
+@@ clblast: a parameter of another kernel | cpu | tune/file | src/io/tuning_file.c
         REQUIRE(i < kernel->count, FORMAT,
 =>
         REQUIRE(i <= kernel->count, FORMAT,
-@@ clblast: any kernel's name | cpu | tune | src/io/tuning_file.c
+@@ clblast: any kernel's name | cpu | tune/file | src/io/tuning_file.c
         while (index < LIBRARY_KERNELS && strcmp(library_kernels[index].name, key) != 0) {
 =>
         while (index < LIBRARY_KERNELS - 1 && strcmp(library_kernels[index].name, key) != 0) {
