@@ -165,8 +165,7 @@ typedef struct clrnn_trace clrnn_trace; /* see "traces" below */
 
 typedef struct clrnn_context_desc {
     const char *device;     /* NULL: the best; else an index, "P:D", part of a name, "gpu", "cpu" */
-    cl_command_queue queue; /* your own in-order queue (then its device is used); retained. What a call
-                               puts on a second queue of ours, waits for yours, and yours for it */
+    cl_command_queue queue; /* your own in-order queue (then its device is used); retained */
     clrnn_engine engine;
     int profile;         /* 1: time each forward by phase (clrnn_plan_profile) */
     int strict;          /* 1: refuse whatever could change a bit (CLBlast, flushed denormals) */
@@ -184,6 +183,7 @@ typedef struct clrnn_context_desc {
  * queue, or asks for OPENCL.
  * By a tuning plans know what was measured of this device, driver and number of compute units; one of
  * others is passed over, and clrnn_plan_describe says so.
+ * What a forward puts on a second queue of our own waits for your queue, and your queue for it.
  * Errors: NO_DEVICE (none matches, or none usable), ARGUMENT (out-of-order queue), OPENCL; IO, FORMAT
  * (of the tuning). */
 CLRNN_API clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc);
