@@ -183,6 +183,7 @@ typedef struct clrnn_context_desc {
  * queue, or asks for OPENCL.
  * By a tuning plans know what was measured of this device, driver and number of compute units; one of
  * others is passed over, and clrnn_plan_describe says so.
+ * What a forward puts on a second queue of our own waits for your queue, and your queue for it.
  * Errors: NO_DEVICE (none matches, or none usable), ARGUMENT (out-of-order queue), OPENCL; IO, FORMAT
  * (of the tuning). */
 CLRNN_API clrnn_status clrnn_context_create(clrnn_context **out, const clrnn_context_desc *desc);
@@ -532,11 +533,12 @@ CLRNN_API clrnn_status clrnn_plan_profile(clrnn_profile *out, const clrnn_plan *
 enum {
     CLRNN_TRACK_HOST = 0, /* the thread that called */
     CLRNN_TRACK_DEVICE,   /* commands as the device timed them, put on the host's clock */
+    CLRNN_TRACK_SECOND,   /* alike, of a second queue: projections that run beside the recurrence */
     CLRNN_TRACK_THREADS   /* + n: thread n of the cpu engine, 0 is the caller */
 };
 
 /* layer, direction, first (step), steps, rows; launches: kernel, groups, and tasks of a thread; copies:
- * bytes; programs: kernel, cached (0: it was built). On the device's track: offset_ns, what was added to
+ * bytes; programs: kernel, cached (0: it was built). On a device's tracks: offset_ns, what was added to
  * the device's clock, and error_ns, by how much that may be wrong. It is known since the device queues
  * each command while the call that enqueues it runs. */
 typedef struct clrnn_trace_arg {
@@ -548,7 +550,8 @@ typedef struct clrnn_trace_arg {
 enum { CLRNN_TRACE_ARGS = 12 };
 
 /* A span of time. On the host's track spans nest: forward > piece > layer > phase > launch, upload,
- * download, wait, ...; and plan > layer > program, weights, upload, launch, wait. */
+ * download, wait, ...; and plan > layer > program, weights, upload, launch, wait. A projection that runs
+ * ahead is a piece within the one whose steps it runs beside. */
 typedef struct clrnn_trace_span {
     char name[48];           /* "layer 1 reverse", "recurrence", "upload x" */
     const char *category;    /* "forward", "piece", ...: static text */

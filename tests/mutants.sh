@@ -789,18 +789,18 @@ params.w_phase[phase] = 0;
             } else if (part == 0 && step == p->first) {
 =>
             } else if (part == 0 && step > p->first) {
-@@ persist: an epoch for all launches | pocl | persist | src/cl/cl_plan.c
+@@ persist: an epoch for all launches | pocl | persist | src/cl/cl_strand.c
     plan->epoch += counts;
 =>
     plan->epoch--;
-@@ persist: flags are never cleared | pocl | persist | src/cl/cl_plan.c
+@@ persist: flags are never cleared | pocl | persist | src/cl/cl_strand.c
     if (plan->epoch > EPOCH_MOST) {
 =>
     if (plan->epoch > EPOCH_MOST && plan->profile.launches > 0) {
-@@ persist: tries again at once | pocl | persist | src/cl/cl_plan.c
+@@ persist: tries again at once | pocl | persist | src/cl/cl_strand.c
     return launch->meets && !launch->finish && plan->alone > 0;
 =>
-    return launch->meets && !launch->finish && plan->alone > CALLS_ALONE;
+    return launch->meets && !launch->finish && plan->alone > 64;
 @@ calls: memory of its own in each | cpu | calls | src/cpu/cpu.c
     plan->profile.projection_us = plan->profile.recurrence_us = 0;
 =>
@@ -872,7 +872,7 @@ params.w_phase[phase] = 0;
 =>
     if (!has_caches || needs->by_library || near >= steps) {
 @@ pieces: of a driver too go through all layers | pocl | chunks | src/core/plan_memory.c
-    return needs->all_forward && (is_asked || context->desc.kind != DEVICE_CPU || !can_be_whole);
+    return needs->all_forward && (is_asked || for_memory || !can_be_whole);
 =>
     return needs->all_forward && (is_asked || !can_be_whole || 1);
 @@ threads: stay where they are | cpu | threads | src/cpu/cpu_pool.c
@@ -1628,7 +1628,7 @@ state[1] = c;
         TRY(upload_weights(plan, i, &desc->net->strands[i]));
 =>
         TRY(upload_weights(plan, i, &desc->net->strands[i] - desc->net->strands[i].direction));
-@@ opencl: each layer reads x | pocl | golden | src/cl/cl_plan.c
+@@ opencl: each layer reads x | pocl | golden | src/cl/cl_strand.c
         cl_array_buffer(plan, call, layer == 0 ? 0 : 1 + 4 * (size_t)(layer - 1));
 =>
         cl_array_buffer(plan, call, 0);
@@ -1676,7 +1676,7 @@ state[1] = c;
 =>
         out->at_row = batch_first ? features : (int64_t)call->batch * features;
 @@ opencl: last outputs fetched too early | pocl | chunks | src/cl/cl_plan.c
-        TRY(fetch_layer(plan, call, layer, &whole, 1));
+        TRY(cl_fetch_layer(plan, call, layer, &whole, 1));
 =>
 @@ limit: copies not counted | pocl | chunks | src/core/plan_memory.c
     return space_bytes(needs, steps, chunk) + needs->rows + needs->flags +
@@ -1723,14 +1723,14 @@ state[1] = c;
 @@ parts: copies of any size at once | pocl | sizes | src/core/plan_memory.c
             longest = max_alloc > 0 ? least(longest, max_alloc / bytes) : longest;
 =>
-@@ parts: a launch of any size at once | pocl | sizes | src/cl/cl_plan.c
+@@ parts: a launch of any size at once | pocl | sizes | src/cl/cl_strand.c
     if (groups[0] <= most[0] && groups[1] <= most[1]) {
 =>
     if (1) {
-@@ parts: each begins at group 0 | pocl | sizes | src/cl/cl_plan.c
+@@ parts: each begins at group 0 | pocl | sizes | src/cl/cl_strand.c
                 part.group_first[dim] = (wide)first[dim];
 =>
-@@ parts: the second dimension begins at group 0 | pocl | sizes | src/cl/cl_plan.c
+@@ parts: the second dimension begins at group 0 | pocl | sizes | src/cl/cl_strand.c
                 part.group_first[dim] = (wide)first[dim];
 =>
                 part.group_first[dim] = dim == 0 ? (wide)first[dim] : 0;
@@ -1738,14 +1738,88 @@ state[1] = c;
 ((wide)get_group_id(dim) + params.group_first[dim])
 =>
 ((wide)get_group_id(dim))
-@@ parts: of the first dimension alone | pocl | sizes | src/cl/cl_plan.c
+@@ parts: of the first dimension alone | pocl | sizes | src/cl/cl_strand.c
         for (first[1] = 0; first[1] < groups[1]; first[1] += most[1]) {
 =>
         for (first[1] = 0; first[1] < 1; first[1] += most[1]) {
-@@ parts: one group of the last part | pocl | sizes | src/cl/cl_plan.c
+@@ parts: one group of the last part | pocl | sizes | src/cl/cl_strand.c
                 count[dim] = rest < most[dim] ? rest : most[dim];
 =>
                 count[dim] = rest < most[dim] ? 1 : most[dim];
+@@ overlap: steps do not wait for their x_proj | pocl | overlap/order | src/cl/cl_pieces.c
+        TRY(hold(context->queue, &p->made[place]));
+=>
+@@ overlap: a projection waits for no steps | pocl | overlap/order | src/cl/cl_pieces.c
+        TRY(hold(context->second, &p->read));
+=>
+@@ overlap: a projection waits for the start alone | pocl | overlap/order | src/cl/cl_pieces.c
+        TRY(mark(context->queue, &p->read));
+=>
+@@ overlap: one x_proj for both pieces | pocl | overlap/order | src/cl/cl_memory.c
+    TRY(cut(&plan->x_proj[1], plan->workspace, space->second_at, space->second_bytes));
+=>
+    TRY(cut(&plan->x_proj[1], plan->workspace, 0, space->second_bytes));
+@@ overlap: a layer before the one below | pocl | overlap/bits | src/cl/cl_pieces.c
+    return layer > 0 && layer != layer_of(p, piece);
+=>
+    return layer < 0 && layer != layer_of(p, piece);
+@@ overlap: projections on the first queue | pocl | overlap/order | src/cl/cl_pieces.c
+        context->current = context->second;
+=>
+@@ overlap: a failure settles the first queue alone | pocl | overlap/order | src/cl/cl_context.c
+    if (context->is_apart) {
+=>
+    if (0) {
+@@ overlap: an event is kept | pocl | overlap/order | src/cl/cl_pieces.c
+    drop(&pieces.read);
+=>
+@@ overlap: beside phases that are timed | pocl | overlap/order | src/cl/cl_pieces.c
+    pieces.beside = plan->x_proj[1] != NULL && context->second != NULL && !context->profile &&
+=>
+    pieces.beside = plan->x_proj[1] != NULL && context->second != NULL &&
+@@ overlap: beside groups that meet | pocl | overlap/bits | src/core/plan_memory.c
+    if (!context->desc.overlaps || needs->meets || needs->x_proj_step == 0) {
+=>
+    if (!context->desc.overlaps || needs->x_proj_step == 0) {
+@@ overlap: the second x_proj is not counted | cpu | overlap/when | src/core/plan_memory.c
+        end = space.second_at + space.second_bytes;
+=>
+@@ overlap: every core is taken for idle | cpu | overlap/when | src/core/estimate.c
+    return idle;
+=>
+    return 1;
+@@ overlap: waits cost nothing | cpu | overlap/when | src/core/estimate.c
+enum { WAITS = 2 };
+=>
+enum { WAITS = 0 };
+@@ overlap: layers by piece | cpu | overlap/when | src/core/plan_memory.c
+    const int for_memory = context->desc.kind != DEVICE_CPU && !needs->beside;
+=>
+    const int for_memory = context->desc.kind != DEVICE_CPU;
+@@ clblast: parameters are lost | cpu | tune/file | src/io/tuning_file.c
+            if (found != NULL && *library == NULL) {
+=>
+            if (found != NULL && *library != NULL) {
+@@ clblast: a parameter of another kernel | cpu | tune/file | src/io/tuning_file.c
+        REQUIRE(i < kernel->count, FORMAT,
+=>
+        REQUIRE(i <= kernel->count, FORMAT,
+@@ clblast: any kernel's name | cpu | tune/file | src/io/tuning_file.c
+        while (index < LIBRARY_KERNELS && strcmp(library_kernels[index].name, key) != 0) {
+=>
+        while (index < LIBRARY_KERNELS - 1 && strcmp(library_kernels[index].name, key) != 0) {
+@@ clblast: wrong parameters are taken | long | projection/clblast | src/cl/cl_gemm_probe.c
+        REQUIRE(product[at] == expected, UNSUPPORTED,
+=>
+        REQUIRE(1, UNSUPPORTED,
+@@ clblast: wrong parameters for others | long | projection/clblast | src/cl/cl_gemm.c
+    REQUIRE(slot == NULL || !slot->is_wrong || tuning_library_is_given(library), UNSUPPORTED,
+=>
+    REQUIRE(1, UNSUPPORTED,
+@@ clblast: its copies with the first call | long | projection/clblast | src/cl/cl_strand.c
+    gemm.m = rows;
+=>
+    gemm.m = 1;
 @@ clblast: under a limit | cpu | engines/plans | src/algo/algo.c
     REQUIRE(!wanted || !problem->limited, UNSUPPORTED,
 =>
@@ -1791,9 +1865,9 @@ state[1] = c;
         TRY(count(plan, space->bytes, "the work space"));
 =>
 @@ chunk asked for ignored | cpu | chunks | src/core/plan_memory.c
-    size_t chunk = desc->chunk > 0 ? least(steps, (size_t)desc->chunk)
+    return least((size_t)desc->steps, (size_t)desc->chunk);
 =>
-    size_t chunk = desc->chunk < 0 ? least(steps, (size_t)desc->chunk)
+    return (size_t)desc->steps;
 @@ safetensors: a hole between arrays | cpu | safetensors | src/io/safetensors.c
         REQUIRE(records[i].begin == at, FORMAT,
 =>

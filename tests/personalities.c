@@ -255,7 +255,8 @@ struct device_desc personality_desc(const struct personality *who) {
                                 .max_alloc = who->max_alloc,
                                 .held = who->held,
                                 .has_clblast = 1,
-                                .has_flags = who->has_flags};
+                                .has_flags = who->has_flags,
+                                .overlaps = 1};
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

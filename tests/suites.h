@@ -39,6 +39,7 @@
     X(promises) \
     X(invariance) \
     X(chunks) \
+    X(overlap) \
     X(persist) \
     X(lending) \
     X(weights) \

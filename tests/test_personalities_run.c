@@ -55,6 +55,7 @@ START_TEST(described_alike) {
     ck_assert_int_le(got->has_flags, expected.has_flags); /* 3.0's features are the driver's own */
     ck_assert_int_eq(got->has_division, 0);
     ck_assert_int_eq(got->has_fetch, 0);
+    ck_assert_int_eq(got->overlaps, expected.overlaps);
     ck_assert_str_eq(info->type, "GPU");
     ck_assert_str_eq(info->reason, who->is_unified ? "integrated GPU" : "discrete GPU");
     ck_assert_str_eq(info->vendor, who->vendor);

@@ -118,6 +118,38 @@ START_TEST(others_stay_and_the_same_is_replaced) {
 }
 END_TEST
 
+/* What a person wrote of CLBlast's kernels is read, and stays where the rest of an entry is replaced, of an
+ * older driver too. */
+START_TEST(library_parameters_stay) {
+    struct tuning list[2] = {one, one}, got;
+    int found = 0;
+    char why[100];
+    strcpy(list[1].device.name, "another device");
+    ok(tunings_put(in_folder("t.json"), list, 2));
+    for (int again = 0; again < 3; again++) {
+        json_t *root = load();
+        json_t *pad = json_pack("{s:{s:i,s:i,s:i,s:i}}", "Pad", "PAD_DIMX", 8, "PAD_DIMY", 16,
+                                "PAD_WPTX", 2, "PAD_WPTY", 4);
+        json_t *last = entry_at(root, 1);
+        ck_assert(again == 0 || json_equal(json_object_get(last, "clblast"), pad));
+        ck_assert_ptr_null(json_object_get(entry_at(root, 0), "clblast"));
+        if (again == 0) {
+            json_object_set(last, "clblast", pad);
+            ck_assert_int_eq(json_dump_file(root, in_folder("t.json"), 0), 0);
+        }
+        ok(find(&got, &found, why, &list[1].device));
+        ck_assert(found && got.library.given[4] && !got.library.given[0]);
+        ck_assert_str_eq(library_kernels[4].name, "Pad");
+        ck_assert_int_eq(got.library.values[4][1], 16);
+        ck_assert_int_eq(got.library.values[4][3], 4);
+        json_decref(pad);
+        json_decref(root);
+        strcpy(list[1].device.driver, again == 0 ? "1.0" : "1.1");
+        ok(tunings_put(in_folder("t.json"), &list[1], 1));
+    }
+}
+END_TEST
+
 /* Keys of a later version, and of whoever else, are kept. */
 START_TEST(unknown_keys_stay) {
     write_file("{\"schema\": \"clrnn-tuning-1\", \"mine\": [1, 2], \"devices\": []}");
@@ -256,6 +288,9 @@ static const char good[] =
 #define SPEED(key) "t.json: a device's speeds must have " key ", 0 to 1e+12"
 #define ZERO "t.json: gflops, near_gbps and far_gbps must be more than 0"
 #define NO_JSON "t.json: is not JSON: "
+#define CLBLAST(value) "\"clblast\": " value ", \"lanes\""
+#define PADS(last) "\"PAD_DIMX\": 8, \"PAD_DIMY\": 16, \"PAD_WPTX\": 2, \"PAD_WPTY\": " last
+#define PAD "t.json: clblast.Pad must have "
 
 /* The good file with `old` replaced. */
 static const struct {
@@ -325,6 +360,20 @@ static const struct {
     {"gflops\": 6", "gflops\": 0", ZERO},
     {"near_gbps\": 8", "near_gbps\": 0.0", ZERO},
     {"far_gbps\": 9", "far_gbps\": 0", ZERO},
+    {"\"lanes\"", CLBLAST("1"), "t.json: a device's clblast must be an object, got 1"},
+    {"\"lanes\"", CLBLAST("[]"), "t.json: a device's clblast must be an object, got a list"},
+    {"\"lanes\"", CLBLAST("{}"), NULL},
+    {"\"lanes\"", CLBLAST("{\"Xgem\": {}}"), "Padtranspose), got 'Xgem'"},
+    {"\"lanes\"", CLBLAST("{\"Pad\": 3}"), "t.json: clblast.Pad must be an object, got 3"},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {}}"), PAD "PAD_DIMX, a whole number, 0 to 1048576, got none"},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {" PADS("4") "}}"), NULL},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {" PADS("1048576") "}}"), NULL},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {" PADS("1048577") "}}"), PAD "PAD_WPTY, a whole number"},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {" PADS("-1") "}}"), "1048576, got -1"},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {" PADS("2.5") "}}"), "1048576, got 2.5"},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {" PADS("\"4\"") "}}"), "1048576, got '4'"},
+    {"\"lanes\"", CLBLAST("{\"Pad\": {\"KWG\": 1, " PADS("4") "}}"),
+     PAD "its own 4 parameters alone, got 'KWG' too"},
 };
 
 static void write_changed(const char *old, const char *new) {
@@ -521,6 +570,7 @@ TCase *tuning_file_case(void) {
     tcase_add_test(file, written_is_found);
     tcase_add_test(file, others_stay_and_the_same_is_replaced);
     tcase_add_test(file, unknown_keys_stay);
+    tcase_add_test(file, library_parameters_stay);
     tcase_add_test(file, entries_are_complete);
     tcase_add_test(file, other_drivers_and_units_are_told);
     tcase_add_test(file, every_entry_is_looked_at);

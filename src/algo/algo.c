@@ -177,7 +177,7 @@ static clrnn_status choose_projection(struct algo_config *config, const struct d
     REQUIRE(!wanted || !too_large(config, problem), UNSUPPORTED,
             "plan: projection clblast counts to 2^31 floats, T %d x N %d has more", problem->steps,
             problem->batch);
-    const int whole = problem->chunk == 0 || problem->chunk >= problem->steps;
+    const int whole = problem->chunk == 0 || problem->chunk >= problem->steps || problem->together;
     REQUIRE(!wanted || whole, UNSUPPORTED,
             "plan: projection clblast takes all %d steps at once, not pieces of %d", problem->steps,
             problem->chunk);

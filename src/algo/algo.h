@@ -38,6 +38,7 @@ struct device_desc {
     int has_fetch;    /* the compiler has clang's __builtin_prefetch, as all CPU drivers' have */
     int has_division; /* a / b is quick and rounded once */
     int has_flags;    /* groups of a launch can meet: acquire and release, at device scope */
+    int overlaps;     /* what goes to a second queue of ours may run beside the first one's */
     int runs_together; /* as many groups as compute units run at a time, and meet quickly: was measured */
     int strict;
 };
@@ -54,6 +55,7 @@ struct problem {
     int transposed;     /* 1: W_hh is packed transposed */
     clrnn_projection projection;
     int chunk;             /* steps of a piece at most; 0: all */
+    int together;          /* x of any steps lies in one run of rows: a library takes pieces too */
     int limited;           /* every byte is counted beforehand */
     clrnn_weights weights; /* what they are rounded to */
 };

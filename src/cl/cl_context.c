@@ -38,6 +38,22 @@ out:
     return status;
 }
 
+/* It times its commands where the first one does, for the trace. */
+clrnn_status cl_second_open(struct cl_engine_context *context) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_int code = CL_SUCCESS;
+    context->second =
+        clCreateCommandQueue(context->context, context->device,
+                             context->has_stamps ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+    if (code != CL_SUCCESS) {
+        context->second = NULL;
+        TRY(status_fail(CLRNN_STATUS_OPENCL, code, "context: %s gives no second queue: %s (%d)",
+                        context->found.info.name, cl_code_name(code), code));
+    }
+out:
+    return status;
+}
+
 static clrnn_status open_device(struct cl_engine_context *context, const char *which) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_int code = CL_SUCCESS;
@@ -68,6 +84,9 @@ static void context_close(void *device) {
         clReleaseKernel(context->gather);
     }
     cl_program_free_all(context);
+    if (context->second != NULL) {
+        clReleaseCommandQueue(context->second);
+    }
     if (context->queue != NULL) {
         clReleaseCommandQueue(context->queue);
     }
@@ -134,9 +153,13 @@ static clrnn_status context_open(void **out, const clrnn_context_desc *desc) {
     } else {
         TRY(open_device(context, desc->device));
     }
+    context->current = context->queue;
     context->flag_standard = flag_standard(&context->found);
     context->in_host_memory = strcmp(context->found.info.type, "CPU") == 0;
     context->has_division = has_division(context);
+    if (strcmp(context->found.info.type, "GPU") == 0 && !context->profile) {
+        cl_second_open(context); /* without it nothing overlaps, and no more */
+    }
     *out = context;
     context = NULL;
 out:
@@ -158,6 +181,11 @@ static int panel_width(cl_device_id device) {
 static int takes_lanes(void *device, int lanes) {
     const struct cl_engine_context *context = device;
     return context->in_host_memory && (lanes == 4 || lanes == 8 || lanes == 16);
+}
+
+static void take_library(void *device, const struct tuning_library *library) {
+    struct cl_engine_context *context = device;
+    context->library = *library;
 }
 
 /* llvmpipe counts the rounds of all loops of a kernel together and silently leaves them after
@@ -204,6 +232,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->has_fetch = desc->kind == DEVICE_CPU && !lacks_fetch(info);
     desc->has_division = context->has_division;
     desc->has_flags = context->flag_standard != NULL;
+    desc->overlaps = context->second != NULL;
 }
 
 clrnn_status cl_check_alive(const struct cl_engine_context *context) {
@@ -261,9 +290,26 @@ out:
     return status;
 }
 
+/* The first queue waits for what the second one has. */
+static clrnn_status join_second(struct cl_engine_context *context, const char *what) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    cl_event event = NULL;
+    TRY_CL(what, clEnqueueMarkerWithWaitList(context->second, 0, NULL, &event));
+    TRY_CL(what, clFlush(context->second));
+    TRY_CL(what, clEnqueueBarrierWithWaitList(context->queue, 1, &event, NULL));
+out:
+    if (event != NULL) {
+        clReleaseEvent(event);
+    }
+    return status;
+}
+
 static clrnn_status wait_for_all(struct cl_engine_context *context, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_event event = NULL;
+    if (context->is_apart) {
+        TRY(join_second(context, what));
+    }
     TRY_CL(what, clEnqueueMarkerWithWaitList(context->queue, 0, NULL, &event));
     TRY_CL(what, clFlush(context->queue));
     if (context->timeout_ms > 0) {
@@ -273,6 +319,7 @@ static clrnn_status wait_for_all(struct cl_engine_context *context, const char *
         context->poisoned = code != CL_SUCCESS;
         TRY_CL(what, code);
     }
+    context->is_apart = 0;
 out:
     if (event != NULL) {
         clReleaseEvent(event);
@@ -321,5 +368,6 @@ const struct engine engine_opencl = {
     .state_buffer = cl_state_buffer,
     .gather = cl_gather,
     .takes_lanes = takes_lanes,
+    .take_library = take_library,
     .stages_host = 1,
 };

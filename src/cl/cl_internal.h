@@ -37,6 +37,9 @@ struct cl_engine_context {
     cl_context context;
     cl_device_id device;
     cl_command_queue queue;
+    cl_command_queue second;  /* of our own, in order too; NULL: there is none */
+    cl_command_queue current; /* of the two: where launches and copies of x go */
+    int is_apart;             /* the second may have commands that the first does not wait for */
     struct cl_found found;
     uint64_t timeout_ms;
     size_t launch_items, launch_groups; /* of a launch at most, in the first and second dimension */
@@ -49,10 +52,12 @@ struct cl_engine_context {
     int probed;   /* its arithmetic was seen to do that */
     int poisoned; /* hung or lost: every later call says so */
     struct cl_program_entry *programs;
-    cl_kernel gather;   /* of embeddings; NULL: there was none yet */
-    clrnn_trace *trace; /* the caller's, or NULL: then all that follows stays 0 */
-    int has_stamps;     /* the queue times its commands */
-    size_t command;     /* the span of the one that is being enqueued */
+    struct tuning_library library; /* CLBlast's kernels, where the tuning file says how */
+    int has_gemm;                  /* CLBlast has compiled what it needs here */
+    cl_kernel gather;              /* of embeddings; NULL: there was none yet */
+    clrnn_trace *trace;            /* the caller's, or NULL: then all that follows stays 0 */
+    int has_stamps;                /* the queue times its commands */
+    size_t command;                /* the span of the one that is being enqueued */
     struct cl_traced *traced;
     size_t traced_count, traced_capacity;
     int is_aligned; /* the device's clock to the host's: offset_us is added, known to error_us */
@@ -69,7 +74,10 @@ void cl_program_free_all(struct cl_engine_context *context);
 /* The text of a program, with #line names; free() it. */
 clrnn_status cl_program_text(char **out, const struct algo_program *program);
 
-/* Waits until what was enqueued is done, at most timeout_ms. */
+/* A second queue, of our own: what goes there may run beside the first one's. */
+clrnn_status cl_second_open(struct cl_engine_context *context);
+
+/* Waits until what was enqueued, on both queues, is done, at most timeout_ms. */
 clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
 /* On a way out: after a failure waits for what was enqueued, keeping the first error. 0: the device
  * hangs, and may yet touch memory that it was given; 1: it is done with all of it. */
@@ -85,7 +93,7 @@ cl_event *cl_trace_command(struct cl_engine_context *context, size_t span);
 /* category: "upload", "download", "copy", "lend" */
 cl_event *cl_trace_copy(struct cl_engine_context *context, const char *category, const char *name,
                         size_t bytes);
-/* Puts what is done of the commands on the device's track. */
+/* Puts what is done of the commands on the device's tracks, one for each queue. */
 void cl_trace_collect(struct cl_engine_context *context);
 /* A plan or a forward begins: clocks are aligned anew. */
 void cl_trace_restart(struct cl_engine_context *context);
@@ -107,6 +115,13 @@ clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const stru
 clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *gemm, cl_mem temporary,
                      cl_event *event);
 int cl_gemm_is_built(void);
+/* Before the first call: CLBlast's kernels get the parameters of a tuning file. They are of the device in
+ * this process, whoever calls CLBlast; which is why a plan that does not, sets none. */
+clrnn_status cl_gemm_override(cl_device_id device, const struct tuning_library *library);
+/* What a product that is known said of them: wrong ones stay in the process, and are for nobody. */
+void cl_gemm_judge(cl_device_id device, int is_wrong);
+/* cl_gemm_probe.c: UNSUPPORTED unless it gives a known product of such a size, or of fewer rows. */
+clrnn_status cl_gemm_probe(struct cl_engine_context *context, size_t m, size_t n, size_t k);
 
 /* A file of kernels/, embedded. NULL if there is none. */
 const char *kernel_text(const char *file);

@@ -107,7 +107,8 @@ clrnn_status cl_space_make(struct cl_plan *plan, cl_mem given) {
         TRY(cl_buffer_make(&plan->workspace, plan, CL_MEM_READ_WRITE, space->bytes,
                            "the work space"));
     }
-    TRY(cut(&plan->x_proj, plan->workspace, 0, space->x_proj_bytes));
+    TRY(cut(&plan->x_proj[0], plan->workspace, 0, space->x_proj_bytes));
+    TRY(cut(&plan->x_proj[1], plan->workspace, space->second_at, space->second_bytes));
     TRY(cut(&plan->work, plan->workspace, space->work_at, space->work_bytes));
     for (int i = 0; i < ENGINE_BETWEENS; i++) {
         TRY(cut(&plan->between[i], plan->workspace, space->between_at[i], space->between_bytes[i]));
@@ -121,6 +122,8 @@ void cl_space_free(struct cl_plan *plan) {
         cl_buffer_free(&plan->between[i], plan, 0);
     }
     cl_buffer_free(&plan->work, plan, 0);
-    cl_buffer_free(&plan->x_proj, plan, 0);
+    for (int i = 0; i < ENGINE_X_PROJS; i++) {
+        cl_buffer_free(&plan->x_proj[i], plan, 0);
+    }
     cl_buffer_free(&plan->workspace, plan, plan->space.bytes);
 }

@@ -44,7 +44,8 @@ struct cl_plan {
     struct cl_strand *strands;
     int strand_count;
     struct engine_space space;
-    cl_mem workspace, x_proj, work, between[ENGINE_BETWEENS]; /* pieces of the work space */
+    cl_mem workspace, work, between[ENGINE_BETWEENS]; /* pieces of the work space */
+    cl_mem x_proj[ENGINE_X_PROJS];                    /* the second one NULL: nothing overlaps */
     cl_mem rows;
     cl_mem flags; /* by which groups of a launch meet, or NULL */
     size_t flag_bytes;
@@ -56,11 +57,36 @@ struct cl_plan {
     struct stage mask, starts;
     struct cl_copy rows_copy, mask_copy, starts_copy;
     struct stage gemm;    /* CLBlast's temporary copies */
+    double gemm_us;       /* that its first calls took, with what it compiled */
     struct stage *stages; /* of the arrays of a call, as engine_array_at numbers them */
     size_t stage_count;
     uint64_t memory_limit, held, held_most; /* bytes of the device but for weights */
     clrnn_profile profile;
 };
+
+/* Flags count to here, then they begin anew. */
+enum { EPOCH_MOST = 1 << 30 };
+
+/* cl_strand.c */
+clrnn_status cl_strand_make_kernels(struct cl_plan *plan, int index);
+/* Every kernel once, so that nothing is compiled later. rows: of the longest piece. */
+clrnn_status cl_strand_warm_up(struct cl_plan *plan, int index, size_t rows);
+/* The piece's x_proj number `place` is made, on the context's current queue, and its steps run. */
+clrnn_status cl_strand_project(struct cl_plan *plan, const struct engine_call *call,
+                               const struct params *params, int index, int place);
+clrnn_status cl_strand_recur(struct cl_plan *plan, const struct engine_call *call,
+                             const struct params *params, int index, int place);
+void cl_strand_close(struct cl_strand *strand);
+
+/* cl_pieces.c */
+/* All pieces of a call. since: of cl_lap. */
+clrnn_status cl_pieces_run(struct cl_plan *plan, const struct engine_call *call, double *since);
+/* Arrays of a layer that are staged, from the device. last: those of one row for each of the batch,
+ * which are complete only at the end. */
+clrnn_status cl_fetch_layer(struct cl_plan *plan, const struct engine_call *call, int layer,
+                            const struct piece *piece, int last);
+/* With profiling on: waits, and gives the time since *since. */
+clrnn_status cl_lap(struct cl_plan *plan, double *since, double *out);
 
 /* cl_memory.c */
 /* A buffer of the plan, counted and held against the limit; from: its content, or NULL. */

@@ -16,6 +16,7 @@
 struct cl_traced {
     cl_event event; /* NULL: it was not enqueued */
     size_t span;    /* of the call */
+    int track;      /* of its queue */
 };
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -33,7 +34,9 @@ static cl_event *event_for(struct cl_engine_context *context, size_t span) {
         context->traced_capacity = capacity;
     }
     struct cl_traced *next = &context->traced[context->traced_count++];
-    *next = (struct cl_traced){.span = span};
+    const int is_second = context->second != NULL && context->current == context->second;
+    *next = (struct cl_traced){.span = span,
+                               .track = is_second ? CLRNN_TRACK_SECOND : CLRNN_TRACK_DEVICE};
     return &next->event;
 }
 
@@ -84,7 +87,7 @@ static void add_to_track(const struct cl_engine_context *context, const struct c
     double start, end;
     if (context->is_aligned && stamp(one->event, CL_PROFILING_COMMAND_START, &start) &&
         stamp(one->event, CL_PROFILING_COMMAND_END, &end)) {
-        trace_add(context->trace, one->span, CLRNN_TRACK_DEVICE, start + context->offset_us,
+        trace_add(context->trace, one->span, one->track, start + context->offset_us,
                   end + context->offset_us,
                   TRACE_ARGS({"offset_ns", (int64_t)(context->offset_us * 1e3), NULL},
                              {"error_ns", (int64_t)(context->error_us * 1e3), NULL}));

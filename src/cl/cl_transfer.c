@@ -190,7 +190,7 @@ void cl_lent_free(struct stage *stage, const struct cl_plan *plan) {
 static clrnn_status hand_over(struct cl_plan *plan, struct stage *stage, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_int code = CL_SUCCESS;
-    cl_command_queue queue = plan->context->queue;
+    cl_command_queue queue = plan->context->current;
     void *mapped = clEnqueueMapBuffer(queue, stage->lent, CL_FALSE, CL_MAP_WRITE_INVALIDATE_REGION,
                                       0, stage->lent_bytes, 0, NULL, NULL, &code);
     TRY_CL("forward", code);
@@ -263,7 +263,7 @@ clrnn_status cl_send_array(struct cl_plan *plan, const struct engine_call *call,
         from = stage->gathered;
     }
     cl_event *event = cl_trace_copy(plan->context, "upload", array_name(index), bytes_of(&view));
-    TRY_CL("forward", clEnqueueWriteBuffer(plan->context->queue, stage->buffer, CL_FALSE, 0,
+    TRY_CL("forward", clEnqueueWriteBuffer(plan->context->current, stage->buffer, CL_FALSE, 0,
                                            bytes_of(&view), from, 0, NULL, event));
     cl_trace_enqueued(plan->context);
     plan->profile.bytes_to_device += bytes_of(&view);
@@ -453,7 +453,7 @@ clrnn_status cl_send_projected(struct cl_plan *plan, const struct engine_call *c
     const float *from =
         (const float *)tensor_host(call->x_proj) + (size_t)p->first * row * (size_t)p->hidden;
     cl_event *event = cl_trace_copy(plan->context, "upload", "x_proj", words * from_pitch);
-    TRY_CL("forward", clEnqueueWriteBufferRect(plan->context->queue, plan->x_proj, CL_TRUE,
+    TRY_CL("forward", clEnqueueWriteBufferRect(plan->context->queue, plan->x_proj[0], CL_TRUE,
                                                (const size_t[3]){0}, (const size_t[3]){0},
                                                (const size_t[3]){from_pitch, words, 1}, to_pitch, 0,
                                                from_pitch, 0, from, 0, NULL, event));

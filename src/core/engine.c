@@ -89,6 +89,16 @@ static struct layout piece_layout(const struct engine_call *call, const struct e
     return out;
 }
 
+/* x_proj by time, of the piece alone: its rows lie as those of x do, the first of them at 0. */
+static void cut_rows(struct params *params, const struct engine_call *call,
+                     const struct engine_array *x, const struct piece *piece) {
+    const int last = piece->first + piece->count;
+    const wide before = x->packed ? call->starts[piece->first] : (wide)piece->first * call->batch;
+    const wide end = x->packed ? call->starts[last] : (wide)last * call->batch;
+    params->x_rows = end - before;
+    params->g.at = -before * params->columns;
+}
+
 struct params engine_piece_params(const struct engine_call *call, const struct piece *piece) {
     const struct engine_strand *strand = &call->strands[piece->strand];
     const struct engine_layer *layer = &call->layers[strand->layer];
@@ -101,6 +111,9 @@ struct params engine_piece_params(const struct engine_call *call, const struct p
     params.x = piece_layout(call, engine_input(call, strand->layer), piece, 0);
     params.y = piece_layout(call, &layer->y, piece,
                             params.merge == MERGE_STORE ? second * params.width : 0);
+    if (params.by_time && piece->count < call->steps) {
+        cut_rows(&params, call, engine_input(call, strand->layer), piece);
+    }
     params.x_way = params.by_time && params.reverse ? -params.g.step : params.g.step;
     params.y_way = params.reverse ? -params.y.step : params.y.step;
     params.hiddens = piece_layout(call, &layer->hiddens, piece, second * params.width);

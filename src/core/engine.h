@@ -9,6 +9,7 @@
 #include "core/estimate.h"
 #include "core/net.h"
 #include "core/trace.h"
+#include "core/tuning_library.h"
 
 /* Where an array of a call lies. */
 enum array_home {
@@ -105,8 +106,11 @@ size_t engine_trace_strand(clrnn_trace *trace, const struct strand *strand);
 /* How a plan's work space is cut: bytes from its start. Device buffers may be cut at multiples of at
  * most 4096 bytes (CL_DEVICE_MEM_BASE_ADDR_ALIGN). */
 enum { ENGINE_ALIGNMENT = 4096, ENGINE_BETWEENS = 2 };
+enum { ENGINE_X_PROJS = 2 };
 struct engine_space {
     size_t x_proj_bytes;
+    size_t second_at,
+        second_bytes; /* x_proj of the next piece, made beside this one's steps; or 0 */
     size_t work_at, work_bytes;
     size_t between_at[ENGINE_BETWEENS], between_bytes[ENGINE_BETWEENS];
     size_t bytes;
@@ -121,7 +125,9 @@ struct engine_plan_desc {
     size_t flag_bytes;     /* by which groups meet: as many as any strand needs; 0: none does */
     uint64_t memory_limit; /* 0: none */
     cl_mem workspace;      /* the caller's, or NULL */
+    char *said; /* [ENGINE_SAID] a line for the plan's description goes here, or nothing */
 };
+enum { ENGINE_SAID = 120 };
 
 struct engine {
     clrnn_engine id;
@@ -144,6 +150,8 @@ struct engine {
     clrnn_status (*gather)(void *out, void *table, void *ids, int features, size_t count);
     /* Can panels have so many lanes? */
     int (*takes_lanes)(void *context, int lanes);
+    /* Parameters of CLBlast's kernels for the context's plans to come. NULL: it has no use for them */
+    void (*take_library)(void *context, const struct tuning_library *library);
     int stages_host; /* 1: host arrays are copied into dense ones before kernels see them */
 };
 

@@ -183,13 +183,43 @@ static double projection_us(const struct estimate_speeds *speeds, const struct a
     return speeds->launch_us + product + tiles;
 }
 
-static double piece_us(const struct estimate_speeds *speeds, const struct algo_config *config,
-                       int steps, int batch) {
-    double us = projection_us(speeds, config, steps, batch);
+static double recurrence_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                            int steps, int batch) {
+    double us = 0;
     for (int i = 0; i < config->launch_count; i++) {
         us += launch_us(speeds, config, &config->launches[i], steps, batch);
     }
     return us;
+}
+
+static double piece_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                       int steps, int batch) {
+    return projection_us(speeds, config, steps, batch) +
+           recurrence_us(speeds, config, steps, batch);
+}
+
+/* The part of the cores that a step's launch leaves to others, at the least. */
+static double idle_part(const struct estimate_speeds *speeds, const struct algo_config *config,
+                        int steps, int batch) {
+    double idle = 1;
+    for (int i = 0; i < config->launch_count; i++) {
+        size_t groups[2];
+        algo_launch_groups(groups, config, &config->launches[i], &config->tile, steps, batch);
+        idle = fmin(idle, fmax(0, 1 - (double)groups[0] * (double)groups[1] / speeds->cores));
+    }
+    return idle;
+}
+
+/* Two queues wait for each other twice a piece: as long as for so many launches. */
+enum { WAITS = 2 };
+
+/* What a piece of `steps` steps saves where its projection runs beside the `before` steps of the one
+ * before it. */
+static double hidden_us(const struct estimate_speeds *speeds, const struct algo_config *config,
+                        int before, int steps, int batch) {
+    const double room =
+        idle_part(speeds, config, before, batch) * recurrence_us(speeds, config, before, batch);
+    return fmin(projection_us(speeds, config, steps, batch), room) - WAITS * speeds->launch_us;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -203,6 +233,11 @@ double estimate_forward(const struct estimate_speeds *speeds, const struct estim
     for (int i = 0; i < job->strand_count; i++) {
         us += whole * piece_us(speeds, &job->configs[i], job->chunk, job->batch);
         us += rest > 0 ? piece_us(speeds, &job->configs[i], rest, job->batch) : 0;
+        if (job->beside && whole > 0) {
+            us -= (whole - 1) *
+                  hidden_us(speeds, &job->configs[i], job->chunk, job->chunk, job->batch);
+            us -= rest > 0 ? hidden_us(speeds, &job->configs[i], job->chunk, rest, job->batch) : 0;
+        }
     }
     return us;
 }

@@ -42,7 +42,8 @@ struct estimate_job {
     int strand_count;
     int features; /* of x and of y, together */
     int steps, batch;
-    int chunk; /* steps of a piece */
+    int chunk;  /* steps of a piece */
+    int beside; /* the projection of the next piece runs beside the recurrence of this one */
 };
 
 /* Microseconds. */

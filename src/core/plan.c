@@ -25,6 +25,7 @@ struct problem plan_problem(const struct strand *strand, const clrnn_plan_desc *
                             .has_projection = 1,
                             .projection = desc->projection,
                             .chunk = chunk,
+                            .together = desc->chunk == 0 && !strand->reverse && !desc->batch_first,
                             .limited = desc->memory_limit > 0,
                             .weights = desc->weights};
 }
@@ -135,14 +136,16 @@ int plan_candidates(const char *names[PLAN_CANDIDATES], char *reason, size_t siz
 
 /* Microseconds of a call of the largest size. */
 static double estimate(const clrnn_context *context, const struct algo_config *configs,
-                       const clrnn_net *net, const clrnn_plan_desc *desc, int chunk) {
+                       const clrnn_net *net, const clrnn_plan_desc *desc,
+                       const struct plan_memory *memory) {
     const clrnn_layer_desc *last = &net->desc.layers[net->desc.num_layers - 1];
     const struct estimate_job job = {.configs = configs,
                                      .strand_count = net->strand_count,
                                      .features = net->desc.inputs + clrnn_layer_outputs(last),
                                      .steps = desc->steps,
                                      .batch = desc->batch,
-                                     .chunk = chunk};
+                                     .chunk = memory->chunk,
+                                     .beside = memory->space.second_bytes > 0};
     return estimate_forward(&context->speeds, &job);
 }
 
@@ -157,7 +160,7 @@ static int is_faster(double *least, struct algo_config *configs, const clrnn_con
     /* groups that meet wait for each other on a busy machine: that must be worth it; where
      * weights come from memory, groups that do not meet wait for that */
     const double margin = configs[0].flags == 0 ? 1.0 : configs[0].tile.turns > 1 ? 1.01 : 1.1;
-    const double us = estimate(context, configs, net, desc, memory.chunk) * margin;
+    const double us = estimate(context, configs, net, desc, &memory) * margin;
     const int faster = us < *least;
     *least = faster ? us : *least;
     return faster;
@@ -262,12 +265,12 @@ static void choose(struct plan_choice *out, struct algo_config *configs,
         snprintf(out->why, sizeof out->why, "opencl, which has the named algorithm");
         return;
     }
-    const double opencl_us = estimate(context, configs, net, desc, memory.chunk);
+    const double opencl_us = estimate(context, configs, net, desc, &memory);
     if (plan_configure(configs, &memory, cpu, net, desc, NULL) != CLRNN_STATUS_OK) {
         snprintf(out->why, sizeof out->why, "opencl, cpu refuses: %.190s", last_reason());
         return;
     }
-    choose_faster(out, opencl_us, estimate(cpu, configs, net, desc, memory.chunk));
+    choose_faster(out, opencl_us, estimate(cpu, configs, net, desc, &memory));
 }
 
 clrnn_status plan_choose(struct plan_choice *out, const clrnn_context *context,
@@ -333,7 +336,8 @@ static void describe_strand(struct text *text, const clrnn_plan *plan, int index
 static clrnn_status describe(clrnn_plan *plan) {
     clrnn_status status = CLRNN_STATUS_OK;
     const struct algo_config *config = &plan->configs[0];
-    struct text text = {.size = 1280 + PLAN_NOTE + 320 * (size_t)plan->net->strand_count};
+    struct text text = {.size =
+                            1440 + ENGINE_SAID + PLAN_NOTE + 320 * (size_t)plan->net->strand_count};
     text.to = calloc(1, text.size);
     plan->text = text.to;
     REQUIRE(text.to != NULL, MEMORY, "plan: out of memory");
@@ -353,6 +357,15 @@ static clrnn_status describe(clrnn_plan *plan) {
         add(&text, "pieces: %s%d step%s%s\n", plan->memory.chunk < plan->desc.steps ? "" : "all ",
             plan->memory.chunk, plural(plan->memory.chunk),
             plan->memory.by_piece ? ", each through all layers" : "");
+        if (plan->memory.space.second_bytes > 0) {
+            add(&text,
+                "overlap: the next projection beside the recurrence, on a second queue; x_proj "
+                "twice, %zu bytes each\n",
+                plan->memory.space.x_proj_bytes);
+        }
+        if (plan->said[0] != 0) {
+            add(&text, "%s\n", plan->said);
+        }
     }
     for (int i = 0; i < plan->net->strand_count; i++) {
         describe_strand(&text, plan, i);
@@ -423,7 +436,8 @@ clrnn_status plan_create(clrnn_plan **out, clrnn_context *context, const clrnn_n
                                                  .space = plan->memory.space,
                                                  .flag_bytes = plan->memory.flag_bytes,
                                                  .memory_limit = desc->memory_limit,
-                                                 .workspace = desc->workspace};
+                                                 .workspace = desc->workspace,
+                                                 .said = plan->said};
     TRY(context->engine->plan_open(&plan->engine_plan, context->device, &engine_desc));
     TRY(state_create(&plan->scratch, context, net, desc->batch));
     plan->desc.algorithm = plan->configs[0].algorithm;

@@ -63,10 +63,11 @@ struct clrnn_plan {
     struct engine_move *moves;     /* [6 S] loads, then stores */
     clrnn_state *scratch;          /* for calls without a state of their own */
     uint64_t net_version;
-    char chosen[256]; /* the engine, where the context has two, and why; or empty */
-    char *text;       /* clrnn_plan_describe */
-    const char *note; /* of the engine, on a forward; NULL: none */
-    int has_note;     /* the text has it */
+    char chosen[256];       /* the engine, where the context has two, and why; or empty */
+    char *text;             /* clrnn_plan_describe */
+    char said[ENGINE_SAID]; /* of the engine, when it was made; or empty */
+    const char *note;       /* of the engine, on a forward; NULL: none */
+    int has_note;           /* the text has it */
 };
 
 /* Zeroed state of `slots` streams. */

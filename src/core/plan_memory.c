@@ -7,7 +7,12 @@
  * through all layers before the next one: what lies between layers, and the copies of x and y, are
  * of a piece too. Otherwise a layer needs all of the layer below, and these stay whole.
  *
- *     work space   x_proj [chunk][N][columns] | work vectors | between 0 | between 1
+ *     work space   x_proj [chunk][N][columns] | work vectors | between 0 | between 1 | x_proj again
+ *
+ * The second x_proj is there where the projection of the next piece runs beside the recurrence of this
+ * one, on a second queue. A GPU's sequence is cut into pieces for that alone, if it pays by the estimates;
+ * layers then go one after the other, since a layer's projection has only the steps of its own layer to
+ * run beside.
  */
 #include "core/plan.h"
 
@@ -28,6 +33,10 @@ struct needs {
     int all_forward;
     int by_piece;   /* a piece goes through all layers before the next one, if there are some */
     int by_library; /* CLBlast projects: its bits may change with the piece */
+    int whole;      /* and takes all steps at once, as those of a piece do not lie together */
+    int meets;      /* groups wait for each other: nothing may keep one of them from its core */
+    int has_pair;   /* a layer has two directions: pieces that do not wait for each other */
+    int beside;     /* x_proj is there twice */
 };
 
 static struct needs needs_of(const clrnn_net *net, const clrnn_plan_desc *desc,
@@ -43,7 +52,11 @@ static struct needs needs_of(const clrnn_net *net, const clrnn_plan_desc *desc,
         const size_t flags = (size_t)config->flags * ALGO_FLAG_BYTES;
         needs.flags = flags > needs.flags ? flags : needs.flags;
         needs.all_forward &= !net->strands[i].reverse;
-        needs.by_library |= config->projection == CLRNN_PROJECTION_CLBLAST;
+        const int by_library = config->projection == CLRNN_PROJECTION_CLBLAST;
+        needs.by_library |= by_library;
+        needs.whole |= by_library && (net->strands[i].reverse || desc->batch_first);
+        needs.meets |= config->flags > 0;
+        needs.has_pair |= net->strands[i].direction == 1;
     }
     for (int layer = 0; layer + 1 < layers; layer++) {
         const size_t bytes =
@@ -69,6 +82,11 @@ static struct engine_space space_of(const struct needs *needs, size_t chunk, siz
         space.between_bytes[i] = between_steps * needs->between_step[i];
         space.between_at[i] = aligned(end);
         end = space.between_bytes[i] > 0 ? space.between_at[i] + space.between_bytes[i] : end;
+    }
+    if (needs->beside) {
+        space.second_at = aligned(end);
+        space.second_bytes = space.x_proj_bytes;
+        end = space.second_at + space.second_bytes;
     }
     space.bytes = end;
     return space;
@@ -148,6 +166,40 @@ static size_t usual_chunk(const struct needs *needs, const struct device_desc *d
     return (steps + pieces - 1) / pieces;
 }
 
+/* By the estimates. `beside`: with x_proj twice. */
+static double call_us(const clrnn_context *context, const clrnn_net *net,
+                      const clrnn_plan_desc *desc, const struct algo_config *configs, size_t chunk,
+                      int beside) {
+    const struct estimate_job job = {.configs = configs,
+                                     .strand_count = net->strand_count,
+                                     .steps = desc->steps,
+                                     .batch = desc->batch,
+                                     .chunk = (int)chunk,
+                                     .beside = beside};
+    return estimate_forward(&context->speeds, &job);
+}
+
+/* Pieces that are cut for the overlap alone have so many steps at least, and there are so many at most:
+ * the first projection, an eighth, has nothing to run beside. */
+enum { SHORTEST_BESIDE = 32, MOST_BESIDE = 8 };
+
+static size_t beside_chunk(const struct needs *needs, const clrnn_context *context,
+                           const clrnn_net *net, const clrnn_plan_desc *desc,
+                           const struct algo_config *configs) {
+    const size_t steps = (size_t)desc->steps;
+    size_t chosen = steps;
+    double fewest = call_us(context, net, desc, configs, steps, 0);
+    for (size_t pieces = 2; pieces <= MOST_BESIDE && !needs->whole; pieces *= 2) {
+        const size_t chunk = (steps + pieces - 1) / pieces;
+        const double us = call_us(context, net, desc, configs, chunk, 1);
+        if (chunk >= SHORTEST_BESIDE && us < fewest) {
+            fewest = us;
+            chosen = chunk;
+        }
+    }
+    return chosen;
+}
+
 /* Layers one after the other leave x and y whole, so that a driver in the host's memory takes them
  * where they lie; what lies between layers must then be whole too. */
 static int goes_by_piece(const struct needs *needs, const clrnn_context *context,
@@ -155,44 +207,80 @@ static int goes_by_piece(const struct needs *needs, const clrnn_context *context
     const size_t steps = (size_t)desc->steps, max_alloc = context->desc.max_alloc;
     const int is_asked = desc->chunk > 0 || desc->memory_limit > 0;
     const int can_be_whole = max_alloc == 0 || space_of(needs, chunk, steps).bytes <= max_alloc;
-    return needs->all_forward && (is_asked || context->desc.kind != DEVICE_CPU || !can_be_whole);
+    const int for_memory = context->desc.kind != DEVICE_CPU && !needs->beside;
+    return needs->all_forward && (is_asked || for_memory || !can_be_whole);
+}
+
+/* Pieces of `chunk` steps, or of fewer where memory is short. */
+static clrnn_status lay_out(struct plan_memory *out, struct needs *needs,
+                            const clrnn_context *context, const clrnn_plan_desc *desc,
+                            size_t chunk) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const size_t steps = (size_t)desc->steps;
+    const size_t max_alloc = context->desc.max_alloc;
+    needs->by_piece = goes_by_piece(needs, context, desc, chunk);
+    if (max_alloc > 0) {
+        chunk = longest_within(max_alloc, needs, steps, chunk, space_bytes);
+        REQUIRE(chunk > 0, MEMORY,
+                "plan: the work space needs %zu bytes (T %d, N %d), the device allows %zu in one "
+                "piece",
+                space_bytes(needs, steps, 1), desc->steps, desc->batch, max_alloc);
+    }
+    if (desc->memory_limit > 0) {
+        const size_t limit = least(SIZE_MAX, (size_t)desc->memory_limit);
+        const size_t shortest = counted_bytes(needs, steps, 1);
+        REQUIRE(shortest <= limit, MEMORY,
+                "plan: memory_limit must be at least %zu bytes for T %d, N %d%s, got %zu", shortest,
+                desc->steps, desc->batch, needs->all_forward ? "" : " with a reverse direction",
+                limit);
+        chunk = longest_within(limit - set_aside(needs, limit - shortest), needs, steps, chunk,
+                               counted_bytes);
+    }
+    out->chunk = (int)chunk;
+    out->all_forward = needs->all_forward;
+    out->by_piece = needs->by_piece && chunk < steps;
+    out->space = space_of(needs, chunk, steps_between(needs, steps, chunk));
+    out->tables = needs->rows + needs->flags;
+    out->flag_bytes = needs->flags;
+out:
+    return status;
+}
+
+static size_t asked_chunk(const clrnn_plan_desc *desc) {
+    return least((size_t)desc->steps, (size_t)desc->chunk);
+}
+
+/* With x_proj twice. 0: there is nothing to run beside, or no memory for it. */
+static int lay_out_beside(struct plan_memory *out, struct needs *needs,
+                          const clrnn_context *context, const clrnn_net *net,
+                          const clrnn_plan_desc *desc, const struct algo_config *configs) {
+    if (!context->desc.overlaps || needs->meets || needs->x_proj_step == 0) {
+        return 0;
+    }
+    needs->beside = 1;
+    const size_t chunk =
+        desc->chunk > 0 ? asked_chunk(desc) : beside_chunk(needs, context, net, desc, configs);
+    return lay_out(out, needs, context, desc, chunk) == CLRNN_STATUS_OK &&
+           (needs->has_pair || out->chunk < desc->steps);
 }
 
 clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *context,
                                  const clrnn_net *net, const clrnn_plan_desc *desc,
                                  const struct algo_config *configs) {
     clrnn_status status = CLRNN_STATUS_OK;
-    struct needs needs = needs_of(net, desc, configs);
     const size_t steps = (size_t)desc->steps;
-    const size_t max_alloc = context->desc.max_alloc;
-    size_t chunk = desc->chunk > 0 ? least(steps, (size_t)desc->chunk)
-                                   : usual_chunk(&needs, &context->desc, steps);
+    struct needs needs = needs_of(net, desc, configs), twice = needs;
+    struct plan_memory beside = {0};
     memset(out, 0, sizeof *out);
     TRY(check_overflow(desc, &needs));
-    needs.by_piece = goes_by_piece(&needs, context, desc, chunk);
-    if (max_alloc > 0) {
-        chunk = longest_within(max_alloc, &needs, steps, chunk, space_bytes);
-        REQUIRE(chunk > 0, MEMORY,
-                "plan: the work space needs %zu bytes (T %d, N %d), the device allows %zu in one "
-                "piece",
-                space_bytes(&needs, steps, 1), desc->steps, desc->batch, max_alloc);
+    const int is_laid = lay_out_beside(&beside, &twice, context, net, desc, configs);
+    TRY(lay_out(out, &needs, context, desc,
+                desc->chunk > 0 ? asked_chunk(desc) : usual_chunk(&needs, &context->desc, steps)));
+    if (is_laid &&
+        (desc->chunk > 0 || call_us(context, net, desc, configs, (size_t)beside.chunk, 1) <
+                                call_us(context, net, desc, configs, (size_t)out->chunk, 0))) {
+        *out = beside;
     }
-    if (desc->memory_limit > 0) {
-        const size_t limit = least(SIZE_MAX, (size_t)desc->memory_limit);
-        const size_t shortest = counted_bytes(&needs, steps, 1);
-        REQUIRE(shortest <= limit, MEMORY,
-                "plan: memory_limit must be at least %zu bytes for T %d, N %d%s, got %zu", shortest,
-                desc->steps, desc->batch, needs.all_forward ? "" : " with a reverse direction",
-                limit);
-        chunk = longest_within(limit - set_aside(&needs, limit - shortest), &needs, steps, chunk,
-                               counted_bytes);
-    }
-    out->chunk = (int)chunk;
-    out->all_forward = needs.all_forward;
-    out->by_piece = needs.by_piece && chunk < steps;
-    out->space = space_of(&needs, chunk, steps_between(&needs, steps, chunk));
-    out->tables = needs.rows + needs.flags;
-    out->flag_bytes = needs.flags;
 out:
     return status;
 }

@@ -281,7 +281,8 @@ static void keep(struct tune_row *row, const struct work *work, const clrnn_plan
                                      .features = shape->inputs + shape->hidden,
                                      .steps = shape->steps,
                                      .batch = shape->batch,
-                                     .chunk = plan->memory.chunk};
+                                     .chunk = plan->memory.chunk,
+                                     .beside = plan->memory.space.second_bytes > 0};
 }
 
 /* The row of a shape and algorithm, or NULL. */

@@ -64,6 +64,9 @@ void tuning_apply(clrnn_context *context, const struct tuning *tuning) {
     if (tuning->lanes > 0 && context->engine->takes_lanes(context->device, tuning->lanes)) {
         context->desc.vector_width = tuning->lanes;
     }
+    if (context->engine->take_library != NULL) {
+        context->engine->take_library(context->device, &tuning->library);
+    }
     snprintf(context->tuned, sizeof context->tuned, "speeds measured on %s%s", tuning->date,
              tuning->busy ? ", on a busy machine" : "");
 }

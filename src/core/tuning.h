@@ -1,11 +1,12 @@
 /*
  * tuning.h: what `tune` learnt of a device: speeds for estimate.h, and lanes. Only plans' choices
- * depend on it, and no choice changes what `strict` promises.
+ * depend on it, and CLBlast's kernels; neither changes what `strict` promises.
  */
 #ifndef CLRNN_CORE_TUNING_H
 #define CLRNN_CORE_TUNING_H
 
 #include "core/engine.h"
+#include "core/tuning_library.h"
 
 /* Whose speeds they are. Another driver, or other threads, is another device. */
 struct tuning_device {
@@ -22,6 +23,8 @@ struct tuning {
     int busy;          /* the machine did other things meanwhile */
     int runs_together; /* groups of a launch meet, and quicker than launches are made */
     struct estimate_speeds speeds;
+    struct tuning_library
+        library; /* of CLBlast's kernels, where a person wrote them into the file */
 };
 
 void tuning_device_of(struct tuning_device *out, const clrnn_context *context);

@@ -55,6 +55,7 @@ static int add_names(json_t *events, const clrnn_trace *trace, int last_track) {
         snprintf(thread, sizeof thread, "thread %d of the cpu engine", track - CLRNN_TRACK_THREADS);
         const char *name = track == CLRNN_TRACK_HOST     ? "host"
                            : track == CLRNN_TRACK_DEVICE ? "device"
+                           : track == CLRNN_TRACK_SECOND ? "device, second queue"
                                                          : thread;
         if (has_track(trace, track)) {
             failed |= json_array_append_new(events, name_of("thread_name", track, name));

@@ -15,6 +15,7 @@
 /* A file of another schema is of another version of clRNN. */
 static const char schema[] = "clrnn-tuning-1";
 enum { DEPTH = 6 };
+static const char LIBRARY_KEY[] = "clblast";
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -123,6 +124,65 @@ out:
     return status;
 }
 
+/* All of a kernel's parameters, and no others. */
+static clrnn_status read_kernel(struct tuning_library *out, int index, const json_t *values,
+                                const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const struct library_kernel *kernel = &library_kernels[index];
+    char shown[JSON_TEXT_SHOWN];
+    const char *key = NULL;
+    json_t *value = NULL;
+    REQUIRE(json_is_object(values), FORMAT, "%s: clblast.%s must be an object, got %s", label,
+            kernel->name, json_text_show(shown, values));
+    for (size_t i = 0; i < kernel->count; i++) {
+        const json_t *number = json_object_get(values, kernel->parameters[i]);
+        REQUIRE(json_is_integer(number) && json_integer_value(number) >= 0 &&
+                    json_integer_value(number) <= LIBRARY_MOST,
+                FORMAT, "%s: clblast.%s must have %s, a whole number, 0 to %d, got %s", label,
+                kernel->name, kernel->parameters[i], LIBRARY_MOST, json_text_show(shown, number));
+        out->values[index][i] = (int)json_integer_value(number);
+    }
+    json_object_foreach((json_t *)values, key, value) {
+        size_t i = 0;
+        while (i < kernel->count && strcmp(kernel->parameters[i], key) != 0) {
+            i++;
+        }
+        REQUIRE(i < kernel->count, FORMAT,
+                "%s: clblast.%s must have its own %zu parameters alone, got '%.32s' too", label,
+                kernel->name, kernel->count, key);
+    }
+    out->given[index] = 1;
+out:
+    return status;
+}
+
+/* Parameters of CLBlast's kernels, which a person may have written there. */
+static clrnn_status read_library(struct tuning_library *out, const json_t *entry,
+                                 const char *label) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const json_t *kernels = json_object_get(entry, LIBRARY_KEY);
+    char shown[JSON_TEXT_SHOWN];
+    const char *key = NULL;
+    json_t *values = NULL;
+    REQUIRE(kernels == NULL || json_is_object(kernels), FORMAT,
+            "%s: a device's clblast must be an object, got %s", label,
+            json_text_show(shown, kernels));
+    json_object_foreach((json_t *)kernels, key, values) {
+        int index = 0;
+        while (index < LIBRARY_KERNELS && strcmp(library_kernels[index].name, key) != 0) {
+            index++;
+        }
+        REQUIRE(
+            index < LIBRARY_KERNELS, FORMAT,
+            "%s: clblast must have kernels that products take (Xgemm, XgemmDirect, GemmRoutine, "
+            "Copy, Pad, Transpose, Padtranspose), got '%.32s'",
+            label, key);
+        TRY(read_kernel(out, index, values, label));
+    }
+out:
+    return status;
+}
+
 static clrnn_status read_entry(struct tuning *out, const json_t *entry, const char *label) {
     clrnn_status status = CLRNN_STATUS_OK;
     memset(out, 0, sizeof *out);
@@ -135,6 +195,7 @@ static clrnn_status read_entry(struct tuning *out, const json_t *entry, const ch
     out->busy = json_is_true(json_object_get(entry, "busy"));
     out->runs_together = json_is_true(json_object_get(entry, "runs_together"));
     TRY(read_speeds(&out->speeds, entry, label));
+    TRY(read_library(&out->library, entry, label));
 out:
     return status;
 }
@@ -275,15 +336,22 @@ out:
     return status;
 }
 
-/* Takes away what the list has of a device; gives another driver of which that was. */
-static void remove_device(json_t *list, const struct tuning_device *device, char *replaced) {
+/* Takes away what the list has of a device; gives another driver of which that was, and the parameters of
+ * CLBlast that stood there: nobody measures them here. */
+static void remove_device(json_t *list, const struct tuning_device *device, char *replaced,
+                          json_t **library) {
     replaced[0] = 0;
+    *library = NULL;
     for (size_t i = json_array_size(list); i-- > 0;) {
         struct tuning here;
         if (read_entry(&here, json_array_get(list, i), "tune") == CLRNN_STATUS_OK &&
             tuning_is_replaced(&here.device, device)) {
             if (strcmp(here.device.driver, device->driver) != 0) {
                 memcpy(replaced, here.device.driver, sizeof here.device.driver);
+            }
+            json_t *found = json_object_get(json_array_get(list, i), LIBRARY_KEY);
+            if (found != NULL && *library == NULL) {
+                *library = json_incref(found);
             }
             json_array_remove(list, i);
         }
@@ -307,10 +375,11 @@ clrnn_status tuning_file_update(const char *path, const struct tune_result *resu
     clrnn_status status = CLRNN_STATUS_OK;
     json_t *root = NULL;
     char replaced[TUNING_FILE_MOST][sizeof results->tuning.device.driver];
+    json_t *libraries[TUNING_FILE_MOST] = {NULL};
     TRY(read_or_begin(&root, path));
     json_t *list = json_object_get(root, "devices");
     for (int i = 0; i < count; i++) {
-        remove_device(list, &results[i].tuning.device, replaced[i]);
+        remove_device(list, &results[i].tuning.device, replaced[i], &libraries[i]);
     }
     for (int i = 0; i < count; i++) {
         json_t *entry = entry_json(&results[i]);
@@ -318,10 +387,16 @@ clrnn_status tuning_file_update(const char *path, const struct tune_result *resu
         if (replaced[i][0] != 0) {
             bad |= json_object_set_new(entry, "replaced_driver", json_string(replaced[i])) != 0;
         }
+        if (libraries[i] != NULL) {
+            bad |= json_object_set(entry, LIBRARY_KEY, libraries[i]) != 0;
+        }
         REQUIRE(json_array_append_new(list, entry) == 0 && !bad, MEMORY, "tune: out of memory");
     }
     TRY(write_root(root, path));
 out:
+    for (int i = 0; i < TUNING_FILE_MOST; i++) {
+        json_decref(libraries[i]);
+    }
     json_decref(root);
     return status;
 }

@@ -13,6 +13,9 @@
  *        "choices": [{"cell": .., "before": "cpu single/panel", "before_us": .., "after": ..,
  *                     "after_us": .., "best": .., "best_us": ..}, ...]}]}
  *
+ * A person may add "clblast": {"Xgemm": {"MWG": 64, ...}, "XgemmDirect": {...}, ...} to a device: all
+ * parameters of each kernel that is named. An update leaves them as they are.
+ *
  * To read it, `varying`, `replaced_driver`, `measured`, `usual` and `choices` do not matter.
  */
 #ifndef CLRNN_IO_TUNING_FILE_H
