@@ -82,13 +82,34 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #endif
 #if WEIGHTS == 1
 typedef half weight;
+#if VECTOR_WIDTH == 1
+#define WLOAD(p) vload_half(0, p)
+#else
 #define WLOAD(p) CAT(vload_half, VECTOR_WIDTH)(0, p)
+#endif
 #elif WEIGHTS == 2
 typedef ushort weight;
+#if VECTOR_WIDTH == 1
+#define WLOAD(p) as_float((uint) * (p) << 16)
+#else
 #define WLOAD(p) AS_REAL(CAT(convert_int, VECTOR_WIDTH)(CAT(vload, VECTOR_WIDTH)(0, p)) << 16)
+#endif
 #else
 typedef float weight;
 #define WLOAD(p) VLOAD(p)
+#endif
+
+/* Two of them that share a word, the first one in its lower half. zero: is 0. */
+#if WEIGHTS == 1
+static inline float2 widen_pair(uint word, uint zero) {
+    const uint known = word ^ zero;
+    return vload_half2(0, (const half *)&known);
+}
+#elif WEIGHTS == 2
+static inline float2 widen_pair(uint word,
+                                uint zero) { /* in the shift and the mask it costs nothing */
+    return (float2)(as_float(word << (16u + zero)), as_float(word & (0xffff0000u + zero)));
+}
 #endif
 
 #define R(constant) SPLAT(constant)

@@ -11,6 +11,9 @@
  *     partial[slice][row of the batch][LINES HELD]    the slices' sums, in local memory
  *     bias[R units]                                   there too, from BIAS on
  *
+ * With weights of 16 bits (WEIGHTS) two that are neighbours in k share a register, if VEC is even; they are
+ * widened anew in every step.
+ *
  * With several groups a row (WORDS) each has PART's units alone, and W one such array for each part.
  *
  * h, c and what phases publish lie in local memory, too (WORK_LOCAL); x_proj of the next step is asked for
@@ -66,8 +69,18 @@ typedef CAT(float, VEC) PHASE_NAME(loaded_);
 #define PAIR_OF(o) (LOCAL_ID + (o)*GROUP_ITEMS)
 #define UNIT_OF(o) (PART * UNITS + PAIR_OF(o) % UNITS)
 
+#if WEIGHTS != 0 && VEC > 1
+#define PAIRED 1
+typedef uint PHASE_NAME(word_); /* the first one in its lower half */
+#define WORDS_OF_VEC (VEC / 2)
+#else
+#define PAIRED 0
+typedef float PHASE_NAME(word_);
+#define WORDS_OF_VEC VEC
+#endif
+
 struct PHASE_NAME(held_) {
-    float w[SLICE / VEC][HELD][VEC];
+    PHASE_NAME(word_) w[SLICE / VEC][HELD][WORDS_OF_VEC];
     float x[OUTS][HELD_WORDS]; /* x_proj of this step */
     struct place at[OUTS];     /* where the pairs' rows are; over where there is no such pair */
 };
@@ -88,15 +101,20 @@ INLINED static inline void PHASE_NAME(tile_ask_)(const struct params *p, const p
  * step. */
 INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
                                                   struct PHASE_NAME(held_) * held) {
-    GLOBAL const float *w = (GLOBAL const float *)PHASE_WEIGHTS +
-                            (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
+    GLOBAL const weight *w =
+        PHASE_WEIGHTS + (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
     UNROLL
     for (int j = 0; j < SLICE / VEC; j++) {
         UNROLL
         for (int r = 0; r < HELD; r++) {
             UNROLL
-            for (int e = 0; e < VEC; e++) {
-                held->w[j][r][e] = w[(j * HELD + r) * (GROUP_ITEMS * VEC) + e];
+            for (int e = 0; e < WORDS_OF_VEC; e++) {
+                GLOBAL const weight *from = w + (j * HELD + r) * (GROUP_ITEMS * VEC);
+#if PAIRED
+                held->w[j][r][e] = ((GLOBAL const uint *)from)[e];
+#else
+                held->w[j][r][e] = WLOAD(from + e);
+#endif
             }
         }
     }
@@ -125,6 +143,9 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
      * before a barrier (PoCL 3.1 gave wrong results when some did). */
     const int slice = LOCAL_ID / LINES, line = LOCAL_ID % LINES;
     const int from = (slice < SPLIT ? slice : SPLIT - 1) * SLICE;
+    /* 0: steps count from 0. No compiler knows, so that none widens pairs before the loop over time, where
+     * all of them would take the registers of floats. */
+    const uint zero = (uint)a->step >> 31;
     LOCAL float *partial = a->scratch;
     struct place next[OUTS];
     float x[OUTS][HELD_WORDS];
@@ -138,6 +159,7 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
         PHASE_NAME(tile_ask_)(p, a, &next[o], UNIT_OF(o), held->x[o]);
     }
 
+    (void)zero;
     float chain[ROWS][HELD];
     UNROLL
     for (int i = 0; i < ROWS; i++) {
@@ -159,8 +181,14 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
             UNROLL
             for (int r = 0; r < HELD; r++) {
                 UNROLL
-                for (int e = 0; e < VEC; e++) {
+                for (int e = 0; e < WORDS_OF_VEC; e++) {
+#if PAIRED
+                    const float2 two = widen_pair(held->w[j][r][e], zero);
+                    chain[i][r] = fma(v[2 * e], two.x, chain[i][r]);
+                    chain[i][r] = fma(v[2 * e + 1], two.y, chain[i][r]);
+#else
                     chain[i][r] = fma(v[e], held->w[j][r][e], chain[i][r]);
+#endif
                 }
             }
         }
@@ -202,6 +230,8 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
     }
 }
 
+#undef PAIRED
+#undef WORDS_OF_VEC
 #undef HELD
 #undef LINES
 #undef SPLIT

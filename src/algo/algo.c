@@ -290,7 +290,8 @@ static void shape_recurrence(struct algo_config *config, const struct pair *pair
                                        .batch = problem->batch,
 
                                        .rows = (problem->batch + split.ranges - 1) / split.ranges,
-                                       .parts = split.parts};
+                                       .parts = split.parts,
+                                       .weights = problem->weights};
         for (int phase = 0; phase < cell->phase_count; phase++) {
             product.units[phase] = algo_size(problem, cell->phases[phase].units);
             product.k[phase] = algo_size(problem, cell->phases[phase].k);

@@ -20,7 +20,8 @@ enum device_kind { DEVICE_HOST, DEVICE_CPU, DEVICE_GPU, DEVICE_ACCELERATOR };
 enum { HELD_GATE, HELD_GATES, HELD_PHASES, HELD_KINDS };
 struct held_words {
     int group[HELD_KINDS]; /* if a group has all units of its rows */
-    int part[HELD_KINDS];  /* if it has some: it holds words of others, too */
+    int pairs[HELD_KINDS]; /* likewise, if two weights of 16 bits share a word */
+    int part[HELD_KINDS];  /* if it has some, of either: it holds words of others, too */
     int rows, part_rows;   /* of any cell, if the group has several rows of the batch */
 };
 
@@ -169,10 +170,11 @@ void algo_add_text(struct algo_program *program, const char *name, const char *t
 /* A product of a cell's phases as one group sees it. */
 struct algo_product {
     int units[CELL_MAX_PHASES], k[CELL_MAX_PHASES];
-    int slices;    /* that a tile may take side by side */
-    int64_t batch; /* rows, all groups together */
-    int64_t rows;  /* of this group */
-    int parts;     /* the group takes one of so many of the units */
+    int slices;            /* that a tile may take side by side */
+    int64_t batch;         /* rows, all groups together */
+    int64_t rows;          /* of this group */
+    int parts;             /* the group takes one of so many of the units */
+    clrnn_weights weights; /* of 16 bits, two may share a word */
 };
 
 /* How a schedule splits a step: rows over ranges, units over parts. */

@@ -27,14 +27,15 @@ static const struct {
     unsigned vendor;
     struct held_words held;
 } vendors[] = {
-    {VENDOR_NVIDIA, {{196, 196, 196}, {144, 160, 128}, 128, 64}},
-    {VENDOR_AMD, {{168, 168, 168}, {128, 128, 128}, 128, 64}},
-    {VENDOR_ARM, {{16, 16, 16}, {16, 16, 16}, 16, 16}},
-    {0, {{64, 48, 48}, {32, 32, 16}, 32, 16}},
+    {VENDOR_NVIDIA, {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 64}},
+    {VENDOR_AMD, {{168, 168, 168}, {128, 128, 128}, {128, 128, 128}, 128, 64}},
+    {VENDOR_ARM, {{16, 16, 16}, {16, 16, 16}, {16, 16, 16}, 16, 16}},
+    {0, {{64, 48, 48}, {32, 32, 32}, {32, 32, 16}, 32, 16}},
 };
 
 /* On CPUs registers are memory, and any number is right. */
-static const struct held_words of_a_cpu = {{196, 196, 196}, {160, 160, 160}, 128, 128};
+static const struct held_words of_a_cpu = {
+    {196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128};
 
 struct held_words tile_register_words(enum device_kind kind, unsigned vendor) {
     size_t at = 0;
@@ -82,14 +83,16 @@ static struct share share_of(int rows, int k, int slices) {
 }
 
 /* Of a part of the units; `parts` of them share a row. */
-static struct needs needs_of(const struct cell *cell, const int *units, const int *k, int parts) {
+static struct needs needs_of(const struct cell *cell, const int *units, const int *k, int parts,
+                             clrnn_weights weights) {
     struct needs needs = {.items = WAVE};
     for (int phase = 0; phase < cell->phase_count; phase++) {
         const int rows = cell->phases[phase].rows * part_of(units[phase], parts);
         const struct share share = share_of(rows, k[phase], algo_slices(cell, k[phase]));
         needs.phases[phase] = share;
         needs.items = larger(needs.items, (share.lines * share.slices + WAVE - 1) / WAVE * WAVE);
-        needs.words += (int64_t)share.held * share.slice;
+        const int pairs = weights != CLRNN_WEIGHTS_FP32 && pack_vec(share.slice) > 1;
+        needs.words += (int64_t)share.held * share.slice / (pairs ? 2 : 1);
         needs.stride = larger(needs.stride, larger(units[phase], share.slices * share.slice));
         needs.biases += rows;
     }
@@ -136,8 +139,10 @@ static int refuse(const struct device_desc *device, const struct problem *proble
         return 1;
     }
     sizes_of(units, k, problem);
-    const struct needs needs = needs_of(&problem->cell, units, k, 1);
-    const int words = device->held.group[tile_register_kind(&problem->cell)];
+    const struct needs needs = needs_of(&problem->cell, units, k, 1, problem->weights);
+    const int *held =
+        problem->weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
+    const int words = held[tile_register_kind(&problem->cell)];
     if (needs.words > words) {
         snprintf(
             reason, size,
@@ -198,12 +203,12 @@ static void lay_out(struct algo_tile *out, struct algo_program *program,
 static int64_t shape(struct algo_tile *out, struct algo_program *program,
                      const struct device_desc *device, const struct cell *cell,
                      const struct algo_product *product) {
-    const struct needs needs = needs_of(cell, product->units, product->k, 1);
+    const struct needs needs = needs_of(cell, product->units, product->k, 1, product->weights);
     lay_out(out, program, device, cell, product, &needs, rows_of(device, product, &needs));
     return 0;
 }
 
-const struct tile tile_register = {"tile_register.cl", &tile_stream, 0, refuse, shape};
+const struct tile tile_register = {"tile_register.cl", &tile_stream, 1, refuse, shape};
 
 /* ---- a part of the units --------------------------------------------------------------------- */
 
@@ -212,7 +217,8 @@ const struct tile tile_register = {"tile_register.cl", &tile_stream, 0, refuse, 
 static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
                           const struct device_desc *device, const struct cell *cell,
                           const struct algo_product *product) {
-    const struct needs needs = needs_of(cell, product->units, product->k, product->parts);
+    const struct needs needs =
+        needs_of(cell, product->units, product->k, product->parts, product->weights);
     const int64_t rows = product->rows;
     const int64_t bytes = rows * needs.bytes;
     const int most = needs.words <= device->held.part_rows ? ALGO_PART_ROWS : 1;
@@ -230,4 +236,4 @@ static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
     return rows * needs.words * CYCLES_OF_WORD;
 }
 
-const struct tile tile_part = {"tile_register.cl", &tile_stream, 0, refuse_groups, shape_part};
+const struct tile tile_part = {"tile_register.cl", &tile_stream, 1, refuse_groups, shape_part};
