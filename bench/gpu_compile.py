@@ -49,6 +49,7 @@ class Program:
         self.hidden, self.batch, self.us = int(hidden), int(batch), float(us)
         self.items, self.words, self.rows, self.parts, self.groups, self.loads, self.looks = map(int, numbers)
         self.path = os.path.join(directory, self.name)
+        self.products = self.words * (2 if self.cell.endswith("16") else 1)  # weights of 16 bits: two a word
         self.holds = self.algorithm.endswith("/register")
         self.is_launch = self.algorithm == "step/stream"  # of a step
         with open(self.path + ".opts", encoding="utf-8") as file:
@@ -339,7 +340,7 @@ def intel(program, target):
     spilled = max(map(int, re.findall(r"spilled around (\d+)", said.stdout + said.stderr)), default=0)
     found = Found({program.kernel: Kernel(f"SIMD{lanes}", spilled)})
     if program.holds:
-        least = program.words * program.rows + ACTIVATION * ACTIVATIONS[program.cell]
+        least = program.products * program.rows + ACTIVATION * ACTIVATIONS[re.sub('-[fb][fp]16$', '', program.cell)]
         products = min((count(r"^(\(.*?\)\s*)?mad", loop) for loop in loops), default=0)
         # buffers have numbers, private memory addresses
         memory = max((count(r"//.*\bload\.ugm\.\w+\.a64", loop) for loop in loops), default=0)

@@ -30,7 +30,8 @@ QUICK = {("rnn", 128, "single/register"), ("rnn", 192, "single/register"), ("rnn
          ("gru", 128, "single/register"), ("gru-before", 112, "single/register"), ("rnn", 256, "persist/register"),
          ("rnn", 1024, "persist/register"), ("lstm", 512, "persist/register"), ("gru", 640, "persist/register"),
          ("gru-before", 256, "persist/register"), ("rnn", 1024, "step/stream"), ("lstm", 1024, "step/stream"),
-         ("gru", 1024, "single/stream")}
+         ("gru", 1024, "single/stream"), ("rnn-bf16", 256, "single/register"), ("lstm-fp16", 152, "single/register"),
+         ("gru-bf16", 128, "single/register"), ("rnn-fp16", 1792, "persist/register")}
 # What one group must hold on NVIDIA's GPUs.
 HELD = {"rnn": (64, 128, 192, 224), "lstm": (64, 96, 112), "gru": (64, 96, 128), "gru-before": (64, 96, 128)}
 # Registers that 256 items may have, by maker; bytes of local memory that a group may have everywhere.

@@ -145,7 +145,7 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
     const int from = (slice < SPLIT ? slice : SPLIT - 1) * SLICE;
     /* 0: steps count from 0. No compiler knows, so that none widens pairs before the loop over time, where
      * all of them would take the registers of floats. */
-    const uint zero = (uint)a->step >> 31;
+    const uint zero = (uint)(a->step >> 31);
     LOCAL float *partial = a->scratch;
     struct place next[OUTS];
     float x[OUTS][HELD_WORDS];

@@ -521,6 +521,22 @@ axis, 0,
         PHASE_NAME(tile_ask_)(p, a, &next[o], UNIT_OF(o), held->x[o]);
 =>
         PHASE_NAME(tile_ask_)(p, a, &held->at[o], UNIT_OF(o), held->x[o]);
+@@ register: two weights of a word change places | pocl | weights | kernels/common.cl
+    return (float2)(as_float(word << (16u + zero)), as_float(word & (0xffff0000u + zero)));
+=>
+    return (float2)(as_float(word & (0xffff0000u + zero)), as_float(word << (16u + zero)));
+@@ register: every second pair twice | pocl | weights | kernels/tile_register.cl
+                held->w[j][r][e] = ((GLOBAL const uint *)from)[e];
+=>
+                held->w[j][r][e] = ((GLOBAL const uint *)from)[0];
+@@ register: pairs of odd slices | cpu | personalities/plans | src/algo/tile_register.c
+        const int pairs = weights != CLRNN_WEIGHTS_FP32 && pack_vec(share.slice) > 1;
+=>
+        const int pairs = weights != CLRNN_WEIGHTS_FP32;
+@@ register: pairs in the room of floats | cpu | personalities/plans | src/algo/tile_register.c
+        problem->weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
+=>
+        device->held.group;
 @@ register: padding is +0 | cpu | algo | src/core/pack.c
     const float padding = layout->held > 0 ? -0.0f : 0.0f;
 =>

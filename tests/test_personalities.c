@@ -284,6 +284,47 @@ START_TEST(registers_as_far_as_they_go) {
 }
 END_TEST
 
+/* Weights of 16 bits: two in a word, where slices are even; the last size that fits has the words by hand, and
+ * what is beyond is refused with them. */
+START_TEST(pairs_take_half_the_words) {
+    static const struct {
+        const char *text;
+        int hidden, words, fits;
+    } sizes[] = {
+        {"cell=rnn,H=256,N=1", 256, 8 * 32 / 2, 1},
+        {"cell=rnn,H=304,N=1", 304, 10 * 38 / 2, 1},
+        {"cell=rnn,H=320,N=1", 320, 10 * 40 / 2, 0},
+        {"cell=rnn,H=200,N=1", 200, 7 * 25, 1}, /* a slice of 25: no pairs */
+        {"cell=lstm,H=152,N=1", 152, 10 * 38 / 2, 1},
+        {"cell=lstm,H=160,N=1", 160, 10 * 40 / 2, 0},
+        {"cell=gru,H=168,N=1", 168, 8 * 42 / 2, 1},
+        {"cell=gru-before,H=160,N=1", 160, (5 * 40 + 3 * 40) / 2, 1},
+    };
+    const struct device_desc device = personality_desc(personality_named("sm_80"));
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (int weights = CLRNN_WEIGHTS_FP16; weights <= CLRNN_WEIGHTS_BF16; weights++) {
+            struct planned planned;
+            char reason[192];
+            planned_open(&planned, &device, sizes[i].text);
+            planned.desc.weights = (clrnn_weights)weights;
+            const clrnn_algorithm_info info = explain(&planned, "single/register");
+            snprintf(reason, sizeof reason,
+                     "W_hh takes %d words of each item's registers (H=%d), the device has room for "
+                     "190",
+                     sizes[i].words, sizes[i].hidden);
+            ck_assert_msg(info.allowed == sizes[i].fits, "%s: %s", sizes[i].text, info.reason);
+            if (!info.allowed) {
+                ck_assert_str_eq(info.reason, reason);
+            }
+            ok(planned_choose(&planned));
+            ck_assert_int_eq(strcmp(planned.configs[0].algorithm, "single/register") == 0,
+                             sizes[i].fits);
+            planned_close(&planned);
+        }
+    }
+}
+END_TEST
+
 /* NVIDIA's take all of them, AMD's what are 168 words, the others what 64 are, or 48 of several gates, and
  * Mali what 16 are: by number, whatever the table of personalities says. */
 START_TEST(vendors_take_what_compilers_said) {
@@ -423,6 +464,7 @@ Suite *personalities_suite(void) {
     TCase *plans = tcase_create("plans");
     tcase_add_test(plans, choices_are_the_committed_ones);
     tcase_add_test(plans, registers_as_far_as_they_go);
+    tcase_add_test(plans, pairs_take_half_the_words);
     tcase_add_test(plans, vendors_take_what_compilers_said);
     tcase_add_test(plans, parts_where_groups_meet);
     tcase_add_test(plans, limits_are_exact);

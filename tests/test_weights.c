@@ -8,6 +8,7 @@
 #include "core/half.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,38 @@ START_TEST(rounded_net) {
     problems[0].direction = CLRNN_DIRECTION_REVERSE;
     problems[1].lengths = LENGTHS_RAGGED;
     test_hold(rounds_the_same, problems, 2);
+}
+END_TEST
+
+/* Two weights that are neighbours in k share a register: by both tiles that hold them, in vectors of 4 and of
+ * 2 (a slice of 10 in the vanilla cell). */
+START_TEST(pairs) {
+    static const char *const names[] = {"single/register", "persist/register"};
+    struct test_problem problem = test_cell_problem(_i, 4, 3, 4, 80, 1040);
+    struct test_place places[16];
+    problem.lengths = LENGTHS_RAGGED;
+    struct test_case *test = test_case_make(&problem);
+    const size_t count = test_places(places, 16);
+    for (size_t place = 0; place < count; place++) {
+        clrnn_algorithm_info infos[16];
+        size_t known = 0;
+        const clrnn_plan_desc desc = test_plan_desc(test, NULL);
+        ok(clrnn_plan_algorithms(&known, infos, 16, places[place].context, test->net, &desc));
+        for (size_t i = 0; i < known; i++) {
+            for (size_t name = 0; name < sizeof names / sizeof names[0]; name++) {
+                struct test_outcome whole;
+                if (infos[i].allowed && strcmp(infos[i].name, names[name]) == 0) {
+                    char where[256];
+                    snprintf(where, sizeof where, "%.200s %.40s", places[place].name, names[name]);
+                    test_run(&whole, test, places[0].context, "single/panel");
+                    rounds_the_same(test, &whole, places[place].context, names[name], where);
+                    test_result_free(&whole);
+                }
+            }
+        }
+    }
+    test_places_free(places, count);
+    test_case_free(test);
 }
 END_TEST
 
@@ -139,6 +172,7 @@ Suite *weights_suite(void) {
     Suite *suite = suite_create("weights");
     TCase *cells = tcase_create("each cell");
     tcase_add_loop_test(cells, rounded_net, 0, TEST_CELLS);
+    tcase_add_loop_test(cells, pairs, 0, TEST_CELLS);
     suite_add_tcase(suite, cells);
     TCase *numbers = tcase_create("numbers");
     tcase_add_test(numbers, nearest_even);

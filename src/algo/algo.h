@@ -19,10 +19,10 @@ enum device_kind { DEVICE_HOST, DEVICE_CPU, DEVICE_GPU, DEVICE_ACCELERATOR };
  * with two phases. 0: nothing is known of it. */
 enum { HELD_GATE, HELD_GATES, HELD_PHASES, HELD_KINDS };
 struct held_words {
-    int group[HELD_KINDS]; /* if a group has all units of its rows */
-    int pairs[HELD_KINDS]; /* likewise, if two weights of 16 bits share a word */
-    int part[HELD_KINDS];  /* if it has some, of either: it holds words of others, too */
-    int rows, part_rows;   /* of any cell, if the group has several rows of the batch */
+    int group[HELD_KINDS];          /* if a group has all units of its rows */
+    int pairs[HELD_KINDS];          /* likewise, if two weights of 16 bits share a word */
+    int part[HELD_KINDS];           /* if it has some, of either: it holds words of others, too */
+    int rows, pair_rows, part_rows; /* of any cell, if the group has several rows of the batch */
 };
 
 /* What the choice may depend on. DEVICE_HOST is the CPU engine: kernels compiled as C. */

@@ -27,15 +27,15 @@ static const struct {
     unsigned vendor;
     struct held_words held;
 } vendors[] = {
-    {VENDOR_NVIDIA, {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 64}},
-    {VENDOR_AMD, {{168, 168, 168}, {128, 128, 128}, {128, 128, 128}, 128, 64}},
-    {VENDOR_ARM, {{16, 16, 16}, {16, 16, 16}, {16, 16, 16}, 16, 16}},
-    {0, {{64, 48, 48}, {32, 32, 32}, {32, 32, 16}, 32, 16}},
+    {VENDOR_NVIDIA, {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 128, 64}},
+    {VENDOR_AMD, {{168, 168, 168}, {128, 112, 96}, {128, 128, 128}, 128, 64, 64}},
+    {VENDOR_ARM, {{16, 16, 16}, {16, 16, 16}, {16, 16, 16}, 16, 16, 16}},
+    {0, {{64, 48, 48}, {32, 32, 32}, {32, 32, 16}, 32, 32, 16}},
 };
 
 /* On CPUs registers are memory, and any number is right. */
 static const struct held_words of_a_cpu = {
-    {196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128};
+    {196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128, 128};
 
 struct held_words tile_register_words(enum device_kind kind, unsigned vendor) {
     size_t at = 0;
@@ -161,7 +161,9 @@ static int refuse(const struct device_desc *device, const struct problem *proble
  * go. */
 static int rows_of(const struct device_desc *device, const struct algo_product *product,
                    const struct needs *needs) {
-    const int room = needs->words <= device->held.rows && 2 * needs->bytes <= LOCAL_BYTES &&
+    const int words =
+        product->weights == CLRNN_WEIGHTS_FP32 ? device->held.rows : device->held.pair_rows;
+    const int room = needs->words <= words && 2 * needs->bytes <= LOCAL_BYTES &&
                      2 * (size_t)needs->bytes <= device->local_memory;
     return product->batch > device->compute_units && room ? 2 : 1;
 }

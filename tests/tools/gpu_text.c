@@ -42,19 +42,40 @@ static const struct cell_case {
     const char *name;
     clrnn_layer_desc layer;
     int held[8];  /* sizes that one group may hold */
+    int pairs[8]; /* likewise, of weights in 16 bits */
     int split[8]; /* and several groups */
-} cells[] = {
-    {"rnn", {.cell = CLRNN_CELL_RNN}, {64, 128, 192, 224}, {256, 512, 1024, 1280, 1760, 1792}},
-    {"lstm", {.cell = CLRNN_CELL_LSTM}, {64, 96, 112}, {256, 512, 640, 768}},
-    {"gru", {.cell = CLRNN_CELL_GRU}, {64, 96, 112, 128}, {256, 512, 640}},
-    {"gru-before",
-     {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
-     {64, 96, 112, 128},
-     {256, 512, 640}}};
+    int split_pairs[4];
+} cells[] = {{"rnn",
+              {.cell = CLRNN_CELL_RNN},
+              {64, 128, 192, 224},
+              {128, 256, 304},
+              {256, 512, 1024, 1280, 1760, 1792},
+              {1024, 1792}},
+             {"lstm",
+              {.cell = CLRNN_CELL_LSTM},
+              {64, 96, 112},
+              {112, 128, 152},
+              {256, 512, 640, 768},
+              {512, 1024}},
+             {"gru",
+              {.cell = CLRNN_CELL_GRU},
+              {64, 96, 112, 128},
+              {128, 144, 168},
+              {256, 512, 640},
+              {512, 1024}},
+             {"gru-before",
+              {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
+              {64, 96, 112, 128},
+              {96, 128, 160},
+              {256, 512, 640},
+              {512, 1024}}};
 
 /* Of the stream tile, whose programs do not know H: below and above 64 columns, one row and many. */
 static const int stream_hiddens[] = {1024, 512, 32};
 static const int stream_batches[] = {1, 16, MANY};
+
+/* Behind a name, by clrnn_weights. */
+static const char *const stored[] = {"", "-fp16", "-bf16"};
 
 static const char *directory;
 static struct device_desc device;
@@ -150,9 +171,11 @@ static const char *name_of(const struct algo_program *program, const char *wante
 }
 
 static int words_of(const struct algo_config *config) {
-    int words = 0;
+    int words = 0; /* of which two weights of 16 bits may take one */
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        words += config->tile.held[phase] * config->params.slice[phase];
+        const int slice = config->params.slice[phase];
+        const int pairs = config->stored != CLRNN_WEIGHTS_FP32 && pack_vec(slice) > 1;
+        words += config->tile.held[phase] * slice / (pairs ? 2 : 1);
     }
     return words;
 }
@@ -193,8 +216,9 @@ static const struct algo_launch *launch_of(const struct algo_config *config) {
 
 /* What a plan takes: the algorithm, or by NULL what it chooses; us: of a step, as it estimates. 0: refused. */
 static int configure(struct algo_config *out, double *us, int cell, int hidden, int batch,
-                     const char *algorithm) {
-    const clrnn_plan_desc size = {.steps = STEPS, .batch = batch, .algorithm = algorithm};
+                     const char *algorithm, clrnn_weights weights) {
+    const clrnn_plan_desc size = {
+        .steps = STEPS, .batch = batch, .algorithm = algorithm, .weights = weights};
     clrnn_net_desc desc = {.inputs = INPUTS, .layer = cells[cell].layer};
     clrnn_context context = {.desc = device, .speeds = estimate_speeds_of(&device)};
     struct plan_memory memory;
@@ -219,16 +243,18 @@ static int configure(struct algo_config *out, double *us, int cell, int hidden, 
     return status == CLRNN_STATUS_OK;
 }
 
-static void write_plan(int cell, int hidden, int batch, const char *algorithm) {
+static void write_weights(int cell, int hidden, int batch, const char *algorithm,
+                          clrnn_weights weights) {
     struct algo_config config;
     char name[64];
     int is_new = 0;
     double us = 0;
     size_t groups[2];
-    if (!configure(&config, &us, cell, hidden, batch, algorithm)) {
+    if (!configure(&config, &us, cell, hidden, batch, algorithm, weights)) {
         return;
     }
-    snprintf(name, sizeof name, "%s-%d-%d-%s", cells[cell].name, hidden, batch, config.algorithm);
+    snprintf(name, sizeof name, "%s-%d-%d-%s%s", cells[cell].name, hidden, batch, config.algorithm,
+             stored[weights]);
     *strchr(name, '/') = '-';
     const char *written_name = name_of(&config.program, name, &is_new);
     const struct algo_launch *launch = launch_of(&config);
@@ -236,10 +262,14 @@ static void write_plan(int cell, int hidden, int batch, const char *algorithm) {
         write_arguments(name, &config, batch);
     }
     algo_launch_groups(groups, &config, launch, &config.tile, STEPS, batch);
-    printf("%s %s %d %d %s %s %d %d %d %d %zu %d %d %.2f\n", written_name, cells[cell].name, hidden,
-           batch, config.algorithm, launch->kernel, config.tile.items, words_of(&config),
-           config.tile.rows, config.params.parts, groups[0] * groups[1], loads_of(&config),
-           looks_of(&config), us);
+    printf("%s %s%s %d %d %s %s %d %d %d %d %zu %d %d %.2f\n", written_name, cells[cell].name,
+           stored[weights], hidden, batch, config.algorithm, launch->kernel, config.tile.items,
+           words_of(&config), config.tile.rows, config.params.parts, groups[0] * groups[1],
+           loads_of(&config), looks_of(&config), us);
+}
+
+static void write_plan(int cell, int hidden, int batch, const char *algorithm) {
+    write_weights(cell, hidden, batch, algorithm, CLRNN_WEIGHTS_FP32);
 }
 
 /* The projection beside an algorithm: one row, as a single step of one row has, and many. */
@@ -248,7 +278,7 @@ static void write_projection(int batch) {
     char name[64];
     int is_new = 0;
     double us = 0;
-    if (!configure(&config, &us, 0, MANY, batch, NULL)) {
+    if (!configure(&config, &us, 0, MANY, batch, NULL, CLRNN_WEIGHTS_FP32)) {
         fail("projection");
     }
     snprintf(name, sizeof name, "projection-%d", batch);
@@ -262,11 +292,29 @@ static int most_rows(int cell, int hidden) {
     struct algo_config config;
     double us = 0;
     for (int batch = ALGO_PART_ROWS * device.compute_units; batch > 1; batch--) {
-        if (configure(&config, &us, cell, hidden, batch, "persist/register")) {
+        if (configure(&config, &us, cell, hidden, batch, "persist/register", CLRNN_WEIGHTS_FP32)) {
             return batch;
         }
     }
     return 1;
+}
+
+/* Weights of 16 bits: sizes that one group may hold in pairs, alone and where groups take two rows, and that
+ * several groups may. */
+static void write_pairs(int cell) {
+    for (int weights = CLRNN_WEIGHTS_FP16; weights <= CLRNN_WEIGHTS_BF16; weights++) {
+        device.runs_together = 0;
+        for (int i = 0; cells[cell].pairs[i] > 0; i++) {
+            write_weights(cell, cells[cell].pairs[i], 1, NULL, (clrnn_weights)weights);
+            write_weights(cell, cells[cell].pairs[i], MANY, NULL, (clrnn_weights)weights);
+        }
+        device.runs_together = 1;
+        for (int i = 0; cells[cell].split_pairs[i] > 0; i++) {
+            write_weights(cell, cells[cell].split_pairs[i], 1, NULL, (clrnn_weights)weights);
+            write_weights(cell, cells[cell].split_pairs[i], 4, NULL, (clrnn_weights)weights);
+        }
+    }
+    device.runs_together = 0;
 }
 
 static void write_cell(int cell) {
@@ -275,6 +323,7 @@ static void write_cell(int cell) {
         write_plan(cell, cells[cell].held[i], 1, NULL);
         write_plan(cell, cells[cell].held[i], MANY, NULL);
     }
+    write_pairs(cell);
     write_plan(cell, 1024, 16, NULL);
     for (int h = 0; h < COUNT(stream_hiddens); h++) {
         for (int n = 0; n < COUNT(stream_batches); n++) {
