@@ -16,7 +16,7 @@ trap 'exit 1' INT TERM
 
 # What takes long begins first, but not side by side what builds the same programs (states, chunks, numbers).
 # What measures time comes last and has the machine to itself.
-first='forward states personalities table golden chunks judge stacks symmetry faults guards numbers'
+first='table forward states personalities cli golden chunks custom dense judge stacks symmetry faults guards numbers'
 alone='tune'
 suites=$(sed -n 's/^ *X(\([a-z0-9_]*\)).*/\1/p' tests/suites.h)
 

@@ -404,12 +404,12 @@ size = run;
 =>
 #define UNIT_OF(o) (PAIR_OF(o) % UNITS)
 @@ words: numbers are not waited for | pocl | persist | kernels/words.cl
-            waits |= got[j] == EMPTY;
-        }
+        waits |= got[j] == EMPTY;
     }
+    for (int outer
 =>
-        }
     }
+    for (int outer
 @@ words: what was given up is not done again | pocl | persist | kernels/sched_words.cl
     if (flags[WORDS_GIVEN_UP] == epoch || flags[WORDS_RUN] != epoch) {
 =>
@@ -432,9 +432,9 @@ size = run;
 =>
     (void)0; \
 @@ words: all parts hold the first part's weights | pocl | persist | kernels/tile_register.cl
-                            (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
+        PHASE_WEIGHTS + (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
 =>
-                            LOCAL_ID * VEC;
+        PHASE_WEIGHTS + LOCAL_ID * VEC;
 @@ session: moved weights do not move | cpu | session expect | src/graph/session_move.c
     return value != 0 && isfinite(value) && isfinite(to) ? to : value;
 =>
@@ -570,9 +570,9 @@ product->batch >= device->compute_units && room
 =>
 needs.sums + needs.biases;
 @@ register: AMD's hold what their compiler spills | cpu | personalities/plans | src/algo/tile_register.c
-        return 168;
+    {VENDOR_AMD, {{168, 168, 168},
 =>
-        return 192;
+    {VENDOR_AMD, {{168, 192, 168},
 @@ register: Arm's GPUs are anybody's | pocl | personalities/runs | src/cl/cl_context.c
         return VENDOR_ARM;
 =>

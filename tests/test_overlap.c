@@ -85,8 +85,8 @@ END_TEST
 /* Stacks, directions, masks, and a piece of all steps beside the other direction's. */
 static const char *const stacks[] = {
     "cell=rnn+lstm+gru,T=7,N=4,I=3,H=9+16+7,lengths=zeros,mask=holes,start=random,chunk=2,seed=61",
-    "cell=gru+lstm,T=6,N=5,I=3,H=9+17,P=7,dir=bi+reverse,merge=ave,mask=ends,zeromask=1,lengths="
-    "ties,start=random,chunk=2,seed=62",
+    ("cell=gru+lstm,T=6,N=5,I=3,H=9+17,P=7,dir=bi+reverse,merge=ave,mask=ends,zeromask=1,"
+     "lengths=ties,start=random,chunk=2,seed=62"),
     "cell=lstm+rnn,T=8,N=3,I=5,H=18+9,dir=bi+bi,batch-first=1,lengths=random,chunk=3,seed=63",
     "cell=gru,T=5,N=4,I=3,H=18,dir=bi,lengths=random,chunk=5,seed=64",
 };
