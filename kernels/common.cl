@@ -99,15 +99,15 @@ typedef float weight;
 #define WLOAD(p) VLOAD(p)
 #endif
 
-/* Two of them that share a word, the first one in its lower half. zero: is 0. */
+/* Two of them that share a word, the first one in its lower half. zero: is 0; in a shift and a mask it costs
+ * nothing. */
 #if WEIGHTS == 1
 static inline float2 widen_pair(uint word, uint zero) {
     const uint known = word ^ zero;
     return vload_half2(0, (const half *)&known);
 }
 #elif WEIGHTS == 2
-static inline float2 widen_pair(uint word,
-                                uint zero) { /* in the shift and the mask it costs nothing */
+static inline float2 widen_pair(uint word, uint zero) {
     return (float2)(as_float(word << (16u + zero)), as_float(word & (0xffff0000u + zero)));
 }
 #endif

@@ -143,9 +143,11 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
      * before a barrier (PoCL 3.1 gave wrong results when some did). */
     const int slice = LOCAL_ID / LINES, line = LOCAL_ID % LINES;
     const int from = (slice < SPLIT ? slice : SPLIT - 1) * SLICE;
+#if PAIRED
     /* 0: steps count from 0. No compiler knows, so that none widens pairs before the loop over time, where
      * all of them would take the registers of floats. */
     const uint zero = (uint)(a->step >> 31);
+#endif
     LOCAL float *partial = a->scratch;
     struct place next[OUTS];
     float x[OUTS][HELD_WORDS];
@@ -159,7 +161,6 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
         PHASE_NAME(tile_ask_)(p, a, &next[o], UNIT_OF(o), held->x[o]);
     }
 
-    (void)zero;
     float chain[ROWS][HELD];
     UNROLL
     for (int i = 0; i < ROWS; i++) {

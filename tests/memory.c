@@ -90,6 +90,17 @@ void test_run_views(struct test_outcome *result, const struct test_case *test, c
     }
 }
 
+void test_runs_same(const struct test_case *test, clrnn_plan *plan,
+                    const struct test_outcome *expected, const char *where) {
+    struct test_outcome result;
+    test_run_plan(&result, test, plan);
+    test_same(test, expected, &result, where);
+    test_result_free(&result);
+    test_run_views(&result, test, plan);
+    test_same(test, expected, &result, where);
+    test_result_free(&result);
+}
+
 /* ---- buffers --------------------------------------------------------------------------------- */
 
 int test_device_open(struct test_device *device, int index) {

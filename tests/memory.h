@@ -10,6 +10,9 @@
 /* As test_run_plan, but every array is a view into a larger one: gaps behind each row and each outer
  * row, and some floats before the first. Fails if a gap was written. */
 void test_run_views(struct test_outcome *result, const struct test_case *test, clrnn_plan *plan);
+/* Fails unless the plan gives the same bits, with dense arrays and with views. */
+void test_runs_same(const struct test_case *test, clrnn_plan *plan,
+                    const struct test_outcome *expected, const char *where);
 
 /* A device of the user's own: what a program that uses OpenCL itself brings along. */
 struct test_device {

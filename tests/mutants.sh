@@ -530,9 +530,9 @@ axis, 0,
 =>
                 held->w[j][r][e] = ((GLOBAL const uint *)from)[0];
 @@ register: pairs of odd slices | cpu | personalities/plans | src/algo/tile_register.c
-        const int pairs = weights != CLRNN_WEIGHTS_FP32 && pack_vec(share.slice) > 1;
+    const int pairs = weights != CLRNN_WEIGHTS_FP32 && pack_vec(slice) > 1;
 =>
-        const int pairs = weights != CLRNN_WEIGHTS_FP32;
+    const int pairs = weights != CLRNN_WEIGHTS_FP32;
 @@ register: pairs in the room of floats | cpu | personalities/plans | src/algo/tile_register.c
         problem->weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
 =>

@@ -113,15 +113,9 @@ static void in_pieces(const struct test_case *test, const struct test_outcome *w
     const int chunks[] = {1, 2, 3, test->problem.steps - 1, test->problem.steps + 5};
     for (int i = 0; i < 5; i++) {
         clrnn_plan *plan = make_plan(test, context, algorithm, chunks[i], 0);
-        struct test_outcome result;
         const int steps = test->problem.steps;
         ck_assert_int_eq(chunk_of(plan), chunks[i] < steps ? chunks[i] : steps);
-        test_run_plan(&result, test, plan);
-        test_same(test, whole, &result, where);
-        test_result_free(&result);
-        test_run_views(&result, test, plan);
-        test_same(test, whole, &result, where);
-        test_result_free(&result);
+        test_runs_same(test, plan, whole, where);
         clrnn_plan_free(plan);
     }
 }
@@ -139,12 +133,7 @@ static void shorter(const struct test_case *test, const struct test_outcome *who
         struct test_case *other = test_case_like(test, steps, 2);
         struct test_outcome alone, result;
         test_run(&alone, other, context, algorithm);
-        test_run_plan(&result, other, plan);
-        test_same(other, &alone, &result, where);
-        test_result_free(&result);
-        test_run_views(&result, other, plan);
-        test_same(other, &alone, &result, where);
-        test_result_free(&result);
+        test_runs_same(other, plan, &alone, where);
         test_run_plan(&result, test, plan);
         test_same(test, whole, &result, where);
         test_result_free(&result);

@@ -54,19 +54,13 @@ static void in_pieces(const struct test_case *test, const struct test_outcome *w
     const int chunks[] = {1, 2, 3, test->problem.steps - 1};
     for (int i = 0; i < 4 && is_opencl(context); i++) {
         clrnn_plan_desc desc = test_plan_desc(test, algorithm);
-        struct test_outcome result;
         desc.chunk = chunks[i];
         overlap(context, 1);
         clrnn_plan *plan = test_plan(test, context, &desc);
         overlap(context, 0);
         ck_assert_int_eq(says_overlap(plan), may_overlap(algorithm));
         for (int again = 0; again < 2; again++) {
-            test_run_plan(&result, test, plan);
-            test_same(test, whole, &result, where);
-            test_result_free(&result);
-            test_run_views(&result, test, plan);
-            test_same(test, whole, &result, where);
-            test_result_free(&result);
+            test_runs_same(test, plan, whole, where);
         }
         clrnn_plan_free(plan);
     }

@@ -204,8 +204,11 @@ extern const struct tile tile_panel, tile_register, tile_part, tile_stream;
 /* device_desc.held of a device whose CL_DEVICE_VENDOR_ID this is, or, of Arm's, should be. */
 enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de, VENDOR_ARM = 0x13b5 };
 struct held_words tile_register_words(enum device_kind kind, unsigned vendor);
-/* Of a cell's. */
+/* Which of its limits a cell has: HELD_GATE ... */
 int tile_register_kind(const struct cell *cell);
+/* Words of an item that holds so many rows of W times a slice: of 16 bits two weights that are neighbours in k
+ * share one, where the slice is even (PAIRED of kernels/tile_register.cl). */
+int tile_register_held(int held, int slice, clrnn_weights weights);
 
 /* A schedule: says how steps may be split (the index-th way, 0: no more), refuses a config whose tile
  * is laid out, or lists its launches. */

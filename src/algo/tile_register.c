@@ -49,6 +49,11 @@ int tile_register_kind(const struct cell *cell) {
     return cell->phase_count > 1 ? HELD_PHASES : cell->gates > 1 ? HELD_GATES : HELD_GATE;
 }
 
+int tile_register_held(int held, int slice, clrnn_weights weights) {
+    const int pairs = weights != CLRNN_WEIGHTS_FP32 && pack_vec(slice) > 1;
+    return held * slice / (pairs ? 2 : 1);
+}
+
 /* One phase: an item holds so many rows of W times one slice, and so many items share a slice. */
 struct share {
     int slices, slice, held, lines;
@@ -91,8 +96,7 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
         const struct share share = share_of(rows, k[phase], algo_slices(cell, k[phase]));
         needs.phases[phase] = share;
         needs.items = larger(needs.items, (share.lines * share.slices + WAVE - 1) / WAVE * WAVE);
-        const int pairs = weights != CLRNN_WEIGHTS_FP32 && pack_vec(share.slice) > 1;
-        needs.words += (int64_t)share.held * share.slice / (pairs ? 2 : 1);
+        needs.words += tile_register_held(share.held, share.slice, weights);
         needs.stride = larger(needs.stride, larger(units[phase], share.slices * share.slice));
         needs.biases += rows;
     }

@@ -290,12 +290,19 @@ out:
     return status;
 }
 
+clrnn_status cl_mark(cl_event *event, cl_command_queue queue, const char *what) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    TRY_CL(what, clEnqueueMarkerWithWaitList(queue, 0, NULL, event));
+    TRY_CL(what, clFlush(queue));
+out:
+    return status;
+}
+
 /* The first queue waits for what the second one has. */
 static clrnn_status join_second(struct cl_engine_context *context, const char *what) {
     clrnn_status status = CLRNN_STATUS_OK;
     cl_event event = NULL;
-    TRY_CL(what, clEnqueueMarkerWithWaitList(context->second, 0, NULL, &event));
-    TRY_CL(what, clFlush(context->second));
+    TRY(cl_mark(&event, context->second, what));
     TRY_CL(what, clEnqueueBarrierWithWaitList(context->queue, 1, &event, NULL));
 out:
     if (event != NULL) {
@@ -310,8 +317,7 @@ static clrnn_status wait_for_all(struct cl_engine_context *context, const char *
     if (context->is_apart) {
         TRY(join_second(context, what));
     }
-    TRY_CL(what, clEnqueueMarkerWithWaitList(context->queue, 0, NULL, &event));
-    TRY_CL(what, clFlush(context->queue));
+    TRY(cl_mark(&event, context->queue, what));
     if (context->timeout_ms > 0) {
         TRY(wait_until(context, event, what));
     } else {

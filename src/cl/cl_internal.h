@@ -77,6 +77,8 @@ clrnn_status cl_program_text(char **out, const struct algo_program *program);
 /* A second queue, of our own: what goes there may run beside the first one's. */
 clrnn_status cl_second_open(struct cl_engine_context *context);
 
+/* An event behind all that a queue has, and the queue goes to the device: others may wait for it. */
+clrnn_status cl_mark(cl_event *event, cl_command_queue queue, const char *what);
 /* Waits until what was enqueued, on both queues, is done, at most timeout_ms. */
 clrnn_status cl_wait(struct cl_engine_context *context, const char *what);
 /* On a way out: after a failure waits for what was enqueued, keeping the first error. 0: the device

@@ -58,14 +58,9 @@ static void drop(cl_event *event) {
     }
 }
 
-/* An event behind all that a queue has, and the queue goes to the device: others may wait for it. */
 static clrnn_status mark(cl_command_queue queue, cl_event *event) {
-    clrnn_status status = CLRNN_STATUS_OK;
     drop(event);
-    TRY_CL("forward", clEnqueueMarkerWithWaitList(queue, 0, NULL, event));
-    TRY_CL("forward", clFlush(queue));
-out:
-    return status;
+    return cl_mark(event, queue, "forward");
 }
 
 static clrnn_status hold(cl_command_queue queue, const cl_event *event) {

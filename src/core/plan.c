@@ -134,19 +134,26 @@ int plan_candidates(const char *names[PLAN_CANDIDATES], char *reason, size_t siz
     return count;
 }
 
-/* Microseconds of a call of the largest size. */
-static double estimate(const clrnn_context *context, const struct algo_config *configs,
-                       const clrnn_net *net, const clrnn_plan_desc *desc,
-                       const struct plan_memory *memory) {
+double plan_estimate(const clrnn_context *context, const clrnn_net *net,
+                     const clrnn_plan_desc *desc, const struct algo_config *configs, size_t chunk,
+                     int beside) {
     const clrnn_layer_desc *last = &net->desc.layers[net->desc.num_layers - 1];
     const struct estimate_job job = {.configs = configs,
                                      .strand_count = net->strand_count,
                                      .features = net->desc.inputs + clrnn_layer_outputs(last),
                                      .steps = desc->steps,
                                      .batch = desc->batch,
-                                     .chunk = memory->chunk,
-                                     .beside = memory->space.second_bytes > 0};
+                                     .chunk = (int)chunk,
+                                     .beside = beside};
     return estimate_forward(&context->speeds, &job);
+}
+
+/* In the pieces that were laid out. */
+static double estimate(const clrnn_context *context, const struct algo_config *configs,
+                       const clrnn_net *net, const clrnn_plan_desc *desc,
+                       const struct plan_memory *memory) {
+    return plan_estimate(context, net, desc, configs, (size_t)memory->chunk,
+                         memory->space.second_bytes > 0);
 }
 
 /* Is `name` estimated to be faster than what has taken `*least` us? Then it is the least. */

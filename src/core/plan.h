@@ -110,6 +110,12 @@ clrnn_status plan_choose(struct plan_choice *out, const clrnn_context *context,
 clrnn_status plan_explain(clrnn_algorithm_info *out, size_t index, const clrnn_context *context,
                           const clrnn_net *net, const clrnn_plan_desc *desc);
 
+/* Microseconds of a call of the largest size, by the estimates, in pieces of `chunk` steps. beside: x_proj is
+ * there twice. */
+double plan_estimate(const clrnn_context *context, const clrnn_net *net,
+                     const clrnn_plan_desc *desc, const struct algo_config *configs, size_t chunk,
+                     int beside);
+
 /* plan_memory.c: chooses chunk and layout. configs: of all strands, for whole sequences. */
 clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *context,
                                  const clrnn_net *net, const clrnn_plan_desc *desc,

@@ -166,19 +166,6 @@ static size_t usual_chunk(const struct needs *needs, const struct device_desc *d
     return (steps + pieces - 1) / pieces;
 }
 
-/* By the estimates. `beside`: with x_proj twice. */
-static double call_us(const clrnn_context *context, const clrnn_net *net,
-                      const clrnn_plan_desc *desc, const struct algo_config *configs, size_t chunk,
-                      int beside) {
-    const struct estimate_job job = {.configs = configs,
-                                     .strand_count = net->strand_count,
-                                     .steps = desc->steps,
-                                     .batch = desc->batch,
-                                     .chunk = (int)chunk,
-                                     .beside = beside};
-    return estimate_forward(&context->speeds, &job);
-}
-
 /* Pieces that are cut for the overlap alone have so many steps at least, and there are so many at most:
  * the first projection, an eighth, has nothing to run beside. */
 enum { SHORTEST_BESIDE = 32, MOST_BESIDE = 8 };
@@ -188,10 +175,10 @@ static size_t beside_chunk(const struct needs *needs, const clrnn_context *conte
                            const struct algo_config *configs) {
     const size_t steps = (size_t)desc->steps;
     size_t chosen = steps;
-    double fewest = call_us(context, net, desc, configs, steps, 0);
+    double fewest = plan_estimate(context, net, desc, configs, steps, 0);
     for (size_t pieces = 2; pieces <= MOST_BESIDE && !needs->whole; pieces *= 2) {
         const size_t chunk = (steps + pieces - 1) / pieces;
-        const double us = call_us(context, net, desc, configs, chunk, 1);
+        const double us = plan_estimate(context, net, desc, configs, chunk, 1);
         if (chunk >= SHORTEST_BESIDE && us < fewest) {
             fewest = us;
             chosen = chunk;
@@ -276,9 +263,9 @@ clrnn_status plan_memory_lay_out(struct plan_memory *out, const clrnn_context *c
     const int is_laid = lay_out_beside(&beside, &twice, context, net, desc, configs);
     TRY(lay_out(out, &needs, context, desc,
                 desc->chunk > 0 ? asked_chunk(desc) : usual_chunk(&needs, &context->desc, steps)));
-    if (is_laid &&
-        (desc->chunk > 0 || call_us(context, net, desc, configs, (size_t)beside.chunk, 1) <
-                                call_us(context, net, desc, configs, (size_t)out->chunk, 0))) {
+    if (is_laid && (desc->chunk > 0 ||
+                    plan_estimate(context, net, desc, configs, (size_t)beside.chunk, 1) <
+                        plan_estimate(context, net, desc, configs, (size_t)out->chunk, 0))) {
         *out = beside;
     }
 out:

@@ -41,34 +41,22 @@ static const struct maker {
 static const struct cell_case {
     const char *name;
     clrnn_layer_desc layer;
-    int held[8];  /* sizes that one group may hold */
-    int pairs[8]; /* likewise, of weights in 16 bits */
-    int split[8]; /* and several groups */
-    int split_pairs[4];
-} cells[] = {{"rnn",
-              {.cell = CLRNN_CELL_RNN},
-              {64, 128, 192, 224},
-              {128, 256, 304},
-              {256, 512, 1024, 1280, 1760, 1792},
-              {1024, 1792}},
-             {"lstm",
-              {.cell = CLRNN_CELL_LSTM},
-              {64, 96, 112},
-              {112, 128, 152},
-              {256, 512, 640, 768},
-              {512, 1024}},
-             {"gru",
-              {.cell = CLRNN_CELL_GRU},
-              {64, 96, 112, 128},
-              {128, 144, 168},
-              {256, 512, 640},
-              {512, 1024}},
-             {"gru-before",
-              {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
-              {64, 96, 112, 128},
-              {96, 128, 160},
-              {256, 512, 640},
-              {512, 1024}}};
+    int held[8];        /* sizes that one group may hold */
+    int pairs[8];       /* likewise, of weights in 16 bits */
+    int split[8];       /* and several groups */
+    int split_pairs[4]; /* likewise, of weights in 16 bits */
+} cells[] = {
+    /* clang-format off */
+    {"rnn", {.cell = CLRNN_CELL_RNN},
+     {64, 128, 192, 224}, {128, 256, 304}, {256, 512, 1024, 1280, 1760, 1792}, {1024, 1792}},
+    {"lstm", {.cell = CLRNN_CELL_LSTM},
+     {64, 96, 112}, {112, 128, 152}, {256, 512, 640, 768}, {512, 1024}},
+    {"gru", {.cell = CLRNN_CELL_GRU},
+     {64, 96, 112, 128}, {128, 144, 168}, {256, 512, 640}, {512, 1024}},
+    {"gru-before", {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
+     {64, 96, 112, 128}, {96, 128, 160}, {256, 512, 640}, {512, 1024}},
+    /* clang-format on */
+};
 
 /* Of the stream tile, whose programs do not know H: below and above 64 columns, one row and many. */
 static const int stream_hiddens[] = {1024, 512, 32};
@@ -171,11 +159,10 @@ static const char *name_of(const struct algo_program *program, const char *wante
 }
 
 static int words_of(const struct algo_config *config) {
-    int words = 0; /* of which two weights of 16 bits may take one */
+    int words = 0;
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        const int slice = config->params.slice[phase];
-        const int pairs = config->stored != CLRNN_WEIGHTS_FP32 && pack_vec(slice) > 1;
-        words += config->tile.held[phase] * slice / (pairs ? 2 : 1);
+        words += tile_register_held(config->tile.held[phase], config->params.slice[phase],
+                                    config->stored);
     }
     return words;
 }
