@@ -8,6 +8,7 @@
 #include "suites.h"
 #include "support.h"
 
+#include "core/clock.h"
 #include "cpu/cpu_pool.h"
 #include "io/keras.h"
 
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { GROUPS = 1000 };
 
@@ -120,6 +122,49 @@ START_TEST(threads_part) {
 }
 END_TEST
 
+/* The caller's group takes `us` longer than the worker's. */
+struct lasting {
+    pthread_t caller;
+    double us;
+    atomic_int here;
+};
+
+static void last(void *job, int group) {
+    struct lasting *lasting = job;
+    (void)group;
+    atomic_fetch_add(&lasting->here, 1);
+    while (atomic_load(&lasting->here) < 2) { /* each thread has one of the groups */
+        sched_yield();
+    }
+    const double end = clock_us() + lasting->us;
+    while (pthread_equal(pthread_self(), lasting->caller) && clock_us() < end) {
+    }
+}
+
+/* A worker that has just gone to sleep, or sleeps for long, is not woken on the core that wakes it. Now and then
+ * a busy system puts it there, or the caller. */
+START_TEST(threads_wake_apart) {
+    enum { TRIES = 200 };
+    static const double waits[] = {50, 300};
+    struct cpu_pool *pool = NULL;
+    cpu_set_t cores;
+    int together = 0;
+    if (!find_cores(&cores)) {
+        return;
+    }
+    ok(cpu_pool_open(&pool, 2));
+    for (int i = 0; i < TRIES; i++) {
+        struct lasting lasting = {.caller = pthread_self(), .us = waits[_i]};
+        ck_assert_int_eq(cpu_pool_run(pool, last, &lasting, 2, NULL), 1);
+        const struct meeting meeting = run_meeting(pool);
+        together += meeting.cores[0] == meeting.cores[1];
+        usleep(2000);
+    }
+    ck_assert_int_lt(together, TRIES / 10);
+    cpu_pool_close(pool);
+}
+END_TEST
+
 /* What the user says of the process's cores, at any time, holds for its threads. */
 START_TEST(threads_stay_where_they_may) {
     struct cpu_pool *pool = NULL;
@@ -218,6 +263,7 @@ Suite *threads_suite(void) {
     tcase_set_timeout(jobs, 120);
     tcase_add_loop_test(jobs, every_group_once, 1, 5);
     tcase_add_test(place, threads_part);
+    tcase_add_loop_test(place, threads_wake_apart, 0, 2);
     tcase_add_test(place, threads_stay_where_they_may);
     tcase_add_test(place, threads_that_cannot_part);
     suite_add_tcase(suite, jobs);

@@ -1,11 +1,13 @@
 /*
- * cpu_pool.c: see cpu_pool.h. A worker that has no job looks for the next one for a while, since the
- * launches of a forward follow each other by microseconds, and then sleeps.
+ * cpu_pool.c: see cpu_pool.h. A worker that has no job looks for the next one while others still work on
+ * the last, and for a while after that, since the launches of a forward follow each other by
+ * microseconds; and then sleeps.
  *
  * Threads that share a core share its time, though another one may be idle: Linux does not look for
  * that one where cores are few and busy (a third of the time is enough), nor does it soon move a
- * thread that spins. So a worker says where it runs, and one that was seen on the core of another
- * thread of the job is moved away at the next, never to where the caller may not run itself; it may go
+ * thread that spins; and it wakes a thread on the core of who wakes it where its own is not idle yet. So
+ * a worker says where it runs, and one that sleeps, or was seen on the core of another thread of the job,
+ * is kept away from there at the next, never sent to where the caller may not run itself; it may go
  * where the caller may afterwards.
  */
 #define _GNU_SOURCE /* sched_getcpu, affinity */
@@ -20,14 +22,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Looks for a job before a worker sleeps: some 50 us. To wake one takes as long. */
-enum { LOOKS = 2000 };
+/* Looks for a job before a worker sleeps, once nobody works: some 50 us. To wake one takes as long. And while
+ * others still work: some 2 ms. */
+enum { LOOKS = 2000, LOOKS_OPEN = 40 * LOOKS };
 
 struct worker {
     pthread_t thread;
     struct cpu_pool *pool;
-    int index;           /* from 1 on: 0 is the caller */
-    atomic_int core;     /* where it began its last job; -1: not known */
+    int index;       /* from 1 on: 0 is the caller */
+    atomic_int core; /* where it began its last job; -1: not known */
+    atomic_int sleeps;
     atomic_int is_moved; /* some of `cores` are forbidden to it, until it begins a job */
     cpu_set_t cores;     /* that the caller may run on: written while it is not moved */
 };
@@ -80,7 +84,8 @@ static void spread(struct cpu_pool *pool) {
     CPU_SET((size_t)here, &used);
     for (int i = 0; i < pool->workers; i++) {
         const int core = atomic_load(&pool->threads[i].core);
-        if (core >= 0 && core < CPU_SETSIZE && CPU_ISSET((size_t)core, &used)) {
+        if (atomic_load(&pool->threads[i].sleeps) ||
+            (core >= 0 && core < CPU_SETSIZE && CPU_ISSET((size_t)core, &used))) {
             move(&pool->threads[i], &used);
         } else if (core >= 0 && core < CPU_SETSIZE) {
             CPU_SET((size_t)core, &used);
@@ -122,12 +127,15 @@ static void run_groups(struct cpu_pool *pool, int thread) {
 }
 
 /* Until the serial is not `seen`. */
-static void sleep_until_job(struct cpu_pool *pool, unsigned seen) {
+static void sleep_until_job(struct worker *self, unsigned seen) {
+    struct cpu_pool *pool = self->pool;
     pthread_mutex_lock(&pool->mutex);
     atomic_fetch_add(&pool->sleepers, 1);
+    atomic_store(&self->sleeps, 1);
     while (atomic_load(&pool->serial) == seen) {
         pthread_cond_wait(&pool->wake, &pool->mutex);
     }
+    atomic_store(&self->sleeps, 0);
     atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->mutex);
 }
@@ -137,11 +145,15 @@ static void *work(void *argument) {
     struct cpu_pool *pool = self->pool;
     unsigned seen = 0;
     for (;;) {
-        for (int look = 0; look < LOOKS && atomic_load(&pool->serial) == seen; look++) {
+        int open_looks = 0;
+        for (int look = 0; look < LOOKS && atomic_load(&pool->serial) == seen;) {
+            const int is_open = atomic_load(&pool->open) && open_looks < LOOKS_OPEN;
+            open_looks += is_open;
+            look += !is_open;
             cpu_pause();
         }
         if (atomic_load(&pool->serial) == seen) {
-            sleep_until_job(pool, seen);
+            sleep_until_job(self, seen);
         }
         seen = atomic_load(&pool->serial);
         if (atomic_load(&pool->closing)) {
@@ -207,6 +219,7 @@ clrnn_status cpu_pool_open(struct cpu_pool **out, int threads) {
         next->pool = pool;
         next->index = pool->workers + 1;
         atomic_init(&next->core, -1);
+        atomic_init(&next->sleeps, 0);
         if (pthread_create(&next->thread, NULL, work, next) != 0) {
             break;
         }
