@@ -846,6 +846,7 @@ def main():
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                  "POCL_MAX_PTHREAD_COUNT"):
         os.environ.setdefault(name, str(args.threads))
+    os.environ.setdefault("POCL_AFFINITY", "1")  # as the program clrnn has it
     os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
     try:
         global np
