@@ -47,10 +47,10 @@ class Program:
     def __init__(self, directory, line):
         self.name, self.cell, hidden, batch, self.algorithm, self.kernel, *numbers, us = line.split()
         self.hidden, self.batch, self.us = int(hidden), int(batch), float(us)
-        self.items, self.words, self.rows, self.parts, self.groups, self.loads, self.looks = map(int, numbers)
+        self.items, self.words, self.stays, self.rows, self.parts, self.groups, self.loads, self.looks, self.far = map(int, numbers)
         self.path = os.path.join(directory, self.name)
-        self.products = self.words * (2 if self.cell.endswith("16") else 1)  # weights of 16 bits: two a word
-        self.holds = self.algorithm.endswith("/register")
+        self.products = self.stays * (2 if self.cell.endswith("16") else 1)  # weights of 16 bits: two a word
+        self.holds = self.algorithm.endswith("/register") or self.algorithm == "persist/stream"  # as many as fit
         self.is_launch = self.algorithm == "step/stream"  # of a step
         with open(self.path + ".opts", encoding="utf-8") as file:
             self.options = file.read().split()
@@ -279,6 +279,8 @@ def amd(program, target):
         weights = gpu_estimate.offsets_of(arguments)[[name for _, name, _ in arguments].index("w")]
         found.weights = amd_weight_loads(code_of(text, program.kernel).splitlines(), weights)
         found.broken = "no loop over time is found" if found.weights is None else None
+        if program.far > 0:  # in a loop of their own, where the text does not say how many a step takes
+            found.weights = None
     return found
 
 

@@ -32,12 +32,14 @@
 #define GROUP_PARAMS /* the C build hands the group's number over as arguments */
 #define GROUP_ID(dim) ((wide)get_group_id(dim) + params.group_first[dim])
 #define LOCAL_ID ((int)get_local_id(0))
-#ifdef WORK_LOCAL /* a group reads nothing again of what it stores in global memory */
+#define FAR_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+#ifdef WORK_LOCAL /* within a step no item reads what another one stores in global memory */
 #define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE)
 #else
-#define GROUP_BARRIER barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+#define GROUP_BARRIER FAR_BARRIER
 #endif
 #define UNROLL _Pragma("unroll")
+#define UNROLL_TWICE _Pragma("unroll 2")
 #define GROUP_SHAPE __attribute__((reqd_work_group_size(GROUP_ITEMS, 1, 1)))
 
 #if VECTOR_WIDTH == 1

@@ -158,7 +158,7 @@ INLINED static inline void PHASE_NAME(phase_finish_)(const struct params *p, con
     VSTORE(h, work_row(p, a, H_AFTER(a->step), n) + unit);
     SHARE(PHASE, n, unit, h);
     if (masked) {
-        WORK float *o_work = work_row(p, a, WORK_O, n) + unit;
+        GLOBAL float *o_work = far_row(p, a, WORK_O, n) + unit;
         if (!live) {
             o = VLOAD(o_work);
             if (p->zero_masked) {

@@ -15,8 +15,9 @@
 #define WORK_CARRY 4
 #define WORK_O 5
 
-/* A group that takes ROWS rows through all steps may keep them in local memory, h and c beside what it
- * multiplies (WORK_LOCAL): [6][ROWS][WORK_STRIDE], 0 behind the units; and what the row table says of them. */
+/* A group that takes ROWS rows through all steps may keep them in local memory (WORK_LOCAL), all but outputs under
+ * a mask, which each item has of its own units alone: [WORK_VECTORS][ROWS][WORK_STRIDE], 0 behind the units, those
+ * vectors that the cell has; and what the row table says of the rows. */
 #ifdef WORK_LOCAL
 #define WORK LOCAL
 #define WORK_ARRAY kept
@@ -31,11 +32,16 @@
 /* A barrier stands between the product, which reads h, and the cell, which replaces it: one vector does. */
 #define H_BEFORE(step) WORK_H
 #define H_AFTER(step) WORK_H
+#define LOCAL_HS 1
 #else
 #define H_BEFORE(step) (WORK_H + ((step)&1))
 #define H_AFTER(step) (WORK_H + (((step) + 1) & 1))
+#define LOCAL_HS 2
 #endif
-#define WORK_VECTORS 6
+#define LOCAL_PUBLISHED LOCAL_HS
+#define LOCAL_C (LOCAL_PUBLISHED + (PHASES > 1))
+#define LOCAL_CARRY (LOCAL_C + (STATES == 2))
+#define WORK_VECTORS (LOCAL_CARRY + CARRIES) /* local_vectors of tile_register.c counts them too */
 
 /* The arguments of every kernel, in this order; the launch's own numbers follow. PARAMS points to the
  * params, which OpenCL hands over as a value. */
@@ -46,12 +52,12 @@
         GLOBAL float *gates, GLOBAL const uchar *mask, GLOBAL const wide *starts
 #define PASS_OF(step, scratch)                                                                     \
     {                                                                                              \
-        ROWS_ARRAY, x, w, b, state, WORK_ARRAY, y, hiddens, cells, gates, mask, starts, scratch,   \
-            step, 0, 0 PASS_WORDS                                                                  \
+        ROWS_ARRAY, x, w, b, state, WORK_ARRAY, work, y, hiddens, cells, gates, mask, starts,      \
+            scratch, step, 0, 0 PASS_WORDS                                                         \
     }
 #ifdef WORDS
 #define WORDS_FIRST 32 /* of the flags: words begin behind a cache line or two */
-#define PASS_WORDS , (GLOBAL uint *)flags + WORDS_FIRST, work, (int)GROUP_ID(1)
+#define PASS_WORDS , (GLOBAL uint *)flags + WORDS_FIRST, (int)GROUP_ID(1)
 #else
 #define PASS_WORDS
 #endif
@@ -64,6 +70,7 @@ typedef struct {
     GLOBAL const float *b;       /* biases [gates][stride], then constants [.][stride] */
     GLOBAL float *state;         /* h, c, o of all slots */
     WORK float *work;            /* the vectors above */
+    GLOBAL float *far_work;      /* those that are not local */
     GLOBAL float *y, *hiddens, *cells, *gates;
     GLOBAL const uchar *mask;  /* [N][T], 0: masked */
     GLOBAL const wide *starts; /* [T] rows before a step's first, in packed arrays */
@@ -73,7 +80,6 @@ typedef struct {
     int next;                  /* the block of units that comes after this one */
 #ifdef WORDS
     GLOBAL uint *words; /* in which groups hand numbers to each other: words.cl */
-    GLOBAL float *ends; /* h, c, o behind the last step, before they become the state */
     int part;           /* of the units: the group's */
 #endif
 } pass;
@@ -147,15 +153,24 @@ static inline wide place_packed(const struct layout *array, const pass *a, int p
 static inline WORK float *work_row(const struct params *p, const pass *a, int vector, wide n) {
 #ifdef WORK_LOCAL
     (void)p;
-    return a->work + (vector * ROWS + (int)(n - a->first_row)) * WORK_STRIDE;
+    const int at = vector == WORK_PUBLISHED ? LOCAL_PUBLISHED
+                   : vector == WORK_C       ? LOCAL_C
+                   : vector == WORK_CARRY   ? LOCAL_CARRY
+                                            : vector;
+    return a->work + (at * ROWS + (int)(n - a->first_row)) * WORK_STRIDE;
 #else
     return a->work + vector * p->work_vector + n * p->stride;
 #endif
 }
 
-/* Where h, c or o of row n lies once its last step is done. */
+static inline GLOBAL float *far_row(const struct params *p, const pass *a, int vector, wide n) {
+    return a->far_work + vector * p->work_vector + n * p->stride;
+}
+
+/* Where h, c or o of row n lies once its last step is done: with groups that meet not yet in the state, from
+ * which all is done again if one gave up. */
 #ifdef WORDS
-#define END_OF(vector, first, width) (a->ends + (vector)*p->work_vector + n * p->stride)
+#define END_OF(vector, first, width) far_row(p, a, vector, n)
 #else
 #define END_OF(vector, first, width) (a->state + (first) + (wide)row->slot * (width))
 #endif
@@ -251,14 +266,16 @@ INLINED static inline void clear_past(const struct params *p, const pass *a, GLO
 }
 
 /* Makes row n ready for its first step of the piece: its state into the work space, 0 into every
- * output past its length. The items of the group share the units. */
-INLINED static inline void rows_begin(const struct params *p, const pass *a, wide n) {
+ * output past its length; outputs under a mask of units o_first .. o_end - 1, where no other group has them.
+ * The items of the group share the units. */
+INLINED static inline void rows_begin(const struct params *p, const pass *a, wide n, int o_first,
+                                      int o_end) {
     WORK const struct row *row = row_of(a, n);
     GLOBAL float *h = a->state + p->state_h + (wide)row->slot * p->width;
     GLOBAL float *o = a->state + p->state_o + (wide)row->slot * p->width;
-    WORK float *h_work = work_row(p, a, WORK_H, n);
-    WORK float *h_next = work_row(p, a, WORK_H + 1, n);
-    WORK float *o_work = work_row(p, a, WORK_O, n);
+    WORK float *h_work = work_row(p, a, H_BEFORE(0), n);
+    WORK float *h_next = work_row(p, a, H_AFTER(0), n);
+    GLOBAL float *o_work = far_row(p, a, WORK_O, n);
     const int clear = p->from_zero && row->length == 0; /* ends where it starts */
     for (int unit = LOCAL_ID; unit < p->stride; unit += GROUP_ITEMS) {
         const int inside = unit < p->width;
@@ -270,7 +287,7 @@ INLINED static inline void rows_begin(const struct params *p, const pass *a, wid
 #if PHASES > 1
         work_row(p, a, WORK_PUBLISHED, n)[unit] = 0.0f;
 #endif
-        if (p->masked) {
+        if (p->masked && unit >= o_first && unit < o_end) {
             o_work[unit] = read ? o[unit] : 0.0f;
         }
         if (inside && clear && is_first_part(a)) {
@@ -318,10 +335,10 @@ INLINED static inline void rows_end(const struct params *p, const pass *a, wide 
         return;
     }
     WORK const float *h = work_row(p, a, H_AFTER(end_of_row(p, row) - 1), n);
-    WORK const float *o = p->masked ? work_row(p, a, WORK_O, n) : h;
+    GLOBAL const float *o = far_row(p, a, WORK_O, n);
     for (int unit = h_first + LOCAL_ID; unit < h_end; unit += GROUP_ITEMS) {
         END_OF(WORK_H, p->state_h, p->width)[unit] = h[unit];
-        END_OF(WORK_O, p->state_o, p->width)[unit] = o[unit];
+        END_OF(WORK_O, p->state_o, p->width)[unit] = p->masked ? o[unit] : h[unit];
     }
 #if STATES == 2
     WORK const float *c = work_row(p, a, WORK_C, n);

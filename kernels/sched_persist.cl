@@ -105,7 +105,7 @@ KERNEL GROUP_SHAPE void persist_forward(KERNEL_ARRAYS, const int step, const int
                 FOR_PHASES(PERSIST_RUN)
             } else if (part == 0 && step == p->first) {
                 for (wide n = n_first; n < n_end; n++) {
-                    rows_begin(p, &a, n);
+                    rows_begin(p, &a, n, 0, p->width);
                 }
             }
         }

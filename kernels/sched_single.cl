@@ -63,7 +63,7 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
     const int last = range_last(&a, n_first, n_end, step_end);
     for (wide n = n_first; n < n_end; n++) {
         if (step == p->first) {
-            rows_begin(p, &a, n);
+            rows_begin(p, &a, n, 0, p->width);
         }
 #ifdef WORK_LOCAL
         else {
@@ -71,7 +71,7 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
         }
 #endif
     }
-    GROUP_BARRIER; /* the states are loaded before the first product reads them */
+    FAR_BARRIER; /* the states are loaded before the first product reads them */
     FOR_PHASES(SINGLE_HOLD)
 #ifdef PLAIN_LOOP
     if (p->plain) {
@@ -84,6 +84,7 @@ KERNEL GROUP_SHAPE void single_forward(KERNEL_ARRAYS, const int step,
         FOR_PHASES(SINGLE_ANY)
     }
 #ifdef WORK_LOCAL
+    FAR_BARRIER; /* outputs under a mask are complete before other items load them */
     const int goes_on = step_end < p->first + p->count; /* in another launch */
     for (wide n = n_first; n < n_end; n++) {
         if (goes_on) {

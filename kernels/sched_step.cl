@@ -14,7 +14,7 @@ KERNEL GROUP_SHAPE void step_begin(KERNEL_ARRAYS, const int step, const int phas
     const struct params *p = PARAMS;
     const pass a = PASS_OF(step, 0);
     (void)phase;
-    rows_begin(p, &a, GROUP_ID(0));
+    rows_begin(p, &a, GROUP_ID(0), 0, p->width);
 }
 
 struct step_group {

@@ -17,15 +17,25 @@
     KERNEL_ARRAYS, const int step, const int step_end, GLOBAL int *flags, const int epoch,         \
         const int finish GROUP_PARAMS
 
-/* Vectors of 0, then the rows' states. */
+#if PHASES == 1
+#define UNITS_H UNITS_0
+#else
+#define UNITS_H UNITS_1
+#endif
+
+static inline int words_upto(int units, int end) {
+    return units < end ? units : end;
+}
+
+/* Vectors of 0, then the rows' states; outputs under a mask of the units of parts first .. end - 1. */
 INLINED static inline void words_begin(const struct params *p, const pass *a, LOCAL float *kept,
                                        LOCAL struct row *near_rows, GLOBAL const struct row *rows,
-                                       wide n_first, wide n_end) {
+                                       wide n_first, wide n_end, int first, int end) {
     rows_near(p, kept, near_rows, rows, n_first);
     for (wide n = n_first; n < n_end; n++) {
-        rows_begin(p, a, n);
+        rows_begin(p, a, n, first * UNITS_H, words_upto(end * UNITS_H, p->width));
     }
-    GROUP_BARRIER; /* the states are loaded before the first product reads them */
+    FAR_BARRIER; /* the states are loaded before the first product reads them */
 }
 
 /* Every word is EMPTY. */
@@ -67,16 +77,6 @@ KERNEL GROUP_SHAPE void words_clear(WORDS_ARGUMENTS) {
 #define WORDS_PLAIN(P) WORDS_STEP(P, 1)
 #define WORDS_ANY(P) WORDS_STEP(P, IS_PLAIN)
 
-#if PHASES == 1
-#define UNITS_H UNITS_0
-#else
-#define UNITS_H UNITS_1
-#endif
-
-static inline int words_upto(int units, int end) {
-    return units < end ? units : end;
-}
-
 /* What the rows leave behind, the units of parts first .. end - 1. */
 INLINED static inline void words_end(const struct params *p, const pass *a, wide n_first,
                                      wide n_end, int first, int end) {
@@ -89,7 +89,7 @@ INLINED static inline void words_end(const struct params *p, const pass *a, wide
 /* Steps `step` .. `step_end` - 1 of the rows of group GROUP_ID(0), the units of part GROUP_ID(1). */
 KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
     const struct params *p = PARAMS;
-    LOCAL float scratch[SCRATCH_FLOATS];
+    LOCAL float scratch[SCRATCH_FLOATS] __attribute__((aligned(16)));
     LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
     LOCAL struct row near_rows[ROWS];
     LOCAL int lost[1];
@@ -101,7 +101,7 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
     if (LOCAL_ID == 0) {
         lost[0] = word_read(given_up) == (uint)epoch;
     }
-    words_begin(p, &a, kept, near_rows, rows, n_first, n_end);
+    words_begin(p, &a, kept, near_rows, rows, n_first, n_end, a.part, a.part + 1);
     const int last = range_last(&a, n_first, n_end, step_end);
     if (lost[0]) {
         return;
@@ -117,6 +117,7 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
     for (; a.step < last; a.step++) {
         FOR_PHASES(WORDS_ANY)
     }
+    FAR_BARRIER; /* outputs under a mask are complete before other items load them */
     words_end(p, &a, n_first, n_end, a.part, a.part + 1);
 }
 
@@ -130,7 +131,7 @@ KERNEL GROUP_SHAPE void words_forward(WORDS_ARGUMENTS) {
 
 KERNEL GROUP_SHAPE void words_finish(WORDS_ARGUMENTS) {
     const struct params *p = PARAMS;
-    LOCAL float scratch[SCRATCH_FLOATS];
+    LOCAL float scratch[SCRATCH_FLOATS] __attribute__((aligned(16)));
     LOCAL float kept[WORK_VECTORS * ROWS * WORK_STRIDE] __attribute__((aligned(16)));
     LOCAL struct row near_rows[ROWS];
     pass a = PASS_OF(step, scratch);
@@ -138,13 +139,14 @@ KERNEL GROUP_SHAPE void words_finish(WORDS_ARGUMENTS) {
     const wide n_end = range_end(p, n_first);
     a.first_row = n_first;
     if (flags[WORDS_GIVEN_UP] == epoch || flags[WORDS_RUN] != epoch) {
-        words_begin(p, &a, kept, near_rows, rows, n_first, n_end);
+        words_begin(p, &a, kept, near_rows, rows, n_first, n_end, 0, p->parts);
         const int last = range_last(&a, n_first, n_end, step_end);
         for (; a.step < last; a.step++) {
             FOR_PHASES(WORDS_ALONE)
         }
+        FAR_BARRIER; /* outputs under a mask are complete before other items load them */
         words_end(p, &a, n_first, n_end, 0, p->parts);
-        barrier(CLK_GLOBAL_MEM_FENCE); /* ends are stored before other items load them */
+        FAR_BARRIER; /* ends are stored before other items load them */
     }
     for (wide n = n_first; n < n_end; n++) {
         GLOBAL const struct row *row = rows + n;

@@ -1,6 +1,6 @@
 /*
  * tile_register.cl: the product with the weights in registers. One work-group takes ROWS rows of the
- * batch through all steps; W is read once, before the first of them.
+ * batch through all steps; W is read once, before the first of them, as far as it has room.
  *
  * Rows of W are numbered unit R + r, so that the sums of a unit are neighbours. An item holds HELD of
  * them times one slice of k:
@@ -10,6 +10,11 @@
  *                                                 it adds to a sum is -0, which changes none
  *     partial[slice][row of the batch][LINES HELD]    the slices' sums, in local memory
  *     bias[R units]                                   there too, from BIAS on
+ *
+ * Of the SLICE / VEC vectors of k that an item has, the first STAY are in registers, NEAR further ones in
+ * local memory, from NEAR_AT of the scratch on, and the rest is read again in every step, from the cache that
+ * all compute units share: AHEAD vectors at once, while those before them are multiplied, and the first ones
+ * of the next step while groups meet. Whatever their home, products are added in ascending k.
  *
  * With weights of 16 bits (WEIGHTS) two that are neighbours in k share a register, if VEC is even; they are
  * widened anew in every step.
@@ -50,6 +55,12 @@
 #define VEC PHASE_NAME(VEC_)     /* words of v that are read at once: divides the slice */
 #define UNITS PHASE_NAME(UNITS_) /* of a part */
 #define BIAS PHASE_NAME(BIAS_)   /* where biases begin in the scratch */
+#define VECTORS (SLICE / VEC)
+#define STAY PHASE_NAME(STAY_)
+#define NEAR PHASE_NAME(NEAR_)
+#define FAR (VECTORS - STAY - NEAR) /* a multiple of 2 AHEAD, or AHEAD where all are far */
+#define NEAR_AT PHASE_NAME(NEAR_AT_)
+#define AHEAD PHASE_NAME(AHEAD_)
 /* Pairs of a row of the batch and a unit that an item finishes at most: GROUP_ITEMS apart. */
 #define OUTS ((ROWS * UNITS + GROUP_ITEMS - 1) / GROUP_ITEMS)
 #ifdef WORDS /* the last part may have fewer units */
@@ -73,14 +84,26 @@ typedef CAT(float, VEC) PHASE_NAME(loaded_);
 #define PAIRED 1
 typedef uint PHASE_NAME(word_); /* the first one in its lower half */
 #define WORDS_OF_VEC (VEC / 2)
+#if VEC == 2
+typedef uint PHASE_NAME(words_);
+#else
+typedef uint2 PHASE_NAME(words_);
+#endif
 #else
 #define PAIRED 0
 typedef float PHASE_NAME(word_);
 #define WORDS_OF_VEC VEC
+typedef PHASE_NAME(loaded_) PHASE_NAME(words_);
 #endif
 
 struct PHASE_NAME(held_) {
-    PHASE_NAME(word_) w[SLICE / VEC][HELD][WORDS_OF_VEC];
+#if STAY > 0
+    PHASE_NAME(word_) w[STAY][HELD][WORDS_OF_VEC];
+#endif
+#if FAR > 0
+    PHASE_NAME(word_)
+    far[AHEAD][HELD][WORDS_OF_VEC]; /* of those that do not stay, what comes next */
+#endif
     float x[OUTS][HELD_WORDS]; /* x_proj of this step */
     struct place at[OUTS];     /* where the pairs' rows are; over where there is no such pair */
 };
@@ -97,27 +120,92 @@ INLINED static inline void PHASE_NAME(tile_ask_)(const struct params *p, const p
     }
 }
 
-/* Weights into registers, biases into local memory, where the pairs' rows begin, and x_proj of the first
- * step. */
-INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
-                                                  struct PHASE_NAME(held_) * held) {
-    GLOBAL const weight *w =
-        PHASE_WEIGHTS + (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
+/* The item's first weights. */
+INLINED static inline GLOBAL const weight *PHASE_NAME(tile_weights_)(const struct params *p,
+                                                                     const pass *a) {
+    return PHASE_WEIGHTS + (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
+}
+
+/* Vector j of k, of all rows of W that the item has. */
+INLINED static inline void PHASE_NAME(tile_read_)(PHASE_NAME(word_) (*to)[WORDS_OF_VEC],
+                                                  GLOBAL const weight *w, int j) {
     UNROLL
-    for (int j = 0; j < SLICE / VEC; j++) {
+    for (int r = 0; r < HELD; r++) {
+        GLOBAL const weight *from = w + (wide)(j * HELD + r) * (GROUP_ITEMS * VEC);
+#if VEC == 1
+        to[r][0] = WLOAD(from);
+#else
+        *(PHASE_NAME(words_) *)to[r] = *(GLOBAL const PHASE_NAME(words_) *)from;
+#endif
+    }
+}
+
+#if NEAR > 0
+/* Where the item has row r of the j-th vector in local memory. */
+INLINED static inline LOCAL PHASE_NAME(words_) *
+    PHASE_NAME(tile_near_)(const pass *a, int j, int r) {
+    return (LOCAL PHASE_NAME(words_) *)(a->scratch + NEAR_AT) +
+           ((j * HELD + r) * GROUP_ITEMS + LOCAL_ID);
+}
+#endif
+
+/* chain[i][r] + the products of vector j of k; `from`: the item's slice. zero: 0, as widen_pair wants it. */
+INLINED static inline void PHASE_NAME(tile_multiply_)(const struct params *p, const pass *a,
+                                                      int from, int j,
+                                                      PHASE_NAME(word_) (*w)[WORDS_OF_VEC],
+                                                      uint zero, float (*chain)[HELD]) {
+    (void)zero;
+    UNROLL
+    for (int i = 0; i < ROWS; i++) {
+        const struct place at = {a->rows, a->first_row + i, 0, 0, 0, 0, 0};
+        /* the items of a wave read the same words */
+        LOCAL const PHASE_NAME(loaded_) *words =
+            (LOCAL const PHASE_NAME(loaded_) *)(PHASE_NAME(phase_source_)(p, a, &at) + from);
+        float v[VEC];
+        *(PHASE_NAME(loaded_) *)v = words[j];
         UNROLL
         for (int r = 0; r < HELD; r++) {
             UNROLL
             for (int e = 0; e < WORDS_OF_VEC; e++) {
-                GLOBAL const weight *from = w + (j * HELD + r) * (GROUP_ITEMS * VEC);
 #if PAIRED
-                held->w[j][r][e] = ((GLOBAL const uint *)from)[e];
+                const float2 two = widen_pair(w[r][e], zero);
+                chain[i][r] = fma(v[2 * e], two.x, chain[i][r]);
+                chain[i][r] = fma(v[2 * e + 1], two.y, chain[i][r]);
 #else
-                held->w[j][r][e] = WLOAD(from + e);
+                chain[i][r] = fma(v[e], w[r][e], chain[i][r]);
 #endif
             }
         }
     }
+}
+
+/* Weights into registers and local memory, biases into local memory, where the pairs' rows begin, and x_proj of
+ * the first step. */
+INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const pass *a,
+                                                  struct PHASE_NAME(held_) * held) {
+    GLOBAL const weight *w = PHASE_NAME(tile_weights_)(p, a);
+#if STAY > 0
+    UNROLL
+    for (int j = 0; j < STAY; j++) {
+        PHASE_NAME(tile_read_)(held->w[j], w, j);
+    }
+#endif
+#if NEAR > 0 /* each item reads what it has stored itself: no barrier */
+    for (int j = 0; j < NEAR; j++) {
+        PHASE_NAME(word_) words[HELD][WORDS_OF_VEC];
+        PHASE_NAME(tile_read_)(words, w, STAY + j);
+        UNROLL
+        for (int r = 0; r < HELD; r++) {
+            *PHASE_NAME(tile_near_)(a, j, r) = *(PHASE_NAME(words_) *)words[r];
+        }
+    }
+#endif
+#if FAR > 0
+    UNROLL
+    for (int n = 0; n < AHEAD; n++) {
+        PHASE_NAME(tile_read_)(held->far[n], w, STAY + NEAR + n);
+    }
+#endif
     for (int at = LOCAL_ID; at < PHASE_ROWS * UNITS; at += GROUP_ITEMS) {
         const int unit = PART * UNITS + at / PHASE_ROWS;
         a->scratch[BIAS + at] =
@@ -143,11 +231,9 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
      * before a barrier (PoCL 3.1 gave wrong results when some did). */
     const int slice = LOCAL_ID / LINES, line = LOCAL_ID % LINES;
     const int from = (slice < SPLIT ? slice : SPLIT - 1) * SLICE;
-#if PAIRED
     /* 0: steps count from 0. No compiler knows, so that none widens pairs before the loop over time, where
-     * all of them would take the registers of floats. */
+     * all of them would take the registers of floats, nor reads there what does not stay. */
     const uint zero = (uint)(a->step >> 31);
-#endif
     LOCAL float *partial = a->scratch;
     struct place next[OUTS];
     float x[OUTS][HELD_WORDS];
@@ -169,31 +255,47 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
             chain[i][r] = 0.0f;
         }
     }
+#if STAY > 0
     UNROLL
-    for (int j = 0; j < SLICE / VEC; j++) {
+    for (int j = 0; j < STAY; j++) {
+        PHASE_NAME(tile_multiply_)(p, a, from, j, held->w[j], zero, chain);
+    }
+#endif
+#if NEAR > 0
+    UNROLL_TWICE
+    for (int j = 0; j < NEAR; j++) {
+        PHASE_NAME(word_) w[HELD][WORDS_OF_VEC];
         UNROLL
-        for (int i = 0; i < ROWS; i++) {
-            const struct place at = {a->rows, a->first_row + i, 0, 0, 0, 0, 0};
-            /* the items of a wave read the same words */
-            LOCAL const PHASE_NAME(loaded_) *words =
-                (LOCAL const PHASE_NAME(loaded_) *)(PHASE_NAME(phase_source_)(p, a, &at) + from);
-            float v[VEC];
-            *(PHASE_NAME(loaded_) *)v = words[j];
+        for (int r = 0; r < HELD; r++) {
+            *(PHASE_NAME(words_) *)w[r] = *PHASE_NAME(tile_near_)(a, j, r);
+        }
+        PHASE_NAME(tile_multiply_)(p, a, from, STAY + j, w, zero, chain);
+    }
+#endif
+#if FAR > 0
+    GLOBAL const weight *far = PHASE_NAME(tile_weights_)(p, a) + zero;
+    /* an even number of times: what was asked for needs no move */
+    UNROLL_TWICE
+    for (int j = STAY + NEAR; j < VECTORS; j += AHEAD) {
+        const int next = j + AHEAD < VECTORS ? j + AHEAD : STAY + NEAR;
+        PHASE_NAME(word_) w[AHEAD][HELD][WORDS_OF_VEC];
+        UNROLL
+        for (int n = 0; n < AHEAD; n++) {
             UNROLL
             for (int r = 0; r < HELD; r++) {
                 UNROLL
                 for (int e = 0; e < WORDS_OF_VEC; e++) {
-#if PAIRED
-                    const float2 two = widen_pair(held->w[j][r][e], zero);
-                    chain[i][r] = fma(v[2 * e], two.x, chain[i][r]);
-                    chain[i][r] = fma(v[2 * e + 1], two.y, chain[i][r]);
-#else
-                    chain[i][r] = fma(v[e], held->w[j][r][e], chain[i][r]);
-#endif
+                    w[n][r][e] = held->far[n][r][e];
                 }
             }
+            PHASE_NAME(tile_read_)(held->far[n], far, next + n);
+        }
+        UNROLL
+        for (int n = 0; n < AHEAD; n++) {
+            PHASE_NAME(tile_multiply_)(p, a, from, j + n, w[n], zero, chain);
         }
     }
+#endif
     UNROLL
     for (int i = 0; i < ROWS; i++) {
         UNROLL
@@ -240,6 +342,12 @@ INLINED static inline void PHASE_NAME(tile_step_)(const struct params *p, const 
 #undef VEC
 #undef UNITS
 #undef BIAS
+#undef VECTORS
+#undef STAY
+#undef NEAR
+#undef FAR
+#undef NEAR_AT
+#undef AHEAD
 #undef OUTS
 #undef PAIR_OF
 #undef UNIT_OF

@@ -45,10 +45,17 @@ static inline GLOBAL uint *word_of(const struct params *p, const pass *a, int ph
 #define SHARE(phase, n, unit, value)                                                               \
     word_write(word_of(p, a, phase, n, unit), as_uint(one_nan(value)))
 
-/* Another group has the unit, and the row this step. */
-static inline int is_awaited(const pass *a, int row, int unit, int count, int units) {
-    return row < count && unit / units != a->part && a->step < a->rows[row].length;
+/* Another group has the unit, `own` being this group's first one, and the row this step. */
+static inline int is_awaited(const pass *a, int row, int unit, int count, int own, int units,
+                             int total) {
+    return row < count && unit < total && (unit < own || unit >= own + units) &&
+           a->step < a->rows[row].length;
 }
+
+/* The words of an item: TAKEN of each row, GROUP_ITEMS apart, so that nothing is divided. */
+#define FOR_WORDS(row, j)                                                                          \
+    UNROLL for (int row = 0; row < ROWS; row++) UNROLL for (int j = 0; j < TAKEN; j++)
+#define WORD_UNIT(j) (LOCAL_ID + (j)*GROUP_ITEMS)
 
 /* The numbers that a phase of this step has for rows n_first .. n_first + count - 1, but those of this
  * group's own units, into the vector that the next product reads; 0: a group gave up. The loads of an
@@ -56,29 +63,25 @@ static inline int is_awaited(const pass *a, int row, int unit, int count, int un
 INLINED static inline int words_take(const struct params *p, const pass *a, int phase, int vector,
                                      int units, int total, int count, GLOBAL uint *given_up,
                                      uint epoch) {
-    uint got[TAKEN];
+    const int own = a->part * units;
+    uint got[ROWS][TAKEN];
     int waits = 0;
-    UNROLL
-    for (int j = 0; j < TAKEN; j++) {
-        const int i = LOCAL_ID + j * GROUP_ITEMS, unit = i % total, row = i / total;
-        got[j] = 0;
-        if (is_awaited(a, row, unit, count, units)) {
-            got[j] = word_read(word_of(p, a, phase, a->first_row + row, unit));
+    FOR_WORDS(row, j) {
+        got[row][j] = 0;
+        if (is_awaited(a, row, WORD_UNIT(j), count, own, units, total)) {
+            got[row][j] = word_read(word_of(p, a, phase, a->first_row + row, WORD_UNIT(j)));
         }
     }
-    UNROLL
-    for (int j = 0; j < TAKEN; j++) { /* in the loop above it would be asked before the next load */
-        waits |= got[j] == EMPTY;
+    FOR_WORDS(row, j) { /* in the loop above it would be asked before the next load */
+        waits |= got[row][j] == EMPTY;
     }
     for (int outer = 0; outer < p->patience && waits; outer++) {
         for (int inner = 0; inner < 1024 && waits; inner++) {
             waits = 0;
-            UNROLL
-            for (int j = 0; j < TAKEN; j++) {
-                const int i = LOCAL_ID + j * GROUP_ITEMS;
-                if (got[j] == EMPTY) {
-                    got[j] = word_read(word_of(p, a, phase, a->first_row + i / total, i % total));
-                    waits |= got[j] == EMPTY;
+            FOR_WORDS(row, j) {
+                if (got[row][j] == EMPTY) {
+                    got[row][j] = word_read(word_of(p, a, phase, a->first_row + row, WORD_UNIT(j)));
+                    waits |= got[row][j] == EMPTY;
                 }
             }
         }
@@ -90,11 +93,9 @@ INLINED static inline int words_take(const struct params *p, const pass *a, int 
         word_write(given_up, epoch);
         return 0;
     }
-    UNROLL
-    for (int j = 0; j < TAKEN; j++) {
-        const int i = LOCAL_ID + j * GROUP_ITEMS, unit = i % total, row = i / total;
-        if (is_awaited(a, row, unit, count, units)) {
-            work_row(p, a, vector, a->first_row + row)[unit] = as_float(got[j]);
+    FOR_WORDS(row, j) {
+        if (is_awaited(a, row, WORD_UNIT(j), count, own, units, total)) {
+            work_row(p, a, vector, a->first_row + row)[WORD_UNIT(j)] = as_float(got[row][j]);
         }
     }
     return 1;

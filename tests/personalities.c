@@ -15,10 +15,10 @@
 #define MIB(count) ((cl_ulong)(count) << 20)
 
 /* clang-format off */
-#define HELD_NVIDIA {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 128, 64}
-#define HELD_AMD {{168, 168, 168}, {128, 112, 96}, {128, 128, 128}, 128, 64, 64}
-#define HELD_ARM {{16, 16, 16}, {16, 16, 16}, {16, 16, 16}, 16, 16, 16}
-#define HELD_FEW {{64, 48, 48}, {32, 32, 32}, {32, 32, 16}, 32, 32, 16}
+#define HELD_NVIDIA {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 128, 64, 128, 104, 80}
+#define HELD_AMD {{168, 168, 160}, {128, 112, 96}, {128, 128, 128}, 128, 64, 64, 112, 96, 80}
+#define HELD_ARM {{16, 16, 16}, {16, 16, 16}, {16, 16, 16}, 16, 16, 16, 0, 0, 0}
+#define HELD_FEW {{64, 48, 48}, {32, 32, 32}, {32, 32, 16}, 32, 32, 16, 32, 0, 0}
 /* clang-format on */
 
 const struct personality personalities[PERSONALITIES] = {

@@ -365,6 +365,7 @@ static int has_two_phases(const clrnn_net *net) {
 
 int test_takes(const clrnn_algorithm_info *info, const clrnn_net *net) {
     const int is_slow = strcmp(info->name, "persist/register") == 0 ||
+                        strcmp(info->name, "persist/stream") == 0 ||
                         (strcmp(info->name, "single/stream") == 0 && has_two_phases(net));
     return info->allowed && (!is_slow || getenv("CLRNN_LONG") != NULL);
 }

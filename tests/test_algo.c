@@ -24,7 +24,7 @@ static const struct {
       .vector_width = 16,
       .max_group = 4096,
       .local_memory = 262144,
-      .held = {{196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128, 128},
+      .held = {{196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128, 128, 160, 160, 128},
       .max_alloc = 1u << 30,
       .has_flags = 1}},
     {"gpu",
@@ -33,7 +33,7 @@ static const struct {
       .vector_width = 1,
       .max_group = 1024,
       .local_memory = 49152,
-      .held = {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 128, 64},
+      .held = {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 128, 64, 128, 104, 80},
       .max_alloc = 1u << 30,
       .has_clblast = 1}},
     {"small-gpu",
@@ -120,30 +120,34 @@ static void explain(char *line, size_t size, size_t device, size_t pair,
              status == CLRNN_STATUS_OK ? "" : reason + strlen(" is refused: "));
 }
 
-/* What GPUs that hold 196 words an item take first: weights in registers where they fit, and what
- * streams them beyond. */
+/* What GPUs that hold 196 words an item take first: weights in registers where they fit, some of them where not
+ * too many are left, and what streams them beyond. */
 START_TEST(registers_where_weights_fit) {
     static const struct {
         const char *cell;
         int hidden, held[CELL_MAX_PHASES];
         const char *algorithm;
+        int words, stays;
     } rows[] = {
-        {"rnn", 64, {2}, "single/register"},
-        {"rnn", 128, {4}, "single/register"},
-        {"rnn", 192, {6}, "single/register"},
-        {"rnn", 224, {7}, "single/register"},
-        {"rnn", 256, {0}, "single/stream"},
-        {"lstm", 64, {4}, "single/register"},
-        {"lstm", 96, {6}, "single/register"},
-        {"lstm", 112, {7}, "single/register"},
-        {"lstm", 128, {0}, "single/stream"},
-        {"gru_after", 64, {3}, "single/register"},
-        {"gru_after", 96, {5}, "single/register"},
-        {"gru_after", 128, {6}, "single/register"},
-        {"gru_after", 160, {0}, "single/stream"},
-        {"gru_before", 64, {2, 1}, "single/register"},
-        {"gru_before", 96, {3, 2}, "single/register"},
-        {"gru_before", 128, {4, 2}, "single/register"},
+        {"rnn", 64, {2}, "single/register", 16, 16},
+        {"rnn", 128, {4}, "single/register", 64, 64},
+        {"rnn", 192, {6}, "single/register", 144, 144},
+        {"rnn", 224, {7}, "single/register", 196, 196},
+        {"rnn", 256, {8}, "single/register", 8 * 32, 3 * 32},
+        {"rnn", 512, {0}, "single/stream", 0, 0},
+        {"lstm", 64, {4}, "single/register", 64, 64},
+        {"lstm", 96, {6}, "single/register", 144, 144},
+        {"lstm", 112, {7}, "single/register", 196, 196},
+        {"lstm", 128, {8}, "single/register", 8 * 32, 3 * 32},
+        {"lstm", 256, {0}, "single/stream", 0, 0},
+        {"gru_after", 64, {3}, "single/register", 48, 48},
+        {"gru_after", 96, {5}, "single/register", 120, 120},
+        {"gru_after", 128, {6}, "single/register", 192, 192},
+        {"gru_after", 160, {8}, "single/register", 8 * 40, 3 * 32},
+        {"gru_after", 256, {0}, "single/stream", 0, 0},
+        {"gru_before", 64, {2, 1}, "single/register", 48, 48},
+        {"gru_before", 96, {3, 2}, "single/register", 120, 120},
+        {"gru_before", 128, {4, 2}, "single/register", 192, 192},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct cell *cell = NULL;
@@ -163,6 +167,8 @@ START_TEST(registers_where_weights_fit) {
                           "%s %d phase %d holds %d rows an item, expected %d", rows[i].cell,
                           rows[i].hidden, phase, config.tile.held[phase], rows[i].held[phase]);
         }
+        ck_assert_int_eq(config.tile.words, rows[i].words);
+        ck_assert_int_eq(config.tile.stays, rows[i].stays);
         ck_assert(config.tile.held[0] == 0 || config.tile.items <= 256);
     }
 }

@@ -193,8 +193,9 @@ START_TEST(long_ones_run_in_pieces) {
 }
 END_TEST
 
-/* As large as weights in registers go; with more rows than compute units, where two share a group; and
- * larger than that. */
+/* As large as weights in registers go; with more rows than compute units, where two share a group; larger
+ * than that, so that some weights come from local memory and some from afar, in vectors of 4, 2 and 1; and what
+ * has no room for that. */
 static const struct {
     const char *who, *text, *part;
 } large[] = {
@@ -205,7 +206,17 @@ static const struct {
      "single/register"},
     {"gfx1030", "cell=lstm,T=3,N=41,I=5,H=64,mask=ends,lengths=random,start=random,seed=15",
      "tile 2 rows x 64 units"},
-    {"gfx906", "cell=lstm,T=3,N=5,I=5,H=112,lengths=random,start=random,seed=17", "single/stream"},
+    {"gfx906", "cell=lstm,T=3,N=5,I=5,H=112,lengths=random,start=random,seed=17",
+     "84 of an item's 196 words"},
+    {"sm_80", "cell=rnn,T=4,N=3,I=5,H=256,mask=holes,lengths=random,start=random,seed=18",
+     "96 of an item's 256 words"},
+    {"sm_75", "cell=gru,T=4,N=2,I=5,H=129,dir=bi,lengths=zeros,seed=19",
+     "112 of an item's 231 words"},
+    {"sm_90", "cell=gru-before,T=5,N=3,I=5,H=144,mask=ends,chunk=3,start=random,seed=20",
+     "64 of an item's 288 words"},
+    {"dg2", "cell=lstm,T=4,N=3,I=5,H=72,lengths=random,start=random,seed=21",
+     "of an item's 90 words"},
+    {"mali-g78", "cell=lstm,T=3,N=5,I=5,H=64,lengths=random,start=random,seed=22", "single/stream"},
     {"gfx90a", "cell=rnn,T=2,N=5,I=5,H=700,lengths=ties,seed=16", "step/stream"},
 };
 enum { LARGE = sizeof large / sizeof large[0] };

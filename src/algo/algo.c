@@ -21,6 +21,7 @@ static const struct pair {
     {"persist/panel", &sched_persist, &tile_panel},
     {"single/register", &sched_single, &tile_register},
     {"persist/register", &sched_words, &tile_part},
+    {"persist/stream", &sched_words, &tile_part_far},
     {"single/stream", &sched_single, &tile_stream},
     {"step/stream", &sched_step, &tile_stream},
 };
@@ -329,12 +330,21 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
     config->chunk_steps = CHUNK_STEPS;
     shape_recurrence(config, pair, device, problem);
     if (config->cycles >= ALGO_NEVER) {
+        char most[48] = "its items can add up";
+        if (pair->tile == &tile_part) {
+            snprintf(most, sizeof most, "%d words an item",
+                     device->held.part[tile_register_kind(cell)]);
+        }
         snprintf(
             reason, size,
             "each split of W_hh (H=%d) and N=%d over the compute units (%d) leaves a group more "
-            "than %d words an item, %d rows or its local memory",
-            problem->hidden, problem->batch, device->compute_units,
-            device->held.part[tile_register_kind(cell)], ALGO_PART_ROWS);
+            "than %s, %d rows or its local memory",
+            problem->hidden, problem->batch, device->compute_units, most, ALGO_PART_ROWS);
+        return 0;
+    }
+    if (pair->tile == &tile_part_far && config->tile.far[0] == 0) {
+        snprintf(reason, size, "all of W_hh (H=%d) stays with %d groups: persist/register",
+                 problem->hidden, config->params.parts);
         return 0;
     }
     config->weights = problem->weights;
@@ -347,6 +357,11 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
         return 0;
     }
     pair->schedule->launches(config, device, problem);
+    if (config->tile.stays < config->tile.words) {
+        const size_t end = strlen(config->reason);
+        snprintf(config->reason + end, sizeof config->reason - end,
+                 "; %d of an item's %d words of W_hh stay", config->tile.stays, config->tile.words);
+    }
     recurrence_text(config, pair, device);
     return 1;
 }
@@ -378,7 +393,7 @@ static clrnn_status choose_pair(struct algo_config *config, const struct pair **
     }
     REQUIRE(known, ARGUMENT,
             "plan: unknown algorithm %s: there are single/panel, persist/panel, "
-            "single/register, persist/register, single/stream, step/stream",
+            "single/register, persist/register, persist/stream, single/stream, step/stream",
             name);
     REQUIRE(*out != NULL || name == NULL, UNSUPPORTED, "plan: algorithm %s is refused: %s", name,
             reason);

@@ -23,6 +23,7 @@ struct held_words {
     int pairs[HELD_KINDS];          /* likewise, if two weights of 16 bits share a word */
     int part[HELD_KINDS];           /* if it has some, of either: it holds words of others, too */
     int rows, pair_rows, part_rows; /* of any cell, if the group has several rows of the batch */
+    int beside, part_beside, rows_beside; /* if not all stay: with those that are on their way */
 };
 
 /* What the choice may depend on. DEVICE_HOST is the CPU engine: kernels compiled as C. */
@@ -71,7 +72,7 @@ struct algo_program {
     const char
         *texts[ALGO_FILES]; /* a user's own text, which `files` only names; NULL: in kernels/ */
     int phases[ALGO_FILES]; /* value of PHASE before the file, or -1 */
-    char defines[768];      /* "-DROWS=4 ..." */
+    char defines[1024];     /* "-DROWS=4 ..." */
     int flags;              /* needs what device_desc.has_flags says: OpenCL C 2.0 or later */
 };
 
@@ -104,8 +105,10 @@ struct algo_tile {
     int block[CELL_MAX_PHASES]; /* units of a block, by phase */
     int variant;                /* of the C build's tiles */
     int held[CELL_MAX_PHASES];  /* rows of W in an item's registers, by phase, or 0 */
-    int turns;                  /* tiles that take turns with a slice of the weights, or 0 for 1 */
-    int is_whole;               /* a group takes `rows` rows of the batch and no more */
+    int far[CELL_MAX_PHASES];   /* vectors of k whose weights it then reads again in every step */
+    int words, stays; /* of W that it has, of all phases together, and of them in registers */
+    int turns;        /* tiles that take turns with a slice of the weights, or 0 for 1 */
+    int is_whole;     /* a group takes `rows` rows of the batch and no more */
 };
 
 struct algo_config {
@@ -199,7 +202,7 @@ struct tile {
                      const struct device_desc *device, const struct cell *cell,
                      const struct algo_product *product);
 };
-extern const struct tile tile_panel, tile_register, tile_part, tile_stream;
+extern const struct tile tile_panel, tile_register, tile_part, tile_part_far, tile_stream;
 
 /* device_desc.held of a device whose CL_DEVICE_VENDOR_ID this is, or, of Arm's, should be. */
 enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de, VENDOR_ARM = 0x13b5 };

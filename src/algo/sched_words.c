@@ -77,7 +77,7 @@ static void launches(struct algo_config *config, const struct device_desc *devic
     config->launch_count = 3;
     config->flags = (int)((bytes + ALGO_FLAG_BYTES - 1) / ALGO_FLAG_BYTES);
     snprintf(config->reason, sizeof config->reason,
-             "one launch for all steps, W_hh in the registers of %d groups a row, which hand their "
+             "one launch for all steps, W_hh split over %d groups a row, which hand their "
              "units to each other; the batch split over at most %d",
              parts, config->ranges);
 }

@@ -13,7 +13,16 @@ enum {
     LOCAL_BYTES = 32 << 10,
     PART_BYTES = 48 << 10, /* what a group may have everywhere, if it is one of few */
     CYCLES_OF_WORD = 4,    /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
-    VECTORS = 6            /* WORK_VECTORS of kernels/rows.cl */
+    NEAR_CYCLES = 8,       /* 256 words from local memory, 128 bytes a cycle */
+    FAR_CYCLES =
+        21, /* from the cache that all share: 5 KiB a cycle, for 108 compute units (A100) */
+    AHEAD_WORDS = 16, /* 16 KiB of a group are on their way: a latency of 400 cycles is hidden */
+    MOST_FAR =
+        256, /* of one group: 5400 cycles, as long as the launch that another one would take */
+    MOST_CHAINS = 16, /* sums of an item, in registers beside what is ahead */
+    PHASE_WORDS =
+        16, /* fewer words stay where a step has another phase: its loops are twice as many */
+    PAIR_WORDS = 16 /* and where two weights share one: they are widened on their way */
 };
 
 /*
@@ -27,15 +36,16 @@ static const struct {
     unsigned vendor;
     struct held_words held;
 } vendors[] = {
-    {VENDOR_NVIDIA, {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 128, 64}},
-    {VENDOR_AMD, {{168, 168, 168}, {128, 112, 96}, {128, 128, 128}, 128, 64, 64}},
-    {VENDOR_ARM, {{16, 16, 16}, {16, 16, 16}, {16, 16, 16}, 16, 16, 16}},
-    {0, {{64, 48, 48}, {32, 32, 32}, {32, 32, 16}, 32, 32, 16}},
+    {VENDOR_NVIDIA,
+     {{196, 196, 196}, {190, 190, 168}, {144, 160, 128}, 128, 128, 64, 128, 104, 80}},
+    {VENDOR_AMD, {{168, 168, 160}, {128, 112, 96}, {128, 128, 128}, 128, 64, 64, 112, 96, 80}},
+    {VENDOR_ARM, {{16, 16, 16}, {16, 16, 16}, {16, 16, 16}, 16, 16, 16, 0, 0, 0}},
+    {0, {{64, 48, 48}, {32, 32, 32}, {32, 32, 16}, 32, 32, 16, 32, 0, 0}},
 };
 
 /* On CPUs registers are memory, and any number is right. */
 static const struct held_words of_a_cpu = {
-    {196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128, 128};
+    {196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128, 128, 160, 160, 128};
 
 struct held_words tile_register_words(enum device_kind kind, unsigned vendor) {
     size_t at = 0;
@@ -54,20 +64,25 @@ int tile_register_held(int held, int slice, clrnn_weights weights) {
     return held * slice / (pairs ? 2 : 1);
 }
 
-/* One phase: an item holds so many rows of W times one slice, and so many items share a slice. */
+/* One phase: an item holds so many rows of W times one slice, and so many items share a slice. The slice
+ * is read in vectors of k: of so many the weights stay in registers, of so many in local memory, and others are
+ * read in every step, some at once. */
 struct share {
     int slices, slice, held, lines;
+    int vectors, vector_words;
+    int stay, near, ahead;
 };
 
 /* What a group needs, all phases together. */
 struct needs {
     struct share phases[CELL_MAX_PHASES];
     int items;
-    int64_t words; /* of weights in an item */
-    int stride;    /* floats of a vector of a row of the batch, of which there are VECTORS */
-    int sums;      /* floats of the slices' sums, for each row of the batch */
-    int biases;    /* floats */
-    int64_t bytes; /* of local memory for a row of the batch, biases among them */
+    int64_t words;             /* of weights in an item */
+    int64_t stays, nears, far; /* of them: in registers, in local memory, and elsewhere */
+    int stride;                /* floats of a vector of a row of the batch */
+    int sums;                  /* floats of the slices' sums, for each row of the batch */
+    int biases;                /* floats */
+    int64_t bytes;             /* of local memory for a row of the batch, biases among them */
 };
 
 static int larger(int a, int b) {
@@ -79,12 +94,19 @@ static int part_of(int units, int parts) {
     return (units + parts - 1) / parts;
 }
 
-static struct share share_of(int rows, int k, int slices) {
+static struct share share_of(int rows, int k, int slices, clrnn_weights weights) {
     struct share share = {.slices = slices, .slice = pack_slice(k, slices)};
     const int lines = ITEMS / slices; /* that a slice may have */
     share.held = (rows + lines - 1) / lines;
     share.lines = pack_lines(rows, share.held);
+    share.vectors = share.slice / pack_vec(share.slice);
+    share.vector_words = tile_register_held(share.held, share.slice, weights) / share.vectors;
     return share;
+}
+
+/* Vectors of a row of the batch in local memory: WORK_VECTORS of kernels/rows.cl. */
+static int local_vectors(const struct cell *cell, int parts) {
+    return (parts > 1 ? 2 : 1) + (cell->phase_count > 1) + (cell->states > 1) + cell->carries;
 }
 
 /* Of a part of the units; `parts` of them share a row. */
@@ -93,7 +115,7 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
     struct needs needs = {.items = WAVE};
     for (int phase = 0; phase < cell->phase_count; phase++) {
         const int rows = cell->phases[phase].rows * part_of(units[phase], parts);
-        const struct share share = share_of(rows, k[phase], algo_slices(cell, k[phase]));
+        const struct share share = share_of(rows, k[phase], algo_slices(cell, k[phase]), weights);
         needs.phases[phase] = share;
         needs.items = larger(needs.items, (share.lines * share.slices + WAVE - 1) / WAVE * WAVE);
         needs.words += tile_register_held(share.held, share.slice, weights);
@@ -108,9 +130,57 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
         needs.sums = larger(needs.sums, slices * share->lines * share->held);
     }
     const int scratch = (needs.sums + needs.biases + 3) / 4 * 4; /* the vectors' place is aligned */
-    needs.bytes = (int64_t)sizeof(struct row) +
-                  (int64_t)sizeof(float) * (VECTORS * (int64_t)needs.stride + scratch);
+    needs.bytes =
+        (int64_t)sizeof(struct row) +
+        (int64_t)sizeof(float) * (local_vectors(cell, parts) * (int64_t)needs.stride + scratch);
     return needs;
+}
+
+/* Gives each weight a home: registers, if they have `room` for all. Else `beside` of them are for those that
+ * stay and those that each phase asked for, which must leave as many; others come in each step from local
+ * memory, of which there are so many bytes, or from the cache that all compute units share. */
+static void place(struct needs *needs, int phase_count, int room, int beside, int64_t bytes) {
+    const int64_t words = needs->words, room_near = bytes > 0 ? bytes / 4 / needs->items : 0;
+    int asked = PHASE_WORDS * (phase_count - 1);
+    for (int phase = 0; phase < phase_count; phase++) {
+        struct share *share = &needs->phases[phase];
+        share->ahead = larger(AHEAD_WORDS / share->vector_words, 1);
+        asked += share->ahead * share->vector_words;
+    }
+    beside -= asked;
+    needs->stays = needs->nears = 0;
+    needs->far = words > room && beside < asked ? ALGO_NEVER : 0;
+    if (needs->far > 0) {
+        return;
+    }
+    for (int phase = 0; phase < phase_count; phase++) {
+        struct share *share = &needs->phases[phase];
+        const int64_t all = (int64_t)share->vectors * share->vector_words;
+        const int stay = (int)(beside * all / words / share->vector_words);
+        share->stay = words <= room || stay > share->vectors ? share->vectors : stay;
+        const int rest = share->vectors - share->stay;
+        const int fits = (int)(room_near * all / words / share->vector_words);
+        share->near = rest < fits ? rest : fits;
+        int far = rest - share->near;
+        share->ahead = 2 * share->ahead > far ? larger(far / 2, 1) : share->ahead;
+        while (far % (2 * share->ahead) != 0 && share->near + share->stay > 0) {
+            far++;
+            if (share->near > 0) {
+                share->near--;
+            } else {
+                share->stay--;
+            }
+        }
+        share->ahead = far % share->ahead == 0 ? share->ahead : 1;
+        needs->stays += (int64_t)share->stay * share->vector_words;
+        needs->nears += (int64_t)share->near * share->vector_words;
+        needs->far += (int64_t)far * share->vector_words;
+    }
+}
+
+/* Of `rows` rows of the batch; and the weights that lie there. */
+static int64_t local_bytes(const struct needs *needs, int64_t rows) {
+    return rows * needs->bytes + 4 * needs->nears * needs->items;
 }
 
 static void sizes_of(int *units, int *k, const struct problem *problem) {
@@ -136,6 +206,22 @@ static int refuse_groups(const struct device_desc *device, const struct problem 
     return 1;
 }
 
+/* Local memory that is left of what a group may have. */
+static int64_t left_of(const struct device_desc *device, int64_t bytes) {
+    return (device->local_memory < PART_BYTES ? (int64_t)device->local_memory : PART_BYTES) - bytes;
+}
+
+/* Of one group that has all units of a row. */
+static struct needs group_needs(const struct device_desc *device, const struct cell *cell,
+                                const int *units, const int *k, clrnn_weights weights) {
+    struct needs needs = needs_of(cell, units, k, 1, weights);
+    const int *held = weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
+    const int less = weights == CLRNN_WEIGHTS_FP32 ? 0 : PAIR_WORDS;
+    place(&needs, cell->phase_count, held[tile_register_kind(cell)], device->held.beside - less,
+          left_of(device, needs.bytes));
+    return needs;
+}
+
 static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
                   size_t size) {
     int units[CELL_MAX_PHASES] = {0}, k[CELL_MAX_PHASES] = {0};
@@ -143,18 +229,26 @@ static int refuse(const struct device_desc *device, const struct problem *proble
         return 1;
     }
     sizes_of(units, k, problem);
-    const struct needs needs = needs_of(&problem->cell, units, k, 1, problem->weights);
+    const struct needs needs = group_needs(device, &problem->cell, units, k, problem->weights);
     const int *held =
         problem->weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
     const int words = held[tile_register_kind(&problem->cell)];
-    if (needs.words > words) {
+    const int64_t bytes = local_bytes(&needs, 1);
+    if (needs.far >= ALGO_NEVER) {
         snprintf(
             reason, size,
             "W_hh takes %lld words of each item's registers (H=%d), the device has room for %d",
             (long long)needs.words, problem->hidden, words);
-    } else if ((size_t)needs.bytes > device->local_memory || needs.bytes > LOCAL_BYTES) {
+    } else if (needs.far > MOST_FAR) {
+        snprintf(
+            reason, size,
+            "W_hh takes %lld words of each item (H=%d), the device has room for %lld in registers "
+            "and local memory, and for %d there is no time in a step",
+            (long long)needs.words, problem->hidden, (long long)(needs.stays + needs.nears),
+            MOST_FAR);
+    } else if ((size_t)bytes > device->local_memory || bytes > PART_BYTES) {
         snprintf(reason, size, "needs %lld bytes of local memory, the device has %zu",
-                 (long long)needs.bytes, device->local_memory);
+                 (long long)bytes, device->local_memory);
     } else {
         return 0;
     }
@@ -167,7 +261,8 @@ static int rows_of(const struct device_desc *device, const struct algo_product *
                    const struct needs *needs) {
     const int words =
         product->weights == CLRNN_WEIGHTS_FP32 ? device->held.rows : device->held.pair_rows;
-    const int room = needs->words <= words && 2 * needs->bytes <= LOCAL_BYTES &&
+    const int room = needs->far + needs->nears == 0 && needs->words <= words &&
+                     2 * needs->bytes <= LOCAL_BYTES &&
                      2 * (size_t)needs->bytes <= device->local_memory;
     return product->batch > device->compute_units && room ? 2 : 1;
 }
@@ -180,6 +275,8 @@ static void lay_out(struct algo_tile *out, struct algo_program *program,
     out->vector_width = 1;
     out->split = 1;
     out->is_whole = 1;
+    out->words = (int)needs->words;
+    out->stays = (int)needs->stays;
     if (device->kind == DEVICE_GPU) {
         algo_define(program, "PLAIN_LOOP", -1, 1);
     }
@@ -194,6 +291,7 @@ static void lay_out(struct algo_tile *out, struct algo_program *program,
         const int units = part_of(product->units[phase], product->parts);
         out->block[phase] = units;
         out->held[phase] = share->held;
+        out->far[phase] = share->vectors - share->stay - share->near;
         algo_define(program, "HELD_", phase, share->held);
         algo_define(program, "LINES_", phase, share->lines);
         algo_define(program, "SPLIT_", phase, share->slices);
@@ -203,13 +301,23 @@ static void lay_out(struct algo_tile *out, struct algo_program *program,
         algo_define(program, "BIAS_", phase, scratch);
         scratch += cell->phases[phase].rows * units;
     }
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        const struct share *share = &needs->phases[phase];
+        scratch = (scratch + 3) / 4 * 4; /* vectors of 4 are read at once */
+        algo_define(program, "STAY_", phase, share->stay);
+        algo_define(program, "NEAR_", phase, share->near);
+        algo_define(program, "NEAR_AT_", phase, scratch);
+        algo_define(program, "AHEAD_", phase, share->ahead);
+        scratch += share->near * share->vector_words * needs->items;
+    }
     algo_define(program, "SCRATCH_FLOATS", -1, scratch);
 }
 
 static int64_t shape(struct algo_tile *out, struct algo_program *program,
                      const struct device_desc *device, const struct cell *cell,
                      const struct algo_product *product) {
-    const struct needs needs = needs_of(cell, product->units, product->k, 1, product->weights);
+    const struct needs needs =
+        group_needs(device, cell, product->units, product->k, product->weights);
     lay_out(out, program, device, cell, product, &needs, rows_of(device, product, &needs));
     return 0;
 }
@@ -218,28 +326,50 @@ const struct tile tile_register = {"tile_register.cl", &tile_stream, 1, refuse, 
 
 /* ---- a part of the units --------------------------------------------------------------------- */
 
-/* Rows of the batch in a group: the fewest that leave no row without one. More than one where registers are
- * left; and what the group needs must fit. */
-static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
-                          const struct device_desc *device, const struct cell *cell,
-                          const struct algo_product *product) {
-    const struct needs needs =
+/* Rows of the batch in a group: the fewest that leave no row without one. What the group needs must fit;
+ * may_be_far: weights that do not are read in every step. */
+static int64_t shape_part_of(struct algo_tile *out, struct algo_program *program,
+                             const struct device_desc *device, const struct cell *cell,
+                             const struct algo_product *product, int may_be_far) {
+    struct needs needs =
         needs_of(cell, product->units, product->k, product->parts, product->weights);
+    const struct held_words *held = &device->held;
     const int64_t rows = product->rows;
-    const int64_t bytes = rows * needs.bytes;
-    const int most = needs.words <= device->held.part_rows ? ALGO_PART_ROWS : 1;
-    if (rows > most || needs.words > device->held.part[tile_register_kind(cell)] ||
-        bytes > PART_BYTES || (size_t)bytes > device->local_memory) {
+    const int room = rows > 1 ? held->part_rows : held->part[tile_register_kind(cell)];
+    int chains = 0, taken = 0;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        chains = larger(chains, needs.phases[phase].held * (int)rows);
+        taken = larger(taken, (product->units[phase] + needs.items - 1) / needs.items);
+    }
+    const int less = (int)rows * taken + (product->weights == CLRNN_WEIGHTS_FP32 ? 0 : PAIR_WORDS);
+    const int beside = (rows > 1 ? held->rows_beside : held->part_beside) - less;
+    place(&needs, cell->phase_count, room, beside, left_of(device, rows * needs.bytes));
+    const int64_t bytes = local_bytes(&needs, rows);
+    const int is_far =
+        needs.far > 0 && (!may_be_far || needs.far >= ALGO_NEVER || chains > MOST_CHAINS);
+    if (rows > ALGO_PART_ROWS || left_of(device, bytes) < 0 || is_far) {
         return ALGO_NEVER;
     }
     lay_out(out, program, device, cell, product, &needs, (int)rows);
-    int taken = 0;
     for (int phase = 0; phase < cell->phase_count; phase++) {
         algo_define(program, "TOTAL_", phase, product->units[phase]);
-        taken = larger(taken, (int)rows * product->units[phase]);
     }
-    algo_define(program, "TAKEN", -1, (taken + needs.items - 1) / needs.items);
-    return rows * needs.words * CYCLES_OF_WORD;
+    algo_define(program, "TAKEN", -1, taken);
+    return rows * needs.words * CYCLES_OF_WORD + needs.nears * NEAR_CYCLES + needs.far * FAR_CYCLES;
+}
+
+static int64_t shape_part(struct algo_tile *out, struct algo_program *program,
+                          const struct device_desc *device, const struct cell *cell,
+                          const struct algo_product *product) {
+    return shape_part_of(out, program, device, cell, product, 0);
+}
+
+static int64_t shape_part_far(struct algo_tile *out, struct algo_program *program,
+                              const struct device_desc *device, const struct cell *cell,
+                              const struct algo_product *product) {
+    return shape_part_of(out, program, device, cell, product, 1);
 }
 
 const struct tile tile_part = {"tile_register.cl", &tile_stream, 1, refuse_groups, shape_part};
+const struct tile tile_part_far = {"tile_register.cl", &tile_stream, 1, refuse_groups,
+                                   shape_part_far};

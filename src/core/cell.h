@@ -32,6 +32,7 @@ struct cell {
     int bias_rows; /* of b in a kernel: G, and a row of zeros for a phase without biases */
     int words;     /* words of a unit in its row of projected input; G but for backward cells */
     int states;    /* 1: h; 2: h and c */
+    int carries;   /* words of a unit that a phase leaves for the next one */
     int constants; /* words a unit behind the biases: peepholes */
     /* of one strand */
     int act_count;

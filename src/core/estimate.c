@@ -109,11 +109,16 @@ static double product_us(const struct estimate_speeds *speeds, const struct algo
                          int phase, double rows, double units, double bytes) {
     const double weights = config->cell.phases[phase].rows * units * config->params.k[phase];
     const double arithmetic = 2 * weights * config->tile.rows / speeds->gflops;
-    const double near = fmax(arithmetic, 4 * weights / speeds->near_gbps);
+    const int slice = config->params.slice[phase];
+    /* what stays in registers is not on its way */
+    const double moves = config->tile.held[phase] > 0
+                             ? config->tile.far[phase] * pack_vec(slice) / (double)slice
+                             : 1;
+    const double near = fmax(arithmetic, moves * 4 * weights / speeds->near_gbps);
     const double all = 4 * (double)config->weight_floats;
     const double far_gbps = speeds->far_gbps / (all > SHARED_CACHE * speeds->near_bytes ? 2 : 1);
     const double first =
-        bytes <= speeds->near_bytes ? near : hypot(arithmetic, 4 * weights / far_gbps);
+        bytes <= speeds->near_bytes ? near : hypot(arithmetic, moves * 4 * weights / far_gbps);
     return (first + (ceil_of(rows, config->tile.rows) - 1) * near) * 1e-3;
 }
 

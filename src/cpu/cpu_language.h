@@ -43,6 +43,8 @@ typedef uint8_t uchar;
 #define GROUP_ITEMS 1
 #define SCRATCH_FLOATS 1
 #define GROUP_BARRIER
+#define FAR_BARRIER
+#define UNROLL_TWICE
 #define FLAG_YIELD sched_yield() /* there may be more threads than cores */
 #define UNROLL _Pragma("GCC unroll 16")
 

@@ -2,11 +2,12 @@
  * gpu_text.c: writes the programs that a GPU's plans would build, for bench/gpu_report.py to compile:
  * DIR/NAME.cl with its options in DIR/NAME.opts, and for each plan a line
  *
- *     NAME cell H N algorithm kernel items words rows parts groups loads looks us
+ *     NAME cell H N algorithm kernel items words stays rows parts groups loads looks far us
  *
- * Plans that build the same program have the same NAME. words: of weights in an item's registers; rows:
- * of the batch in a group; parts: groups that share a row; groups: of a launch; loads: words of x_proj that
- * an item reads in a step, looks: words of other groups; us: a step by the planner's own estimate.
+ * Plans that build the same program have the same NAME. words: of weights that an item has, stays: in registers;
+ * rows: of the batch in a group; parts: groups that share a row; groups: of a launch; loads: words of x_proj that
+ * an item reads in a step, looks: words of other groups, far: vectors of weights; us: a step by the planner's own
+ * estimate.
  * DIR/NAME.args has the arguments of the kernel of the steps for a plain call, one a line, for
  * bench/gpu_estimate.py: `bytes HEX`, `pointer NAME [HEX]`, `int N`. No device is needed.
  *
@@ -41,20 +42,21 @@ static const struct maker {
 static const struct cell_case {
     const char *name;
     clrnn_layer_desc layer;
-    int held[8];        /* sizes that one group may hold */
-    int pairs[8];       /* likewise, of weights in 16 bits */
-    int split[8];       /* and several groups */
+    int held[12]; /* sizes that one group may hold; then those of which it does not hold all */
+    int pairs[8]; /* likewise, of weights in 16 bits */
+    int split[8]; /* and several groups */
     int split_pairs[4]; /* likewise, of weights in 16 bits */
+    int far[4];         /* of several groups that do not hold all */
 } cells[] = {
     /* clang-format off */
     {"rnn", {.cell = CLRNN_CELL_RNN},
-     {64, 128, 192, 224}, {128, 256, 304}, {256, 512, 1024, 1280, 1760, 1792}, {1024, 1792}},
+     {64, 128, 192, 224, 240, 256, 320}, {128, 256, 304}, {256, 512, 1024, 1280, 1760, 1792}, {1024, 1792}, {1024, 2048}},
     {"lstm", {.cell = CLRNN_CELL_LSTM},
-     {64, 96, 112}, {112, 128, 152}, {256, 512, 640, 768}, {512, 1024}},
+     {64, 96, 112, 120, 128, 160}, {112, 128, 152}, {256, 512, 640, 768}, {512, 1024}, {512, 1024, 1760}},
     {"gru", {.cell = CLRNN_CELL_GRU},
-     {64, 96, 112, 128}, {128, 144, 168}, {256, 512, 640}, {512, 1024}},
+     {64, 96, 112, 128, 144, 192}, {128, 144, 168}, {256, 512, 640}, {512, 1024}, {1024, 1760}},
     {"gru-before", {.cell = CLRNN_CELL_GRU, .reset = CLRNN_RESET_BEFORE},
-     {64, 96, 112, 128}, {96, 128, 160}, {256, 512, 640}, {512, 1024}},
+     {64, 96, 112, 128, 144, 192}, {96, 128, 160}, {256, 512, 640}, {512, 1024}, {1024}},
     /* clang-format on */
 };
 
@@ -158,15 +160,6 @@ static const char *name_of(const struct algo_program *program, const char *wante
     return written[at].name;
 }
 
-static int words_of(const struct algo_config *config) {
-    int words = 0;
-    for (int phase = 0; phase < config->cell.phase_count; phase++) {
-        words += tile_register_held(config->tile.held[phase], config->params.slice[phase],
-                                    config->stored);
-    }
-    return words;
-}
-
 /* Of pairs of a row of the group and a unit an item has so many. */
 static int share_of(const struct algo_config *config, int units) {
     return (config->tile.rows * units + config->tile.items - 1) / config->tile.items;
@@ -181,13 +174,23 @@ static int loads_of(const struct algo_config *config) {
     return loads;
 }
 
-/* A word for each pair of which other groups may have the unit: TAKEN of kernels/words.cl. */
+/* A word for each unit that other groups may have: ROWS x TAKEN of kernels/words.cl. */
 static int looks_of(const struct algo_config *config) {
     int looks = 0;
     for (int phase = 0; phase < config->cell.phase_count && config->flags > 0; phase++) {
-        looks += share_of(config, config->params.units[phase]);
+        const int units = config->params.units[phase];
+        looks += config->tile.rows * ((units + config->tile.items - 1) / config->tile.items);
     }
     return looks;
+}
+
+/* A vector of each row that an item has and each k that does not stay: tile_read_ of kernels/tile_register.cl. */
+static int far_of(const struct algo_config *config) {
+    int far = 0;
+    for (int phase = 0; phase < config->cell.phase_count; phase++) {
+        far += config->tile.far[phase] * config->tile.held[phase];
+    }
+    return far;
 }
 
 /* The launch that does the steps. */
@@ -249,10 +252,10 @@ static void write_weights(int cell, int hidden, int batch, const char *algorithm
         write_arguments(name, &config, batch);
     }
     algo_launch_groups(groups, &config, launch, &config.tile, STEPS, batch);
-    printf("%s %s%s %d %d %s %s %d %d %d %d %zu %d %d %.2f\n", written_name, cells[cell].name,
+    printf("%s %s%s %d %d %s %s %d %d %d %d %d %zu %d %d %d %.2f\n", written_name, cells[cell].name,
            stored[weights], hidden, batch, config.algorithm, launch->kernel, config.tile.items,
-           words_of(&config), config.tile.rows, config.params.parts, groups[0] * groups[1],
-           loads_of(&config), looks_of(&config), us);
+           config.tile.words, config.tile.stays, config.tile.rows, config.params.parts,
+           groups[0] * groups[1], loads_of(&config), looks_of(&config), far_of(&config), us);
 }
 
 static void write_plan(int cell, int hidden, int batch, const char *algorithm) {
@@ -270,8 +273,8 @@ static void write_projection(int batch) {
     }
     snprintf(name, sizeof name, "projection-%d", batch);
     const char *written_name = name_of(&config.projection_program, name, &is_new);
-    printf("%s any %d %d projection step_forward %d 0 %d 1 0 0 0 0\n", written_name, MANY, batch,
-           config.projection_tile.items, config.projection_tile.rows);
+    printf("%s any %d %d projection step_forward %d 0 0 %d 1 0 0 0 0 0\n", written_name, MANY,
+           batch, config.projection_tile.items, config.projection_tile.rows);
 }
 
 /* Most rows that several groups take: the most in a group. */
@@ -319,6 +322,13 @@ static void write_cell(int cell) {
         }
     }
     device.runs_together = 1;
+    for (int i = 0; cells[cell].far[i] > 0; i++) {
+        write_plan(cell, cells[cell].far[i], 1, "persist/stream");
+        if (cells[cell].layer.reset !=
+            CLRNN_RESET_BEFORE) { /* bench/gpu_estimate.py loses an address there */
+            write_plan(cell, cells[cell].far[i], 16, "persist/stream");
+        }
+    }
     for (int i = 0; cells[cell].split[i] > 0; i++) {
         const int hidden = cells[cell].split[i], most = most_rows(cell, hidden);
         write_plan(cell, hidden, 1, NULL);

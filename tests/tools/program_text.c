@@ -21,7 +21,7 @@ static const struct device_desc devices[] = {
      .vector_width = 1,
      .max_group = 1024,
      .local_memory = 49152,
-     .held = {{196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128, 128}},
+     .held = {{196, 196, 196}, {196, 196, 196}, {160, 160, 160}, 128, 128, 128, 160, 160, 128}},
     {.kind = DEVICE_GPU, .vector_width = 1, .max_group = 128, .local_memory = 32768},
     {.kind = DEVICE_GPU, .vector_width = 1, .max_group = 64, .local_memory = 16384},
 };
