@@ -310,11 +310,12 @@ def report(tool, quick):
     return "\n".join(head + ([f"* {fault}" for fault in faults] or verdict) + sections) + "\n", faults, checked
 
 
-HELD_PRODUCT = "held->w[j][r][e], chain[i][r]"
+HELD_PRODUCT = "from, j, held->w[j], zero, chain"
+PRODUCT = "fma(v[e], w[r][e], chain[i][r])"
 UNROLL = '#define UNROLL _Pragma("unroll")'
-VARIABLE = HELD_PRODUCT.replace("[j]", "[(j + a->step) % (SLICE / VEC)]")
-AGAIN = HELD_PRODUCT.replace("held->w[j][r][e]", "((GLOBAL const float *)PHASE_WEIGHTS)[(j * HELD + r) * (GROUP_ITEMS * VEC) + "
-                             "LOCAL_ID * VEC + e + (a->step >> 30)]")
+VARIABLE = HELD_PRODUCT.replace("[j]", "[(j + a->step) % STAY]")
+AGAIN = PRODUCT.replace("w[r][e]", "((GLOBAL const float *)PHASE_WEIGHTS)[(j * HELD + r) * (GROUP_ITEMS * VEC) + "
+                        "LOCAL_ID * VEC + e + (a->step >> 30)]")
 HOLDS, MEETS = ("rnn", 128, "single/register"), ("rnn", 1024, "persist/register")
 CHANGES = (
     # what it does, the program by maker, text or macro, what stands in for it, what the gate says
@@ -324,8 +325,8 @@ CHANGES = (
      ("scratch",)),
     ("512 items in a group", {"nvidia": ("rnn", 224, "single/register"), "amd": ("rnn", 192, "single/register")},
      "-DGROUP_ITEMS=256", "-DGROUP_ITEMS=512", ("spilled",)),
-    ("weights read again in every step", dict.fromkeys(("nvidia", "amd"), HOLDS), HELD_PRODUCT, AGAIN, ("loads of weights",)),
-    ("weights read again where groups meet", dict.fromkeys(("nvidia", "amd"), MEETS), HELD_PRODUCT, AGAIN, ("loads of weights",)),
+    ("weights read again in every step", dict.fromkeys(("nvidia", "amd"), HOLDS), PRODUCT, AGAIN, ("loads of weights",)),
+    ("weights read again where groups meet", dict.fromkeys(("nvidia", "amd"), MEETS), PRODUCT, AGAIN, ("loads of weights",)),
 )
 CHECKED = {"NVIDIA": "sm_80", "AMD": "gfx906", "Intel": "dg2-g10"}
 

@@ -228,9 +228,11 @@ static int transfers_of(const struct scene *s) {
     return arrays + states + tables_of(s) + given_up;
 }
 
-/* Launches that meet count on where the ones before ended. */
+/* Launches that meet count on where the ones before ended: a launch and who finishes it, and of those whose numbers
+ * are their own flags who clears them. */
 static int epochs_of(const struct scene *s) {
-    return begins(s, "persist") ? 2 * s->strands * pieces_of(s) : 0;
+    const int launches = begins(s, "persist/panel") ? 2 : begins(s, "persist") ? 3 : 0;
+    return launches * s->strands * pieces_of(s);
 }
 
 /* Those that differ from what the kernel had: params of another piece, the steps of a launch. */
