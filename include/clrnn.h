@@ -394,7 +394,7 @@ typedef enum clrnn_projection {
 typedef struct clrnn_plan clrnn_plan;
 
 typedef struct clrnn_plan_desc {
-    const char *algorithm; /* NULL: chosen; else "single/panel", "single/stream", "step/stream" */
+    const char *algorithm; /* NULL: chosen; else a name of clrnn_plan_algorithms: "step/stream" */
     int steps;             /* the most steps T of a call, 1 .. 2^30 */
     int batch;             /* the most rows N of a call, 1 .. 2^30 */
     int batch_first;       /* 1: x is [N][T][I] and y [N][T][F]; 0: [T][N][I] and [T][N][F] */
