@@ -14,15 +14,13 @@ enum {
     PART_BYTES = 48 << 10, /* what a group may have everywhere, if it is one of few */
     CYCLES_OF_WORD = 4,    /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
     NEAR_CYCLES = 8,       /* 256 words from local memory, 128 bytes a cycle */
-    FAR_CYCLES =
-        21, /* from the cache that all share: 5 KiB a cycle, for 108 compute units (A100) */
+    FAR_CYCLES = 21,       /* from the cache that all share: 5 KiB a cycle for 108 compute units */
     AHEAD_WORDS = 16, /* 16 KiB of a group are on their way: a latency of 400 cycles is hidden */
-    MOST_FAR =
-        256, /* of one group: 5400 cycles, as long as the launch that another one would take */
-    MOST_CHAINS = 16, /* sums of an item, in registers beside what is ahead */
-    PHASE_WORDS =
-        16, /* fewer words stay where a step has another phase: its loops are twice as many */
-    PAIR_WORDS = 16 /* and where two weights share one: they are widened on their way */
+    MOST_FAR = 256,   /* of one group: 5400 cycles, as long as the launch of a step */
+    GROUP_CHAINS = 8, /* sums of an item, beside what is ahead: gfx90a spills 9 vectors of 4 */
+    MOST_CHAINS = 16, /* of one of several groups */
+    PHASE_WORDS = 16, /* fewer words stay with another phase, whose loops come on top */
+    PAIR_WORDS = 16   /* and where two weights share one: they are widened on their way */
 };
 
 /*
@@ -219,6 +217,10 @@ static struct needs group_needs(const struct device_desc *device, const struct c
     const int less = weights == CLRNN_WEIGHTS_FP32 ? 0 : PAIR_WORDS;
     place(&needs, cell->phase_count, held[tile_register_kind(cell)], device->held.beside - less,
           left_of(device, needs.bytes));
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        const int is_much = needs.far > 0 && needs.phases[phase].held > GROUP_CHAINS;
+        needs.far = is_much ? ALGO_NEVER : needs.far;
+    }
     return needs;
 }
 
