@@ -561,9 +561,9 @@ axis, 0,
 =>
     const int pairs = weights != CLRNN_WEIGHTS_FP32;
 @@ register: pairs in the room of floats | cpu | personalities/plans | src/algo/tile_register.c
-        problem->weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
+    const int *held = weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
 =>
-        device->held.group;
+    const int *held = device->held.group; (void)weights;
 @@ register: padding is +0 | cpu | algo | src/core/pack.c
     const float padding = layout->held > 0 ? -0.0f : 0.0f;
 =>

@@ -100,8 +100,8 @@ void test_same(const struct test_case *test, const struct test_outcome *a,
                const struct test_outcome *b, const char *where);
 int test_same_bits(const float *a, const float *b, size_t count, size_t *at);
 
-/* Allowed, and not so slow to build that only CLRNN_LONG takes it everywhere: persist/register, a program
- * for each size, which the suites persist and personalities run; single/stream with two phases, which takes
+/* Allowed, and not so slow to build that only CLRNN_LONG takes it everywhere: persist/register and
+ * persist/stream, a program for each size, which the suites persist and personalities run; single/stream with two phases, which takes
  * PoCL 15 s a size, and which the suite personalities runs. */
 int test_takes(const clrnn_algorithm_info *info, const clrnn_net *net);
 

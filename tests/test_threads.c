@@ -49,6 +49,7 @@ END_TEST
 struct meeting {
     atomic_int here;
     pthread_t caller;
+    double us; /* that the caller then stays behind the worker */
     int cores[2];
     int worker_may;
 };
@@ -65,12 +66,19 @@ static void meet(void *job, int group) {
         sched_getaffinity(0, sizeof may, &may) == 0) {
         meeting->worker_may = CPU_COUNT(&may);
     }
+    const double end = clock_us() + meeting->us;
+    while (pthread_equal(pthread_self(), meeting->caller) && clock_us() < end) {
+    }
+}
+
+static struct meeting run_lasting(struct cpu_pool *pool, double us) {
+    struct meeting meeting = {.caller = pthread_self(), .us = us, .cores = {-1, -1}};
+    ck_assert_int_eq(cpu_pool_run(pool, meet, &meeting, 2, NULL), 1);
+    return meeting;
 }
 
 static struct meeting run_meeting(struct cpu_pool *pool) {
-    struct meeting meeting = {.caller = pthread_self(), .cores = {-1, -1}};
-    ck_assert_int_eq(cpu_pool_run(pool, meet, &meeting, 2, NULL), 1);
-    return meeting;
+    return run_lasting(pool, 0);
 }
 
 /* All threads of this process on one core: as a busy system may put them, or a user who says so. */
@@ -122,25 +130,6 @@ START_TEST(threads_part) {
 }
 END_TEST
 
-/* The caller's group takes `us` longer than the worker's. */
-struct lasting {
-    pthread_t caller;
-    double us;
-    atomic_int here;
-};
-
-static void last(void *job, int group) {
-    struct lasting *lasting = job;
-    (void)group;
-    atomic_fetch_add(&lasting->here, 1);
-    while (atomic_load(&lasting->here) < 2) { /* each thread has one of the groups */
-        sched_yield();
-    }
-    const double end = clock_us() + lasting->us;
-    while (pthread_equal(pthread_self(), lasting->caller) && clock_us() < end) {
-    }
-}
-
 /* A worker that has just gone to sleep, or sleeps for long, is not woken on the core that wakes it. Now and then
  * a busy system puts it there, or the caller. */
 START_TEST(threads_wake_apart) {
@@ -154,8 +143,7 @@ START_TEST(threads_wake_apart) {
     }
     ok(cpu_pool_open(&pool, 2));
     for (int i = 0; i < TRIES; i++) {
-        struct lasting lasting = {.caller = pthread_self(), .us = waits[_i]};
-        ck_assert_int_eq(cpu_pool_run(pool, last, &lasting, 2, NULL), 1);
+        run_lasting(pool, waits[_i]);
         const struct meeting meeting = run_meeting(pool);
         together += meeting.cores[0] == meeting.cores[1];
         usleep(2000);

@@ -209,14 +209,24 @@ static int64_t left_of(const struct device_desc *device, int64_t bytes) {
     return (device->local_memory < PART_BYTES ? (int64_t)device->local_memory : PART_BYTES) - bytes;
 }
 
+/* Words that an item of such a group may keep, if all stay. */
+static int group_room(const struct device_desc *device, const struct cell *cell,
+                      clrnn_weights weights) {
+    const int *held = weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
+    return held[tile_register_kind(cell)];
+}
+
+/* Registers in which weights of 16 bits are widened on their way. */
+static int pair_words(clrnn_weights weights) {
+    return weights == CLRNN_WEIGHTS_FP32 ? 0 : PAIR_WORDS;
+}
+
 /* Of one group that has all units of a row. */
 static struct needs group_needs(const struct device_desc *device, const struct cell *cell,
                                 const int *units, const int *k, clrnn_weights weights) {
     struct needs needs = needs_of(cell, units, k, 1, weights);
-    const int *held = weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
-    const int less = weights == CLRNN_WEIGHTS_FP32 ? 0 : PAIR_WORDS;
-    place(&needs, cell->phase_count, held[tile_register_kind(cell)], device->held.beside - less,
-          left_of(device, needs.bytes));
+    place(&needs, cell->phase_count, group_room(device, cell, weights),
+          device->held.beside - pair_words(weights), left_of(device, needs.bytes));
     for (int phase = 0; phase < cell->phase_count; phase++) {
         const int is_much = needs.far > 0 && needs.phases[phase].held > GROUP_CHAINS;
         needs.far = is_much ? ALGO_NEVER : needs.far;
@@ -232,15 +242,13 @@ static int refuse(const struct device_desc *device, const struct problem *proble
     }
     sizes_of(units, k, problem);
     const struct needs needs = group_needs(device, &problem->cell, units, k, problem->weights);
-    const int *held =
-        problem->weights == CLRNN_WEIGHTS_FP32 ? device->held.group : device->held.pairs;
-    const int words = held[tile_register_kind(&problem->cell)];
     const int64_t bytes = local_bytes(&needs, 1);
     if (needs.far >= ALGO_NEVER) {
         snprintf(
             reason, size,
             "W_hh takes %lld words of each item's registers (H=%d), the device has room for %d",
-            (long long)needs.words, problem->hidden, words);
+            (long long)needs.words, problem->hidden,
+            group_room(device, &problem->cell, problem->weights));
     } else if (needs.far > MOST_FAR) {
         snprintf(
             reason, size,
@@ -248,7 +256,7 @@ static int refuse(const struct device_desc *device, const struct problem *proble
             "and local memory, and for %d there is no time in a step",
             (long long)needs.words, problem->hidden, (long long)(needs.stays + needs.nears),
             MOST_FAR);
-    } else if ((size_t)bytes > device->local_memory || bytes > PART_BYTES) {
+    } else if (left_of(device, bytes) < 0) {
         snprintf(reason, size, "needs %lld bytes of local memory, the device has %zu",
                  (long long)bytes, device->local_memory);
     } else {
@@ -343,7 +351,7 @@ static int64_t shape_part_of(struct algo_tile *out, struct algo_program *program
         chains = larger(chains, needs.phases[phase].held * (int)rows);
         taken = larger(taken, (product->units[phase] + needs.items - 1) / needs.items);
     }
-    const int less = (int)rows * taken + (product->weights == CLRNN_WEIGHTS_FP32 ? 0 : PAIR_WORDS);
+    const int less = (int)rows * taken + pair_words(product->weights);
     const int beside = (rows > 1 ? held->rows_beside : held->part_beside) - less;
     place(&needs, cell->phase_count, room, beside, left_of(device, rows * needs.bytes));
     const int64_t bytes = local_bytes(&needs, rows);
