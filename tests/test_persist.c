@@ -59,7 +59,7 @@ static void close_setting(struct setting *setting) {
 
 /* How often, on what, and with what in the way. */
 struct attempt {
-    int kind, cores, two_phases;
+    int kind, cores;
     int patience; /* of each strand; below 0: the plan's own */
     int calls;    /* in a row, since flags follow each other */
     int epoch;    /* where they begin, or 0 */
@@ -95,14 +95,17 @@ static clrnn_plan *plan_attempt(const struct setting *setting, clrnn_context *co
 }
 
 /* What the attempt says of a device, until what it gives is put back. */
-static struct device_desc take_cores(clrnn_context *context, const struct attempt *attempt) {
+static struct device_desc take_cores(const struct setting *setting, clrnn_context *context,
+                                     const struct attempt *attempt) {
     const struct device_desc own = context->desc;
     context->desc.compute_units = attempt->cores > 0 ? attempt->cores : own.compute_units;
     context->desc.loop_limit = attempt->kind == PANELS ? own.loop_limit : 0;
     if (attempt->kind == FAR) { /* with two phases more is on its way */
         struct held_words *held = &context->desc.held;
         *held = (struct held_words){.part = {8, 8, 8}, .part_rows = 8};
-        held->part_beside = held->rows_beside = attempt->two_phases ? 100 : 40;
+        held->part_beside = held->rows_beside =
+            clrnn_net_get_desc(setting->test->net)->layers[0].reset == CLRNN_RESET_BEFORE ? 100
+                                                                                          : 40;
         context->desc.local_memory = 16384;
     }
     return own;
@@ -119,7 +122,7 @@ static int hold_attempt(const struct setting *setting, const struct attempt *att
     int taken = 0;
     for (size_t place = 0; place < setting->count; place++) {
         clrnn_context *context = setting->places[place].context;
-        const struct device_desc own = take_cores(context, attempt);
+        const struct device_desc own = take_cores(setting, context, attempt);
         clrnn_plan *plan = plan_attempt(setting, context, attempt, own.loop_limit > 0);
         for (int call = 0; call < attempt->calls && plan != NULL; call++) {
             struct test_outcome result;
@@ -219,7 +222,6 @@ static void hold_words(int kind, int cell) {
         for (size_t i = 0; i < sizeof word_attempts / sizeof word_attempts[0]; i++) {
             struct attempt attempt = word_attempts[i];
             attempt.kind = kind;
-            attempt.two_phases = cell == TEST_GRU_BEFORE;
             if (getenv("CLRNN_LONG") != NULL || (batch == 1) == (attempt.cores == 2)) {
                 taken += hold_attempt(&setting, &attempt, as_it_is);
             }
@@ -300,12 +302,8 @@ END_TEST
 START_TEST(flags_begin_anew) {
     struct setting setting;
     const struct test_problem problem = split_problem(_i, TEST_GRU_BEFORE, 2, 950);
-    const struct attempt attempt = {.kind = _i,
-                                    .cores = 2,
-                                    .two_phases = 1,
-                                    .patience = -1,
-                                    .calls = 3,
-                                    .epoch = (1 << 30) - 30};
+    const struct attempt attempt = {
+        .kind = _i, .cores = 2, .patience = -1, .calls = 3, .epoch = (1 << 30) - 30};
     open_setting(&setting, &problem);
     hold_attempt(&setting, &attempt, as_it_is);
     close_setting(&setting);
@@ -348,7 +346,7 @@ START_TEST(calls_go_alone) {
         clrnn_context *context = setting.places[place].context;
         if (clrnn_context_engine(context) == CLRNN_ENGINE_OPENCL) {
             /* threads of our own do not give up for longer */
-            const struct device_desc own = take_cores(context, &attempt);
+            const struct device_desc own = take_cores(&setting, context, &attempt);
             hold_alone(&setting, &setting.places[place], &attempt);
             context->desc = own;
         }
