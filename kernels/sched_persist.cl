@@ -19,7 +19,6 @@
 #error persist needs acquire and release between groups of a launch
 #endif
 
-#define FLAG_YIELD
 typedef volatile __global atomic_int *flag_pointer;
 
 static inline int flag_read(GLOBAL int *flag) {
@@ -50,7 +49,6 @@ static inline int parts_meet(const struct params *p, GLOBAL int *flags, GLOBAL i
                 return 1;
             }
         }
-        FLAG_YIELD;
         if (flag_read(given_up) == epoch) {
             return 0;
         }

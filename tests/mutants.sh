@@ -846,6 +846,23 @@ params.w_phase[phase] = 0;
     return launch->meets && !launch->finish && plan->alone > 0;
 =>
     return launch->meets && !launch->finish && plan->alone > 64;
+@@ persist: the host tries again at once | cpu | persist/flags | src/cpu/cpu.c
+    return plan->lost_us > LOST_US;
+=>
+    return plan->lost_us > 2 * LOST_US;
+@@ persist: the host never tries again | cpu | persist/flags | src/cpu/cpu.c
+    plan->lost_us = fmax(plan->lost_us - us / LOST_SHARE, 0);
+=>
+@@ persist: alone from the flags of the launch before | cpu | persist/flags | src/cpu/cpu.c
+        memset(plan->flags, 0, plan->flag_bytes);
+        if (goes_alone(plan)) {
+            return;
+        }
+=>
+        if (goes_alone(plan)) {
+            return;
+        }
+        memset(plan->flags, 0, plan->flag_bytes);
 @@ calls: memory of its own in each | cpu | calls | src/cpu/cpu.c
     plan->profile.projection_us = plan->profile.recurrence_us = 0;
 =>

@@ -345,13 +345,58 @@ START_TEST(calls_go_alone) {
     for (size_t place = 0; place < setting.count; place++) {
         clrnn_context *context = setting.places[place].context;
         if (clrnn_context_engine(context) == CLRNN_ENGINE_OPENCL) {
-            /* threads of our own do not give up for longer */
             const struct device_desc own = take_cores(&setting, context, &attempt);
             hold_alone(&setting, &setting.places[place], &attempt);
             context->desc = own;
         }
     }
     close_setting(&setting);
+}
+END_TEST
+
+/* Launches of recurrences, from span `first` of the trace on. */
+static int recurrences(const clrnn_trace *trace, size_t first) {
+    int count = 0;
+    for (size_t i = first; i < clrnn_trace_count(trace); i++) {
+        const clrnn_trace_span *span = clrnn_trace_at(trace, i);
+        count += span->track == CLRNN_TRACK_HOST && strcmp(span->category, "launch") == 0 &&
+                 strcmp(span->name, "recurrence") == 0;
+    }
+    return count;
+}
+
+/* The cpu engine's too, for some times as long as was lost; the bits are the same in all of them. */
+START_TEST(host_calls_go_alone) {
+    enum { CALLS = 100000 };
+    struct test_outcome result, whole;
+    const struct test_problem problem = split_problem(PANELS, TEST_GRU_BEFORE, 3, 970);
+    struct test_case *test = test_case_make(&problem);
+    clrnn_trace *trace = NULL;
+    clrnn_context *context = NULL;
+    int calls = 0, launches = 0, alone = 0;
+    ok(clrnn_trace_create(&trace));
+    ok(clrnn_context_create(
+        &context, &(clrnn_context_desc){.engine = CLRNN_ENGINE_CPU, .threads = 2, .trace = trace}));
+    test_run(&whole, test, context, "single/panel");
+    const clrnn_plan_desc desc = test_plan_desc(test, persists[PANELS]);
+    clrnn_plan *plan = test_plan(test, context, &desc);
+    plan->configs[0].params.patience = 0;
+    for (; calls < CALLS && !(alone > 0 && launches == 2); calls++) {
+        const size_t first = clrnn_trace_count(trace);
+        test_run_plan(&result, test, plan);
+        test_same(test, &whole, &result, "cpu, given up");
+        test_result_free(&result);
+        launches = recurrences(trace, first);
+        ck_assert_int_eq(launches, calls == 0 || launches != 1 ? 2 : 1);
+        alone += launches == 1;
+    }
+    ck_assert_int_gt(alone, 0);
+    ck_assert_int_eq(launches, 2); /* it tried again */
+    test_result_free(&whole);
+    clrnn_plan_free(plan);
+    clrnn_context_free(context);
+    clrnn_trace_free(trace);
+    test_case_free(test);
 }
 END_TEST
 
@@ -371,6 +416,7 @@ Suite *persist_suite(void) {
     TCase *flags = tcase_create("flags");
     tcase_add_test(flags, flags_begin_anew);
     tcase_add_loop_test(flags, calls_go_alone, 0, KINDS);
+    tcase_add_test(flags, host_calls_go_alone);
     suite_add_tcase(suite, flags);
     return suite;
 }

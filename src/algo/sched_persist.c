@@ -1,6 +1,7 @@
 /* sched_persist.c: one launch a sequence, units split over groups that meet at every step. */
 #include "algo/algo.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* To meet: 0.1 to 0.2 us, and the slowest part of a step decides. */
@@ -42,16 +43,17 @@ static int refuse(const struct algo_config *config, const struct device_desc *de
     return 1;
 }
 
-/* How long a part waits, in 1024 loads of a flag (3 to 10 us): some 2 ms, in which a thread wakes up
- * even on a busy machine, and as long as a part of a step takes at 100 GFLOP/s. */
+/* How long a part waits, in 1024 loads of a flag (2 us). Others may be a step behind; besides that as long as
+ * all steps take, at 100 GFLOP/s: to go on alone costs about as much. At least 0.7 ms, in which a thread
+ * wakes up, and at most 10 ms, some scheduler's times of another program on its core. */
 static int patience_of(const struct algo_config *config, const struct problem *problem) {
     double flops = 0;
     for (int phase = 0; phase < config->cell.phase_count; phase++) {
         flops += 2.0 * problem->batch * config->cell.phases[phase].rows *
                  (double)config->params.units[phase] * config->params.k[phase];
     }
-    const double step = flops / 100e3 / 3; /* us, in units of 3 us */
-    return 400 + (step < 1e6 ? (int)step : 1000000);
+    const double step_us = fmin(flops / 100e3, 1e6);
+    return (int)((step_us + fmin(fmax(step_us * config->steps, 700), 10e3)) / 2);
 }
 
 static void launches(struct algo_config *config, const struct device_desc *device,

@@ -13,6 +13,7 @@
 #include "cpu/cpu_pool.h"
 #include "cpu/cpu_state.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,9 @@ struct cpu_plan {
     struct engine_space space;
     float *memory; /* the work space */
     float *x_proj, *work, *between[ENGINE_BETWEENS];
-    int *flags; /* by which groups meet, or NULL */
+    int *flags; /* by which groups meet, the first who gave up; or NULL */
     size_t flag_bytes;
+    double lost_us; /* by groups that gave up, less a share of the time since */
     clrnn_profile profile;
 };
 
@@ -234,6 +236,9 @@ static float *array_data(const struct cpu_plan *plan, const struct engine_array 
 
 /* ---- launches -------------------------------------------------------------------------------- */
 
+/* Where flags begin: they are cleared before each launch. */
+enum { EPOCH = 1 };
+
 /* A launch with all that its kernel takes; rows of groups go in runs, which a task takes whole. */
 struct launch {
     const struct params *params;
@@ -253,8 +258,8 @@ static void run_group(const struct launch *l, int row, int block) {
     const struct engine_call *call = l->call;
     if (l->meeting != NULL) {
         l->meeting(l->params, call->rows, l->x, l->w, l->b, l->state, l->work, l->y, l->hiddens,
-                   l->cells, l->gates, call->mask, call->starts, l->first, l->second, l->flags, 1,
-                   l->finish, row, block);
+                   l->cells, l->gates, call->mask, call->starts, l->first, l->second, l->flags,
+                   EPOCH, l->finish, row, block);
     } else {
         l->kernel(l->params, call->rows, l->x, l->w, l->b, l->state, l->work, l->y, l->hiddens,
                   l->cells, l->gates, call->mask, call->starts, l->first, l->second, row, block);
@@ -335,8 +340,23 @@ static void cut_projection(struct launch *l, const struct algo_tile *tile, int t
     }
 }
 
+/* Groups give up where a thread shares its core with another program: for a scheduler's time, some 4 ms. A time
+ * or two is taken as it comes; where it happens for longer than the share of all time, launches go without
+ * groups that meet, until it does not: the one that finishes does all of it. */
+enum { LOST_SHARE = 8, LOST_US = 10000 };
+
+static int goes_alone(const struct cpu_plan *plan) {
+    return plan->lost_us > LOST_US;
+}
+
+static void learn_to_meet(struct cpu_plan *plan, const struct algo_launch *what, double us) {
+    const int gave_up = !what->finish && plan->flags[0] == EPOCH;
+    plan->lost_us = fmax(plan->lost_us - us / LOST_SHARE, 0);
+    plan->lost_us = gave_up ? fmin(plan->lost_us + us, 2 * LOST_US) : plan->lost_us;
+}
+
 /* A launch of a strand's projection or recurrence. */
-static void launch(const struct cpu_plan *plan, const struct engine_call *call,
+static void launch(struct cpu_plan *plan, const struct engine_call *call,
                    const struct params *params, int index, const struct algo_launch *what,
                    int first, int second) {
     size_t groups[2];
@@ -375,7 +395,11 @@ static void launch(const struct cpu_plan *plan, const struct engine_call *call,
     }
     if (what->meets && !what->finish) {
         memset(plan->flags, 0, plan->flag_bytes);
+        if (goes_alone(plan)) {
+            return;
+        }
     }
+    const double start = what->meets ? clock_us() : 0;
     const size_t span = trace_begin(
         plan->context->trace, "launch",
         TRACE_ARGS({"kernel", 0, what->kernel}, {"groups", (int64_t)(groups[0] * groups[1]), NULL},
@@ -384,6 +408,9 @@ static void launch(const struct cpu_plan *plan, const struct engine_call *call,
         projection ? "projection" : "recurrence");
     run_launch(plan, &l, launch_cycles(config, projection, params->count, call->batch), span);
     trace_end(plan->context->trace, span);
+    if (what->meets) {
+        learn_to_meet(plan, what, clock_us() - start);
+    }
 }
 
 /* The caller's own x_proj [T][N][words][H], in the order of the way: forward strands alone. */

@@ -45,7 +45,6 @@ typedef uint8_t uchar;
 #define GROUP_BARRIER
 #define FAR_BARRIER
 #define UNROLL_TWICE
-#define FLAG_YIELD sched_yield() /* there may be more threads than cores */
 #define UNROLL _Pragma("GCC unroll 16")
 
 /* Flags by which groups meet: see kernels/sched_persist.cl. */
