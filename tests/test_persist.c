@@ -74,6 +74,7 @@ static clrnn_plan *plan_attempt(const struct setting *setting, clrnn_context *co
     size_t count = 0;
     clrnn_plan_desc desc = test_plan_desc(setting->test, NULL);
     desc.chunk = attempt->chunk;
+    desc.projection = CLRNN_PROJECTION_OWN; /* CLBlast's takes a simulator minutes */
     ok(clrnn_plan_algorithms(&count, infos, 16, context, setting->test->net, &desc));
     for (size_t i = 0; i < count; i++) {
         if (infos[i].allowed && strcmp(infos[i].name, persists[attempt->kind]) == 0) {
