@@ -206,12 +206,22 @@ static unsigned vendor_of(const struct cl_found *device) {
                : 0;
 }
 
+static int is_rusticl(const clrnn_device_info *info) {
+    return strcmp(info->platform_name, "rusticl") == 0;
+}
+
 /* Compilers for CPUs that do not have clang's __builtin_prefetch, though they are made of clang: Oclgrind
  * 21.10 interprets what clang gives, but not that ("undefined external function"), and rusticl makes
  * SPIR-V of it, which has no such thing: its translator ends the whole process (Mesa 22.3.6:
  * "Unexpected llvm intrinsic: llvm.prefetch.p0i8"). */
 static int lacks_fetch(const clrnn_device_info *info) {
-    return strcmp(info->platform_name, "rusticl") == 0 || strstr(info->name, "Oclgrind") != NULL;
+    return is_rusticl(info) || strstr(info->name, "Oclgrind") != NULL;
+}
+
+/* rusticl counts each local array of a kernel twice (Mesa 22.3.6: CL_KERNEL_LOCAL_MEM_SIZE is 8,000 for one of
+ * 4,000 bytes), so that a kernel may have half. */
+static size_t local_memory(const clrnn_device_info *info) {
+    return (size_t)info->local_memory / (is_rusticl(info) ? 2 : 1);
 }
 
 static void describe(void *device, struct device_desc *desc, clrnn_device_info *info) {
@@ -224,7 +234,7 @@ static void describe(void *device, struct device_desc *desc, clrnn_device_info *
     desc->compute_units = info->compute_units > 0 ? info->compute_units : 1;
     desc->vector_width = panel_width(context->device);
     desc->max_group = (size_t)info->max_group_size;
-    desc->local_memory = (size_t)info->local_memory;
+    desc->local_memory = local_memory(info);
     desc->max_alloc = (size_t)info->max_alloc;
     desc->held = tile_register_words(desc->kind, vendor_of(&context->found));
     desc->loop_limit = strstr(info->name, "llvmpipe") != NULL ? LLVMPIPE_ROUNDS : 0;
