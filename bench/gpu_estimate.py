@@ -421,6 +421,8 @@ class Lane:
             a = None if a is None or high is None else (high << 32 | a) << shift >> 32 & MASK
         elif a is not None:
             a = a << shift & MASK
+            if values[0].negate and a == 0:  # ~0 + 1, whose carry says that nothing was borrowed
+                a = MASK + 1
         if None in (a, b, carry):
             self.set(i.operands[0], None)
             for out in i.outs:

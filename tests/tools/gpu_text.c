@@ -324,10 +324,7 @@ static void write_cell(int cell) {
     device.runs_together = 1;
     for (int i = 0; cells[cell].far[i] > 0; i++) {
         write_plan(cell, cells[cell].far[i], 1, "persist/stream");
-        if (cells[cell].layer.reset !=
-            CLRNN_RESET_BEFORE) { /* bench/gpu_estimate.py loses an address there */
-            write_plan(cell, cells[cell].far[i], 16, "persist/stream");
-        }
+        write_plan(cell, cells[cell].far[i], 16, "persist/stream");
     }
     for (int i = 0; cells[cell].split[i] > 0; i++) {
         const int hidden = cells[cell].split[i], most = most_rows(cell, hidden);
