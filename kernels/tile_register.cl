@@ -98,11 +98,11 @@ typedef PHASE_NAME(loaded_) PHASE_NAME(words_);
 
 struct PHASE_NAME(held_) {
 #if STAY > 0
-    PHASE_NAME(word_) w[STAY][HELD][WORDS_OF_VEC];
+    PHASE_NAME(word_) w[STAY][HELD][WORDS_OF_VEC] __attribute__((aligned(16)));
 #endif
 #if FAR > 0
-    PHASE_NAME(word_)
-    far[AHEAD][HELD][WORDS_OF_VEC]; /* of those that do not stay, what comes next */
+    /* of those that do not stay, what comes next */
+    PHASE_NAME(word_) far[AHEAD][HELD][WORDS_OF_VEC] __attribute__((aligned(16)));
 #endif
     float x[OUTS][HELD_WORDS]; /* x_proj of this step */
     struct place at[OUTS];     /* where the pairs' rows are; over where there is no such pair */
@@ -120,10 +120,11 @@ INLINED static inline void PHASE_NAME(tile_ask_)(const struct params *p, const p
     }
 }
 
-/* The item's first weights. */
+/* The item's first weights. A part without units, which has none of its own, reads the first part's. */
 INLINED static inline GLOBAL const weight *PHASE_NAME(tile_weights_)(const struct params *p,
                                                                      const pass *a) {
-    return PHASE_WEIGHTS + (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
+    const wide block = IS_UNIT(PART * UNITS) ? PART : 0;
+    return PHASE_WEIGHTS + block * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
 }
 
 /* Vector j of k, of all rows of W that the item has. */
@@ -161,7 +162,7 @@ INLINED static inline void PHASE_NAME(tile_multiply_)(const struct params *p, co
         /* the items of a wave read the same words */
         LOCAL const PHASE_NAME(loaded_) *words =
             (LOCAL const PHASE_NAME(loaded_) *)(PHASE_NAME(phase_source_)(p, a, &at) + from);
-        float v[VEC];
+        float v[VEC] __attribute__((aligned(16)));
         *(PHASE_NAME(loaded_) *)v = words[j];
         UNROLL
         for (int r = 0; r < HELD; r++) {
@@ -192,7 +193,7 @@ INLINED static inline void PHASE_NAME(tile_hold_)(const struct params *p, const 
 #endif
 #if NEAR > 0 /* each item reads what it has stored itself: no barrier */
     for (int j = 0; j < NEAR; j++) {
-        PHASE_NAME(word_) words[HELD][WORDS_OF_VEC];
+        PHASE_NAME(word_) words[HELD][WORDS_OF_VEC] __attribute__((aligned(16)));
         PHASE_NAME(tile_read_)(words, w, STAY + j);
         UNROLL
         for (int r = 0; r < HELD; r++) {

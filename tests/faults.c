@@ -399,17 +399,24 @@ WRAP_HOLD(clRetainMemObject, cl_mem, 1)
 WRAP_HOLD(clRetainEvent, cl_event, 1)
 WRAP_HOLD(clReleaseContext, cl_context, -1)
 WRAP_HOLD(clReleaseCommandQueue, cl_command_queue, -1)
-WRAP_HOLD(clReleaseMemObject, cl_mem, -1)
 WRAP_HOLD(clReleaseProgram, cl_program, -1)
 WRAP_HOLD(clReleaseKernel, cl_kernel, -1)
 WRAP_HOLD(clReleaseEvent, cl_event, -1)
 
-/* ---- OpenCL: writes that cover their buffers ------------------------------------------------- */
+/* ---- OpenCL: for Oclgrind -------------------------------------------------------------------- */
 
 static int writes_whole;
 
 void faults_write_whole(int on) {
     writes_whole = on;
+}
+
+cl_int __real_clReleaseMemObject(cl_mem memory);
+cl_int __wrap_clReleaseMemObject(cl_mem memory);
+cl_int __wrap_clReleaseMemObject(cl_mem memory) {
+    const cl_int result = writes_whole ? CL_SUCCESS : __real_clReleaseMemObject(memory);
+    count_object(result == CL_SUCCESS ? -1 : 0);
+    return result;
 }
 
 #define TRANSFER(name, constant)                                                                   \

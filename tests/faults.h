@@ -36,8 +36,10 @@ struct faults_pretence {
 };
 void faults_pretend(const struct faults_pretence *pretence);
 
-/* 1: every fill is a write, and every write covers its buffer, from here on. Oclgrind 21.10 takes what was
- * filled, and what a write does not cover, for uninitialised, whatever was written before. */
+/* 1: every fill is a write, every write covers its buffer, and no buffer is given back, from here on. Oclgrind
+ * 21.10 takes what was filled, and what a write does not cover, for uninitialised, whatever was written before;
+ * and it gives the number of a released buffer away again, and takes what is behind the old one's size for
+ * uninitialised for ever. */
 void faults_write_whole(int on);
 
 /* Calls since faults_enter whose names begin so, but for those that give back. A transfer that blocks is

@@ -39,9 +39,9 @@ struct line {
 struct job {
     clrnn_context *context;
     char where[160];
-    const char *device; /* opened anew for each run, or NULL */
-    int quick;          /* the first lines, and no program that takes long to build */
-    int by_clblast;     /* the projection */
+    int quick;        /* the first lines, and no program that takes long to build */
+    int by_clblast;   /* the projection */
+    int launch_steps; /* of a launch at most, or 0: the plan's own */
     int problems, runs, wrong;
     uint64_t launches, expected_launches;
     int met, given_up; /* launches whose groups wait for each other, by plans */
@@ -151,14 +151,6 @@ static clrnn_context *open_device(const char *device) {
     return context;
 }
 
-/* Another context, of the same description. */
-static void reopen(struct job *job) {
-    const struct device_desc desc = job->context->desc;
-    clrnn_context_free(job->context);
-    job->context = open_device(job->device);
-    job->context->desc = desc;
-}
-
 /* patience: of groups that meet by words; 0: the plan's own. */
 static void run(struct job *job, const struct line *line, const struct problem_desc *p,
                 const generated *made, const char *algorithm, int patience) {
@@ -168,9 +160,6 @@ static void run(struct job *job, const struct line *line, const struct problem_d
     clrnn_profile profile;
     char place[200];
     snprintf(place, sizeof place, "%s %s", job->where, algorithm);
-    if (job->device != NULL) {
-        reopen(job);
-    }
     clrnn_plan_desc desc = problem_plan_desc(p, algorithm);
     desc.projection = job->by_clblast ? CLRNN_PROJECTION_CLBLAST : CLRNN_PROJECTION_OWN;
     const clrnn_status status = clrnn_plan_create(&plan, job->context, made->net, &desc);
@@ -179,6 +168,9 @@ static void run(struct job *job, const struct line *line, const struct problem_d
     for (int i = 0; i < plan->net->strand_count && patience > 0; i++) {
         plan->configs[i].params.patience = patience;
     }
+    for (int i = 0; i < plan->net->strand_count && job->launch_steps > 0; i++) {
+        plan->configs[i].chunk_steps = job->launch_steps;
+    }
     problem_run_plan(&got, p, made, plan, line->text);
     problem_written(&got, line->text, place);
     job->runs++;
@@ -186,7 +178,7 @@ static void run(struct job *job, const struct line *line, const struct problem_d
         job->wrong++;
         explain(line, p, made, &got, place);
     }
-    if (is_opencl) {
+    if (is_opencl && job->launch_steps == 0) {
         ok(clrnn_plan_profile(&profile, plan));
         job->launches += profile.launches;
         job->expected_launches += launches_of(p, made, algorithm);
@@ -307,6 +299,9 @@ static void hold_gpu(struct job *job, const struct line *line, const struct prob
     enum { FEW_LOOKS = 4 };
     const struct device_desc own = job->context->desc;
     run_all(job, line, p, made, "single/register", 0);
+    job->launch_steps = 1; /* what a launch keeps near waits for the next one in the work space */
+    run_all(job, line, p, made, "single/register", 0);
+    job->launch_steps = 0;
     run_all(job, line, p, made, "step/stream", 0);
     if (job->quick) {
         return; /* PoCL builds each of what follows for seconds, the suite `persist` has words */
@@ -345,9 +340,6 @@ static void hold_device(const clrnn_device_info *info, enum way way) {
     } else if (strcmp(info->type, "CPU") == 0 || has(info, "Oclgrind")) {
         personality_wear(personality_named("apple-m1"));
     }
-    /* Oclgrind 21.10 gives the number of a released buffer away again, and takes what is behind the old
-     * one's size for uninitialised for ever. */
-    job.device = has(info, "Oclgrind") ? which : NULL;
     faults_write_whole(has(info, "Oclgrind"));
     job.context = open_device(which);
     hold_table(&job, way == AS_CPU ? hold_cpu : way == AS_GPU ? hold_gpu : hold_clblast);

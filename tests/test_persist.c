@@ -216,17 +216,21 @@ END_TEST
 /* ---- words ----------------------------------------------------------------------------------- */
 
 /* Two groups, which meet where two threads are; seven compute units for those, which do not: of three
- * rows three ranges of two parts, of one row four parts. Whoever waits hardly ends in the middle. */
+ * rows three ranges of two parts, of one row four parts; eight: of one row eight parts, the last of them without
+ * units. Whoever waits hardly ends in the middle. */
 static const struct attempt word_attempts[] = {
     {.cores = 2, .patience = -1, .calls = 3}, {.cores = 2, .patience = 0, .calls = 3},
     {.cores = 2, .patience = 1, .calls = 3},  {.cores = 7, .patience = 0, .calls = 2},
-    {.cores = 7, .patience = 2, .calls = 2},
+    {.cores = 7, .patience = 2, .calls = 2},  {.cores = 8, .patience = 0, .calls = 1},
 };
 
 /* Sizes are programs, which take long to build: all of them with CLRNN_LONG. */
 static int is_wanted(const struct setting *setting, const struct attempt *attempt, int batch) {
     if (attempt->kind == FAR && is_simulated(setting)) { /* one that meets, and one that gives up */
         return batch == 1 && attempt->patience == (attempt->cores == 2 ? -1 : 0);
+    }
+    if (attempt->cores == 8) {
+        return attempt->kind == WORDS && batch == 1;
     }
     return getenv("CLRNN_LONG") != NULL || (batch == 1) == (attempt->cores == 2);
 }

@@ -28,6 +28,10 @@ static int64_t words_of(const struct algo_config *config) {
            config->params.stride;
 }
 
+static int64_t bytes_of(const struct algo_config *config) {
+    return (int64_t)sizeof(float) * (WORDS_FIRST + words_of(config));
+}
+
 static int refuse(const struct algo_config *config, const struct device_desc *device,
                   const struct problem *problem, char *reason, size_t size) {
     if (algo_refuses_meeting(device, 0, reason, size)) {
@@ -42,6 +46,9 @@ static int refuse(const struct algo_config *config, const struct device_desc *de
     } else if (words_of(config) > (int64_t)(INT_MAX / 2)) {
         snprintf(reason, size, "the words of all %d steps are more than %d", config->steps,
                  INT_MAX / 2);
+    } else if (device->max_alloc > 0 && (uint64_t)bytes_of(config) > device->max_alloc) {
+        snprintf(reason, size, "the words of all %d steps take %lld bytes, a buffer at most %zu",
+                 config->steps, (long long)bytes_of(config), device->max_alloc);
     } else {
         return 0;
     }
@@ -55,7 +62,7 @@ enum { PATIENCE = 400 };
 static void launches(struct algo_config *config, const struct device_desc *device,
                      const struct problem *problem) {
     const int parts = config->params.parts;
-    const int64_t bytes = (int64_t)sizeof(float) * (WORDS_FIRST + words_of(config));
+    const int64_t bytes = bytes_of(config);
     (void)device;
     (void)problem;
     config->params.patience = PATIENCE;

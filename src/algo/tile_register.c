@@ -12,6 +12,7 @@ enum {
     WAVE = 64,
     LOCAL_BYTES = 32 << 10,
     PART_BYTES = 48 << 10, /* what a group may have everywhere, if it is one of few */
+    LOST_BYTES = 16,       /* `lost` of kernels/sched_words.cl, aligned */
     CYCLES_OF_WORD = 4,    /* and row: 8 waves on 4 schedulers that take 2 cycles for an fma */
     NEAR_CYCLES = 8,       /* 256 words from local memory, 128 bytes a cycle */
     FAR_CYCLES = 21,       /* from the cache that all share: 5 KiB a cycle for 108 compute units */
@@ -130,7 +131,8 @@ static struct needs needs_of(const struct cell *cell, const int *units, const in
     const int scratch = (needs.sums + needs.biases + 3) / 4 * 4; /* the vectors' place is aligned */
     needs.bytes =
         (int64_t)sizeof(struct row) +
-        (int64_t)sizeof(float) * (local_vectors(cell, parts) * (int64_t)needs.stride + scratch);
+        (int64_t)sizeof(float) * (local_vectors(cell, parts) * (int64_t)needs.stride + scratch) +
+        (parts > 1 ? LOST_BYTES : 0);
     return needs;
 }
 

@@ -109,7 +109,8 @@ clrnn_status cl_gemm(cl_command_queue queue, const struct cl_gemm *g, cl_mem tem
     pthread_mutex_lock(&lock);
     const CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(
         CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeYes, g->m, g->n, g->k, 1.0f,
-        g->x, g->x_at, g->k, g->w, 0, g->k, 1.0f, g->x_proj, 0, g->n, &queue, event, temporary);
+        g->x, g->x_at, g->k, g->w, 0, g->k, g->replaces ? 0.0f : 1.0f, g->x_proj, 0, g->n, &queue,
+        event, temporary);
     pthread_mutex_unlock(&lock);
     REQUIRE(code == CLBlastSuccess, OPENCL,
             "forward: CLBlastSgemm failed with %d (m %zu, n %zu, k %zu)", (int)code, g->m, g->n,

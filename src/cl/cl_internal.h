@@ -110,6 +110,7 @@ struct cl_gemm {
     cl_mem x;
     size_t x_at;
     cl_mem w, x_proj;
+    int replaces; /* what is there, instead of being added to it */
 };
 /* Memory that it takes for copies of its own: given to it, so that it makes none at each call. */
 clrnn_status cl_gemm_temporary(size_t *bytes, cl_command_queue queue, const struct cl_gemm *gemm);

@@ -290,7 +290,7 @@ static clrnn_status next_epoch(struct cl_plan *plan, struct cl_strand *strand,
     if (plan->epoch > EPOCH_MOST) {
         TRY_CL("forward", clEnqueueFillBuffer(plan->context->queue, plan->flags, &zero, sizeof zero,
                                               0, plan->flag_bytes, 0, NULL, NULL));
-        plan->epoch = plan->learnt = 0;
+        plan->epoch = plan->learnt = plan->asked = 0;
     }
     plan->epoch++;
     for (int i = 0; i < config->launch_count; i++) {
@@ -350,6 +350,18 @@ out:
     return status;
 }
 
+/* An x of 0, and what lies in x_proj is not added: in new memory it is no number that one may ask for. */
+static clrnn_status multiply_nothing(struct cl_plan *plan, struct cl_gemm *gemm, size_t bytes) {
+    clrnn_status status = CLRNN_STATUS_OK;
+    const cl_int zero = 0;
+    gemm->replaces = 1;
+    TRY_CL("plan", clEnqueueFillBuffer(plan->context->queue, gemm->x, &zero, sizeof zero, 0, bytes,
+                                       0, NULL, NULL));
+    TRY(multiply(plan, gemm));
+out:
+    return status;
+}
+
 /* CLBlast compiles all its kernels for products at its first call in a context, before it returns. Small
  * products take another kernel of them than large ones, and some drivers compile a kernel when it is first
  * launched: so both are made, one of a row and one of the longest piece. The copies that the second takes
@@ -371,10 +383,10 @@ static clrnn_status warm_up_library(struct cl_plan *plan, int index, size_t rows
     TRY(multiply(plan, &gemm));
     gemm.m = rows;
     gemm.x_at = gemm.k; /* what does not begin at 0, as later pieces, may take one more copy */
-    gemm.x = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY,
-                            (rows + 1) * gemm.k * sizeof(float), NULL, &code);
+    bytes = (rows + 1) * gemm.k * sizeof(float);
+    gemm.x = clCreateBuffer(plan->context->context, CL_MEM_READ_ONLY, bytes, NULL, &code);
     if (code == CL_SUCCESS) {
-        status = multiply(plan, &gemm);
+        status = multiply_nothing(plan, &gemm, bytes);
         clReleaseMemObject(gemm.x); /* the device keeps it until then */
         TRY(status);
     } else {
