@@ -432,9 +432,9 @@ size = run;
 =>
     (void)0; \
 @@ words: all parts hold the first part's weights | pocl | persist | kernels/tile_register.cl
-    return PHASE_WEIGHTS + (wide)PART * (SLICE * HELD * GROUP_ITEMS) + LOCAL_ID * VEC;
+    const wide block = IS_UNIT(PART * UNITS) ? PART : 0;
 =>
-    return PHASE_WEIGHTS + LOCAL_ID * VEC;
+    const wide block = 0;
 @@ register: the first of those afar are the second | pocl | persist | kernels/tile_register.cl
         PHASE_NAME(tile_read_)(held->far[n], w, STAY + NEAR + n);
 =>
