@@ -343,7 +343,7 @@ static int lay_out(struct algo_config *config, const struct pair *pair,
         return 0;
     }
     if (pair->tile == &tile_part_far && config->tile.far[0] + config->tile.far[1] == 0) {
-        snprintf(reason, size, "all of W_hh (H=%d) stays with %d groups: persist/register",
+        snprintf(reason, size, "all of W_hh (H=%d) stays with %d groups, which is persist/register",
                  problem->hidden, config->params.parts);
         return 0;
     }

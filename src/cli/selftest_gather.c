@@ -135,8 +135,9 @@ int selftest_run_group(selftest_gathered *all, const char *name, supervise_work 
         }
         describe(message, sizeof message, &outcome);
         if (outcome.end == SUPERVISE_DEADLINE) {
-            selftest_gather_failure(all, all->test, "not run",
-                                    "the deadline came before its end (--deadline)");
+            selftest_gather_failure(
+                all, all->test, "not run",
+                "the deadline came (--deadline): it and all that follows has no answer");
             return 0;
         }
         if (!all->has_row) {
