@@ -111,6 +111,9 @@ static struct device_desc take_cores(const struct setting *setting, clrnn_contex
     const struct device_desc own = context->desc;
     context->desc.compute_units = attempt->cores > 0 ? attempt->cores : own.compute_units;
     context->desc.loop_limit = attempt->kind == PANELS ? own.loop_limit : 0;
+    if (attempt->kind == WORDS) { /* 34 words an item are some GPUs' spilled registers, and right */
+        context->desc.held = tile_register_words(DEVICE_CPU, 0);
+    }
     if (attempt->kind == FAR) { /* with two phases more is on its way */
         struct held_words *held = &context->desc.held;
         *held = (struct held_words){.part = {8, 8, 8}, .part_rows = 8};
