@@ -60,7 +60,7 @@ suites_pass() {
 # OCLGRIND_LOG begins anew with every context.
 oclgrind_passes() {
     OCL_ICD_VENDORS=/usr/lib/oclgrind/liboclgrind-rt-icd.so OCLGRIND_DATA_RACES=1 \
-        OCLGRIND_NUM_THREADS=2 OCLGRIND_MAX_ERRORS=20 OCLGRIND_BUILD_OPTIONS=-cl-opt-disable \
+        OCLGRIND_NUM_THREADS=2 OCLGRIND_MAX_ERRORS=20 OCLGRIND_BUILD_OPTIONS='-cl-opt-disable -DINLINED=' \
         CK_RUN_SUITE=drivers CK_RUN_CASE='as a GPU' CLRNN_PROBLEM="$1" \
         timeout 300 ./build/check_clrnn >out 2>log || {
         reason="oclgrind: $(cat log out | grep -m 1 -E 'checksum|:[EF]:')"
