@@ -24,8 +24,7 @@ static inline void rows_move(const struct params *p, const pass *a, GLOBAL float
                              int stores) {
     for (int at = LOCAL_ID; at < WORK_VECTORS * p->stride; at += GROUP_ITEMS) {
         const int vector = at / p->stride, unit = at % p->stride;
-        WORK float *here =
-            a->work + (vector * ROWS + (int)(n - a->first_row)) * WORK_STRIDE + unit;
+        WORK float *here = a->work + (vector * ROWS + (int)(n - a->first_row)) * WORK_STRIDE + unit;
         GLOBAL float *there = work + vector * p->work_vector + n * p->stride + unit;
         if (stores) {
             *there = *here;

@@ -545,9 +545,9 @@ axis, 0,
 =>
                 for (int q = 0; q < (SPLIT > 1 ? SPLIT - 1 : 1); q++) {
 @@ register: what waits for the next launch by another's name | pocl | drivers/as a GPU | kernels/sched_single.cl
-            a->work + (vector * ROWS + (int)(n - a->first_row)) * WORK_STRIDE + unit;
+        WORK float *here = a->work + (vector * ROWS + (int)(n - a->first_row)) * WORK_STRIDE + unit;
 =>
-            work_row(p, a, vector, n) + unit;
+        WORK float *here = work_row(p, a, vector, n) + unit;
 @@ register: x_proj of the step before | pocl | forward | kernels/tile_register.cl
         PHASE_NAME(tile_ask_)(p, a, &next[o], UNIT_OF(o), held->x[o]);
 =>
