@@ -85,7 +85,7 @@ ISA_FLAGS_base :=
 ISA_FLAGS_v3 := -march=x86-64-v3 -falign-functions=64 -falign-loops=64
 ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512 -falign-functions=64 -falign-loops=64
 VARIANTS_base := 0 1 2
-VARIANTS_v3 := 0 1 2
+VARIANTS_v3 := 0 1 2 4
 VARIANTS_v4 := 0 1 2 3
 # Not a user's own cells, which are OpenCL C; one file may be two cells.
 CELLS := $(filter-out custom custom_end,$(patsubst kernels/cell_%.cl,%,$(wildcard kernels/cell_*.cl))) \

@@ -62,7 +62,7 @@ struct params {
     float gate_clip, cell_clip, forget_bias;
 };
 
-#define TURNS 4
+#define TURNS 6
 
 /* One row of the batch. */
 struct row {

@@ -7,7 +7,6 @@
  */
 #define PHASE_NAME(stem) CAT(stem, PHASE)
 #define PHASE_ROWS PHASE_NAME(PHASE_ROWS_)
-#define PHASE_FAR 0
 #define PHASE_TURNS 1 /* weights may stay near from step to step, or be too large for that */
 #define PHASE_GATE PHASE_NAME(PHASE_GATE_)
 #define PHASE_WORDS PHASE_NAME(PHASE_WORDS_)

@@ -1,7 +1,6 @@
 /* phase_end.cl: forgets the template names of a phase, so that the next one can define its own. */
 #undef PHASE_NAME
 #undef PHASE_ROWS
-#undef PHASE_FAR
 #undef PHASE_TURNS
 #undef PHASE_GATE
 #undef PHASE_WORDS

@@ -11,7 +11,6 @@
 #define PHASE_ROWS 1
 #define PHASE_WORDS 0
 #define PHASE_TURNS 0
-#define PHASE_FAR 1 /* its weights come from far, since all of them were read since */
 #define PHASE_K (p->inputs)
 #define PHASE_SLICES 1
 #define PHASE_SLICE (p->inputs)

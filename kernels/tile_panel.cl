@@ -31,11 +31,6 @@
 #define TILE_ZERO(i, j) real a##i##_##j = SPLAT(0.0f);
 #define TILE_ZEROS(i, unused) REPEAT_COLS(TILE_ZERO, i)
 #define TILE_LOAD(unused, j) const real w##j = WLOAD(wk + (j)*VECTOR_WIDTH);
-/* Of each k, `fetches` vectors that lie `ahead` are asked for towards the second cache. */
-#define TILE_NEXT(fetches, j)                                                                      \
-    if ((j) < (fetches)) {                                                                         \
-        FETCH_FAR(wk + ahead + (j)*VECTOR_WIDTH);                                                  \
-    }
 #define TILE_FMA(i, j) a##i##_##j = FMA(v, w##j, a##i##_##j);
 #define TILE_ROW(i, unused)                                                                        \
     {                                                                                              \
@@ -50,6 +45,15 @@ static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
 }
 
 #if TILE_TURNS > 1
+/* Of each k a tile asks for two cache lines of 16 lanes, for one of fewer lanes, that lie `ahead`, towards the
+ * second cache. */
+#define LINE 16 /* floats */
+#define LINES (VECTOR_WIDTH > 8 ? 2 : 1)
+#define TILE_NEXT(unused, j)                                                                       \
+    if ((j) < LINES) {                                                                             \
+        FETCH_FAR(wk + ahead + (j)*LINE);                                                          \
+    }
+
 /* tile_run begins and finishes a tile by the same text as these: gcc keeps its sums in registers, and
  * spilled them for functions that it then inlined (10 % of a projection). */
 #define TILE_TURN_POINT(i, unused)                                                                 \
@@ -142,14 +146,15 @@ static void PHASE_NAME(tile_turns_)(const struct params *p, const pass *a, int b
         for (int turn = 0; turn < turns; turn++) {
             const int first = turn * ROWS;
             real *const sums = sums_all + first * COLS;
-            const wide ahead = 2 * turn < COLS ? next + 2 * turn * VECTOR_WIDTH : 0;
+            const int here = turn * LINES * LINE;
+            const wide ahead = here < COLS * VECTOR_WIDTH ? next + here : 0;
             GLOBAL const weight *restrict wk = w;
             if (!over[turn]) {
                 REPEAT_ROWS(TILE_TURN_POINT, 0)
                 REPEAT_ROWS(TILE_ZEROS, 0)
                 for (int k = begin; k < end; k++, wk += COLS * VECTOR_WIDTH) {
                     REPEAT_COLS(TILE_LOAD, 0)
-                    REPEAT_COLS(TILE_NEXT, 2)
+                    REPEAT_COLS(TILE_NEXT, 0)
                     REPEAT_ROWS(TILE_ROW, 0)
                 }
                 REPEAT_ROWS(TILE_ADDS, 0)
@@ -165,6 +170,9 @@ static void PHASE_NAME(tile_turns_)(const struct params *p, const pass *a, int b
     }
 }
 #undef TILE_TURN_POINT
+#undef TILE_NEXT
+#undef LINES
+#undef LINE
 #endif
 
 /* Rows n .. n + count - 1 (count <= ROWS x p->turns) times panel `block`, from product to finish. */
@@ -188,7 +196,6 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     }
     const int unit = block * BLOCK;
     const wide panel = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
-    const wide ahead = panel; /* the same place in the next panel */
     GLOBAL const weight *restrict wk = PHASE_WEIGHTS + block * panel;
     for (int i = 0; i < count; i++) {
         UNROLL
@@ -221,7 +228,6 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
         REPEAT_ROWS(TILE_ZEROS, 0)
         for (; k < end; k++, wk += COLS * VECTOR_WIDTH) {
             REPEAT_COLS(TILE_LOAD, 0)
-            REPEAT_COLS(TILE_NEXT, PHASE_FAR ? COLS : 0)
             REPEAT_ROWS(TILE_ROW, 0)
         }
         REPEAT_ROWS(TILE_ADDS, 0)
@@ -252,7 +258,6 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
 #undef TILE_ZERO
 #undef TILE_ZEROS
 #undef TILE_LOAD
-#undef TILE_NEXT
 #undef TILE_FMA
 #undef TILE_ROW
 #undef TILE_ADD

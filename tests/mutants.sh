@@ -371,6 +371,10 @@ n < n_first + rows_most && n < n_end; n += rows_most
 product->parts > 1 && rows > 1 && product->rows
 =>
 product->parts > 1 && product->rows
+@@ panel: more sums than registers | cpu | algo | src/algo/tile_panel.c
+        has &= fits(device, shape.rows, shape.vectors[phase] * cell->phases[phase].rows);
+=>
+        has &= 1;
 @@ runs: the last is as long as the others | pocl | projection | kernels/sched_step.cl
 size = rest < run ? rest : run;
 =>

@@ -302,6 +302,37 @@ START_TEST(one_row_takes_no_turns) {
 }
 END_TEST
 
+/* Its sums, one vector of each row or column, and one that changes: of 16 registers, or 32 of 16 lanes. */
+static void hold_registers(const struct algo_tile *tile, int phase, int sums) {
+    const int rows = tile->rows, columns = sums * tile->block[phase] / tile->vector_width;
+    ck_assert_int_gt(rows, 1);
+    ck_assert_int_gt(columns, 0);
+    ck_assert_int_le(rows * columns + (rows < columns ? rows : columns) + 1,
+                     tile->vector_width == 16 ? 32 : 16);
+}
+
+START_TEST(sums_stay_in_registers) {
+    const struct cell *cell = NULL;
+    for (int lanes = 8; lanes <= 16; lanes += 8) {
+        struct device_desc device = *device_named("cpu-engine");
+        device.vector_width = lanes;
+        for (size_t i = 0; (cell = cell_at(i)) != NULL; i++) {
+            for (int batch = 4; batch <= 64 && !is_custom(cell); batch += 5) {
+                struct algo_config config;
+                const struct problem problem = problem_of(cell, 8 * batch, batch);
+                ok(algo_configure(&config, &device, &problem, NULL));
+                for (int phase = 0; phase < cell->phase_count; phase++) {
+                    hold_registers(&config.tile, phase, cell->phases[phase].rows);
+                }
+                if (config.projection_tile.rows > 0) { /* a dense layer has none */
+                    hold_registers(&config.projection_tile, 0, 1);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
 /* Nobody can vouch for the bits of a user's text, and only OpenCL devices run it. */
 START_TEST(custom_parts_are_refused) {
     struct algo_config config;
@@ -475,6 +506,7 @@ Suite *algo_suite(void) {
     tcase_add_test(choice, nets_are_told_the_same);
     tcase_add_test(choice, configure_is_pure);
     tcase_add_test(choice, one_row_takes_no_turns);
+    tcase_add_test(choice, sums_stay_in_registers);
     tcase_add_test(choice, custom_parts_are_refused);
     tcase_add_test(choice, projection_is_chosen);
     tcase_add_test(choice, memory_is_counted);

@@ -198,7 +198,7 @@ static void take_turns(clrnn_plan *plan) {
 }
 
 START_TEST(tiles_take_turns) {
-    for (int batch = 12; batch <= 48; batch += 9) {
+    for (int batch = 12; batch <= 57; batch += 9) {
         struct setting setting;
         const struct test_problem problem = split_problem(PANELS, _i, batch, 970 + (uint64_t)batch);
         const struct attempt attempt = {.kind = PANELS, .patience = -1, .calls = 1};

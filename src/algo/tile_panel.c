@@ -7,14 +7,19 @@
 
 #include <stdio.h>
 
-/* Of the C build's variants: rows, and vectors for 1 .. 4 sums a unit. */
-static const int variant_rows[PANEL_VARIANTS] = {PANEL_ROWS_V0, PANEL_ROWS_V1, PANEL_ROWS_V2,
-                                                 PANEL_ROWS_V3};
+/* Of the C build's variants, for 1 .. 4 sums a unit. */
+struct panel {
+    int rows, vectors, columns;
+};
 
-#define VECTORS_OF(v)                                                                              \
-    { PANEL_VECTORS_##v##_1, PANEL_VECTORS_##v##_2, PANEL_VECTORS_##v##_3, PANEL_VECTORS_##v##_4 }
-static const int variant_vectors[PANEL_VARIANTS][4] = {VECTORS_OF(V0), VECTORS_OF(V1),
-                                                       VECTORS_OF(V2), VECTORS_OF(V3)};
+#define PANELS_OF(v)                                                                               \
+    {                                                                                              \
+        {PANEL_##v##_1}, {PANEL_##v##_2}, {PANEL_##v##_3}, {                                       \
+            PANEL_##v##_4                                                                          \
+        }                                                                                          \
+    }
+static const struct panel variants[PANEL_VARIANTS][4] = {
+    PANELS_OF(V0), PANELS_OF(V1), PANELS_OF(V2), PANELS_OF(V3), PANELS_OF(V4)};
 
 /* Rows and columns (sums x vectors) of a tile at most: what common.cl repeats. */
 enum { ROWS_MOST = 8, COLUMNS_MOST = 8 };
@@ -25,7 +30,7 @@ enum { ROWS_MOST = 8, COLUMNS_MOST = 8 };
  * bytes a cycle and from beyond at some 20 (measured: 107..178 GB/s and 40..107 GB/s a core).
  */
 enum {
-    FMA_LATENCY = 4,
+    FMA_LATENCY = 5, /* with what is lost where the chains just suffice (8 of Zen 3: 5.3 to 5.7) */
     L1_BYTES = 32 << 10,
     L2_BYTES = 512 << 10,
     SHARED_BYTES = 13 << 20, /* more weights do not stay in a cache that the cores share */
@@ -113,28 +118,40 @@ static int best_vectors(struct shape *shape, const struct algo_product *product,
  * so that small nets share what was compiled. In weights of a sum: from H = 128 on. */
 enum { SMALL_WEIGHTS = 128 * 128 };
 
-/* The C build has variant 3 for 16 lanes. */
-static int takes_eight_rows(const struct algo_product *product, const struct device_desc *device,
-                            const struct cell *cell) {
-    int sums = 1;
+static struct shape shape_of(int variant, const struct cell *cell) {
+    struct shape out = {.rows = variants[variant][cell->phases[0].rows - 1].rows};
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        sums = cell->phases[phase].rows > sums ? cell->phases[phase].rows : sums;
+        out.vectors[phase] = variants[variant][cell->phases[phase].rows - 1].vectors;
     }
-    return device->kind == DEVICE_HOST && device->vector_width == 16 && product->rows >= 8 &&
-           sums <= 3;
+    return out;
 }
 
+/* What the C build has for so many lanes (VARIANTS_ of the Makefile), and registers hold. */
+static int has_variant(const struct device_desc *device, int variant, const struct cell *cell) {
+    const struct shape shape = shape_of(variant, cell);
+    const int lanes = variant == 3 ? 16 : variant == 4 ? 8 : device->vector_width;
+    int has = device->vector_width == lanes;
+    for (int phase = 0; phase < cell->phase_count; phase++) {
+        has &= fits(device, shape.rows, shape.vectors[phase] * cell->phases[phase].rows);
+    }
+    return has;
+}
+
+/* One row: as many chains as hide the latency, if the units fill them. Several rows of the batch: the
+ * cheapest tile that the C build has; the first one for a driver, so that its programs are few. */
 static void choose_variant(struct shape *out, int *variant, const struct algo_product *product,
                            const struct device_desc *device, const struct cell *cell) {
-    const int widest = variant_vectors[1][cell->phases[0].rows - 1] * device->vector_width;
-    *variant = takes_eight_rows(product, device, cell)        ? 3
-               : product->batch >= 4                          ? 2
-               : product->units[0] >= widest * product->parts ? 1
-                                                              : 0;
-    out->rows = variant_rows[*variant];
-    for (int phase = 0; phase < cell->phase_count; phase++) {
-        out->vectors[phase] = variant_vectors[*variant][cell->phases[phase].rows - 1];
+    const int widest = shape_of(1, cell).vectors[0] * device->vector_width;
+    int64_t least = INT64_MAX;
+    *variant = product->batch >= 4 ? 2 : product->units[0] >= widest * product->parts ? 1 : 0;
+    for (int other = 2; product->batch >= 4 && other < PANEL_VARIANTS; other++) {
+        const struct shape shape = shape_of(other, cell);
+        if (has_variant(device, other, cell) && cycles(product, device, cell, &shape) < least) {
+            least = device->kind == DEVICE_HOST ? cycles(product, device, cell, &shape) : 0;
+            *variant = other;
+        }
     }
+    *out = shape_of(*variant, cell);
 }
 
 /* The cheapest of all that fit. */

@@ -7,50 +7,34 @@
  *                  are not what a step waits for
  *     variant 2    4 rows: each weight that was read is used four times
  *     variant 3    8 rows, up to 3 sums a unit: for 32 registers of 16 lanes
+ *     variant 4    3 or 4 rows, 12 accumulators: what 16 registers of 8 lanes hold beside the weights and x
  */
 #ifndef CLRNN_ALGO_TILE_PANEL_H
 #define CLRNN_ALGO_TILE_PANEL_H
 
-enum { PANEL_VARIANTS = 4 };
+enum { PANEL_VARIANTS = 5 };
 
-#define PANEL_ROWS_V0 1
-#define PANEL_ROWS_V1 1
-#define PANEL_ROWS_V2 4
-#define PANEL_ROWS_V3 8
-
-/* Vectors of a block, and columns = vectors x sums a unit, for 1 .. 4 sums a unit. */
-#define PANEL_VECTORS_V0_1 1
-#define PANEL_VECTORS_V0_2 1
-#define PANEL_VECTORS_V0_3 1
-#define PANEL_VECTORS_V0_4 1
-#define PANEL_VECTORS_V1_1 8
-#define PANEL_VECTORS_V1_2 4
-#define PANEL_VECTORS_V1_3 2
-#define PANEL_VECTORS_V1_4 1
-#define PANEL_VECTORS_V2_1 2
-#define PANEL_VECTORS_V2_2 1
-#define PANEL_VECTORS_V2_3 1
-#define PANEL_VECTORS_V2_4 1
-#define PANEL_VECTORS_V3_1 2
-#define PANEL_VECTORS_V3_2 1
-#define PANEL_VECTORS_V3_3 1
-#define PANEL_VECTORS_V3_4 1
-
-#define PANEL_COLS_V0_1 1
-#define PANEL_COLS_V0_2 2
-#define PANEL_COLS_V0_3 3
-#define PANEL_COLS_V0_4 4
-#define PANEL_COLS_V1_1 8
-#define PANEL_COLS_V1_2 8
-#define PANEL_COLS_V1_3 6
-#define PANEL_COLS_V1_4 4
-#define PANEL_COLS_V2_1 2
-#define PANEL_COLS_V2_2 2
-#define PANEL_COLS_V2_3 3
-#define PANEL_COLS_V2_4 4
-#define PANEL_COLS_V3_1 2
-#define PANEL_COLS_V3_2 2
-#define PANEL_COLS_V3_3 3
-#define PANEL_COLS_V3_4 4
+/* Rows, vectors of a block, columns = vectors x sums a unit; by variant and sums a unit (1 .. 4). Rows of
+ * a cell of two phases are those of the first, which has more sums. */
+#define PANEL_V0_1 1, 1, 1
+#define PANEL_V0_2 1, 1, 2
+#define PANEL_V0_3 1, 1, 3
+#define PANEL_V0_4 1, 1, 4
+#define PANEL_V1_1 1, 8, 8
+#define PANEL_V1_2 1, 4, 8
+#define PANEL_V1_3 1, 2, 6
+#define PANEL_V1_4 1, 1, 4
+#define PANEL_V2_1 4, 2, 2
+#define PANEL_V2_2 4, 1, 2
+#define PANEL_V2_3 4, 1, 3
+#define PANEL_V2_4 4, 1, 4
+#define PANEL_V3_1 8, 2, 2
+#define PANEL_V3_2 8, 1, 2
+#define PANEL_V3_3 8, 1, 3
+#define PANEL_V3_4 8, 1, 4
+#define PANEL_V4_1 4, 3, 3
+#define PANEL_V4_2 4, 1, 2
+#define PANEL_V4_3 4, 1, 3
+#define PANEL_V4_4 3, 1, 4
 
 #endif

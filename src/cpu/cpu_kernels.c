@@ -13,15 +13,21 @@
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 /* Pasting apart from CAT, which a macro that CAT wrote cannot use again. */
-#define JOIN5_(a, b, c, d, e) a##b##c##d##e
-#define JOIN5(a, b, c, d, e) JOIN5_(a, b, c, d, e)
+#define JOIN4_(a, b, c, d) a##b##c##d
+#define JOIN4(a, b, c, d) JOIN4_(a, b, c, d)
 
-#define ROWS JOIN5(PANEL_ROWS_, V, PANEL_VARIANT, , )
-#define TILE_VECTORS_OF(rows) JOIN5(PANEL_VECTORS_, V, PANEL_VARIANT, _, rows)
-#define TILE_COLS_OF(rows) JOIN5(PANEL_COLS_, V, PANEL_VARIANT, _, rows)
+#define TILE_OF(sums) JOIN4(PANEL_V, PANEL_VARIANT, _, sums)
+#define TILE_FIRST_(a, b, c) a
+#define TILE_SECOND_(a, b, c) b
+#define TILE_THIRD_(a, b, c) c
+#define TILE_GIVEN(which, tile) which(tile)
+#define TILE_ROWS_OF(sums) TILE_GIVEN(TILE_FIRST_, TILE_OF(sums))
+#define TILE_VECTORS_OF(sums) TILE_GIVEN(TILE_SECOND_, TILE_OF(sums))
+#define TILE_COLS_OF(sums) TILE_GIVEN(TILE_THIRD_, TILE_OF(sums))
 
 #ifdef CELL_IS_PROJECTION
 
+#define ROWS TILE_ROWS_OF(1)
 #include "project_shape.cl"
 #include "rows.cl"
 #define TILE_VECTORS_0 TILE_VECTORS_OF(1)
@@ -39,6 +45,7 @@
 #include "activation.cl"
 #include "cell.cl"
 #include CELL_FILE
+#define ROWS TILE_ROWS_OF(PHASE_ROWS_0)
 #include "rows.cl"
 #define TILE_VECTORS_0 TILE_VECTORS_OF(PHASE_ROWS_0)
 #define TILE_COLS_0 TILE_COLS_OF(PHASE_ROWS_0)
