@@ -250,6 +250,7 @@ struct launch {
     cpu_meeting *meeting; /* instead of the kernel */
     int *flags;
     int finish;
+    int phases;             /* of a step */
     int rows, blocks;       /* groups */
     int row_run, block_run; /* that a task takes one after the other */
 };
@@ -341,18 +342,29 @@ static void cut_projection(struct launch *l, const struct algo_tile *tile, int t
 }
 
 /* Groups give up where a thread shares its core with another program: for a scheduler's time, some 4 ms. A time
- * or two is taken as it comes; where it happens for longer than the share of all time, launches go without
- * groups that meet, until it does not: the one that finishes does all of it. */
+ * or two is taken as it comes; where more of the time than a share is lost to it, launches go without groups
+ * that meet, until it is not: the one that finishes does all of it. */
 enum { LOST_SHARE = 8, LOST_US = 10000 };
 
 static int goes_alone(const struct cpu_plan *plan) {
     return plan->lost_us > LOST_US;
 }
 
-static void learn_to_meet(struct cpu_plan *plan, const struct algo_launch *what, double us) {
-    const int gave_up = !what->finish && plan->flags[0] == EPOCH;
+/* Of a launch that took so long what the phases that all groups had done by then do not account for, if it gave
+ * up. The others' launch begins where they were. */
+static double lost_by(const struct cpu_plan *plan, const struct launch *l, double us) {
+    const int phases = 1 + (l->second - l->first) * l->phases;
+    int done = phases;
+    for (int group = 0; group < l->rows * l->blocks; group++) {
+        const int *flag = plan->flags + (1 + group) * (ALGO_FLAG_BYTES / (int)sizeof *plan->flags);
+        done = least(done, *flag > EPOCH ? *flag - EPOCH : 0);
+    }
+    return plan->flags[0] == EPOCH && !l->finish ? us - us * done / phases : 0;
+}
+
+static void learn_to_meet(struct cpu_plan *plan, const struct launch *l, double us) {
     plan->lost_us = fmax(plan->lost_us - us / LOST_SHARE, 0);
-    plan->lost_us = gave_up ? fmin(plan->lost_us + us, 2 * LOST_US) : plan->lost_us;
+    plan->lost_us = fmin(plan->lost_us + lost_by(plan, l, us), 2 * LOST_US);
 }
 
 /* A launch of a strand's projection or recurrence. */
@@ -386,6 +398,7 @@ static void launch(struct cpu_plan *plan, const struct engine_call *call,
                        .meeting = what->meets ? kernels->persist_forward : NULL,
                        .flags = plan->flags,
                        .finish = what->finish,
+                       .phases = config->cell.phase_count,
                        .rows = (int)groups[0],
                        .blocks = (int)groups[1],
                        .row_run = 1,
@@ -409,7 +422,7 @@ static void launch(struct cpu_plan *plan, const struct engine_call *call,
     run_launch(plan, &l, launch_cycles(config, projection, params->count, call->batch), span);
     trace_end(plan->context->trace, span);
     if (what->meets) {
-        learn_to_meet(plan, what, clock_us() - start);
+        learn_to_meet(plan, &l, clock_us() - start);
     }
 }
 
