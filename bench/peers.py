@@ -10,9 +10,10 @@ How it is measured:
     that takes longer. A block starts with a call that is not timed, which brings weights back into
     the caches and wakes threads, unless the call is a long one (over 20 ms), where that is lost in
     the noise. The times of all calls go into one median a contestant.
-  - Between blocks the process sleeps for at least 2 ms or a tenth of the block before, and until its
+  - Between blocks the process sleeps for at least 12 ms or a tenth of the block before, and until its
     threads use the CPU no more: the thread pools of most libraries spin for a while after a call,
-    which would slow down the next. (The tenth is for a busy machine, where this may run as
+    which would slow down the next. (12 ms, since Linux may count what a thread uses in ticks of 4 ms:
+    in 2 ms nobody spins. The tenth is for a busy machine, where this may run as
     `chrt -f 10 peers.py`: Linux gives other processes a twentieth of each second, and takes it in the
     midst of a call where they did not have it before.)
   - Contestants take turns in another order each repeat, so that none always follows the same one.
@@ -49,7 +50,7 @@ TOLERANCE = 1e-4
 UNSTEADY = 1.5
 BLOCK_US = 5000.0      # of calls of one contestant in one go
 LONG_CALL_US = 20000.0  # no call to warm up before one that takes so long
-REST_S, REST_SHARE = 0.002, 0.1
+REST_S, REST_SHARE = 0.012, 0.1
 MIN_REPEATS = 5
 
 
