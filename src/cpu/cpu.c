@@ -355,11 +355,14 @@ static int goes_alone(const struct cpu_plan *plan) {
 static double lost_by(const struct cpu_plan *plan, const struct launch *l, double us) {
     const int phases = 1 + (l->second - l->first) * l->phases;
     int done = phases;
+    if (l->finish || plan->flags[0] != EPOCH) {
+        return 0;
+    }
     for (int group = 0; group < l->rows * l->blocks; group++) {
         const int *flag = plan->flags + (1 + group) * (ALGO_FLAG_BYTES / (int)sizeof *plan->flags);
         done = least(done, *flag > EPOCH ? *flag - EPOCH : 0);
     }
-    return plan->flags[0] == EPOCH && !l->finish ? us - us * done / phases : 0;
+    return us - us * done / phases;
 }
 
 static void learn_to_meet(struct cpu_plan *plan, const struct launch *l, double us) {
