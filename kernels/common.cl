@@ -65,6 +65,9 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #define LESSER(limit, x) PICK((limit) < (x), limit, x)
 #define GREATER(limit, x) PICK((limit) > (x), limit, x)
 
+#define UNROLL_CALLED UNROLL
+#define CALLED INLINED static inline
+
 /* Ask for the line of a number that is read soon, or later, towards the first or the second cache:
  * OpenCL's own prefetch() does nothing on PoCL. */
 #ifdef HAS_FETCH

@@ -46,6 +46,8 @@ struct params {
     narrow parts;      /* of the units, in a `persist` launch */
     narrow patience;   /* rounds of waiting of a part, in 1024 */
     narrow turns;      /* tiles of rows that take turns with a slice of the weights, 1 .. TURNS */
+    narrow ahead;      /* and ask for the slice that is next: weights come from memory */
+    narrow blocks;     /* of columns that a group of the projection takes */
     narrow reverse;    /* 1: from step length - 1 down to 0 */
     narrow by_time;    /* x_proj lies as x does; 0: in the order of the way */
     narrow x_packed, y_packed; /* a step's rows begin at starts[time] */
@@ -62,7 +64,7 @@ struct params {
     float gate_clip, cell_clip, forget_bias;
 };
 
-#define TURNS 6 /* 16 rows in tiles of 3 */
+#define TURNS 6 /* 24 rows in tiles of 4 */
 
 /* One row of the batch. */
 struct row {

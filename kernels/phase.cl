@@ -7,7 +7,15 @@
  */
 #define PHASE_NAME(stem) CAT(stem, PHASE)
 #define PHASE_ROWS PHASE_NAME(PHASE_ROWS_)
+#define PHASE_BLOCK_END(block) ((block) + 1)
 #define PHASE_TURNS 1 /* weights may stay near from step to step, or be too large for that */
+#if PHASE_ROWS > 1
+#define PHASE_CALLED CALLED
+#define PHASE_UNROLL UNROLL_CALLED
+#else /* so short that a call would cost more */
+#define PHASE_CALLED INLINED static inline
+#define PHASE_UNROLL UNROLL
+#endif
 #define PHASE_GATE PHASE_NAME(PHASE_GATE_)
 #define PHASE_WORDS PHASE_NAME(PHASE_WORDS_)
 

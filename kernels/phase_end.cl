@@ -2,6 +2,9 @@
 #undef PHASE_NAME
 #undef PHASE_ROWS
 #undef PHASE_TURNS
+#undef PHASE_CALLED
+#undef PHASE_BLOCK_END
+#undef PHASE_UNROLL
 #undef PHASE_GATE
 #undef PHASE_WORDS
 #undef PHASE_K

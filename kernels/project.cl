@@ -10,6 +10,10 @@
 #define PHASE_NAME(stem) CAT(stem, PHASE)
 #define PHASE_ROWS 1
 #define PHASE_WORDS 0
+#define PHASE_BLOCK_END(block)                                                                     \
+    ((block) + p->blocks < tile_blocks_0(p) ? (block) + p->blocks : tile_blocks_0(p))
+#define PHASE_CALLED INLINED static inline
+#define PHASE_UNROLL UNROLL
 #define PHASE_TURNS 0
 #define PHASE_K (p->inputs)
 #define PHASE_SLICES 1

@@ -5,8 +5,9 @@
  * The projection runs here too: as one launch, its rows being those of all steps.
  */
 
-#ifndef STEP_ROWS /* rows of a launch */
+#ifndef STEP_ROWS /* rows of a launch, and blocks of a group */
 #define STEP_ROWS p->batch
+#define STEP_BLOCKS 1
 #endif
 
 /* Makes row GROUP_ID(0) ready for its first step of the piece. */
@@ -31,7 +32,8 @@ struct step_group {
 /* What group number l does: of runs of tiles, one after the other, all blocks, and of a block all tiles.
  * Where all rows stay near, groups do what their numbers say. */
 static inline struct step_group step_place(const struct params *p, struct step_group at) {
-    const wide tiles = (STEP_ROWS + ROWS - 1) / ROWS, blocks = tile_blocks_0(p);
+    const wide tiles = (STEP_ROWS + ROWS - 1) / ROWS;
+    const wide blocks = (tile_blocks_0(p) + p->blocks - 1) / p->blocks; /* a group's are one */
     if (STEP_ROWS <= RUN_ROWS || STEP_ROWS * p->inputs <= RUN_FLOATS || tiles * blocks >> 31 != 0) {
         return at;
     }
@@ -50,7 +52,7 @@ static inline struct step_group step_place(const struct params *p, struct step_g
 
 #define STEP_RUN(P)                                                                                \
     if (phase == P) {                                                                              \
-        CAT(tile_run_, P)(p, &a, at.block, n, count);                                              \
+        CAT(tile_run_, P)(p, &a, at.block * STEP_BLOCKS, n, count);                                \
     }
 
 /* Groups: tiles of rows (of the batch; the projection: of all steps) x blocks of units. Rows come

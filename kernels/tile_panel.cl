@@ -8,7 +8,10 @@
  *     k = 1 | ...                                                               |
  *
  * so that the loop over k reads them once, in order, and the R sums of a unit end in the same lane:
- * the cell runs on registers. A template, once for each phase.
+ * the cell runs on registers. Where registers do not hold the sums of all R rows for several rows of
+ * the batch, the panel lies in strips of COLS vectors, one after the other, each for all k: the batch
+ * goes through strip after strip, and sums wait in memory until the cell takes them. A template, once
+ * for each phase.
  */
 #ifndef ROWS /* rows of the batch in a tile, 1 .. 8 */
 #define ROWS 1
@@ -16,10 +19,13 @@
 
 #define TILE_VECTORS PHASE_NAME(TILE_VECTORS_)
 #define BLOCK (TILE_VECTORS * VECTOR_WIDTH)
-#define COLS PHASE_NAME(TILE_COLS_) /* R x TILE_VECTORS, as a plain number */
+#define SUMS (PHASE_ROWS * TILE_VECTORS) /* of a row of the batch, in vectors */
+#define COLS PHASE_NAME(TILE_COLS_)      /* of them in registers at a time, as a plain number */
+#define STRIPS (SUMS / COLS)
 #define REPEAT_COLS(M, a) JOIN(COLS_, COLS)(M, a)
 
-/* Where the weights do not stay near, tiles of rows take turns with each slice of them. */
+/* Tiles of rows take turns with each strip, and where the weights do not stay near with each slice of
+ * them. */
 #if ROWS > 1 && PHASE_TURNS
 #define TILE_TURNS TURNS
 #else
@@ -55,11 +61,64 @@
     REPEAT_COLS(TILE_LOAD, 0)                                                                      \
     REPEAT_ROWS(TILE_ROW, 0)
 #endif
-#define TILE_ADD(i, j) sums[(i)*COLS + (j)] = sums[(i)*COLS + (j)] + a##i##_##j;
+#define TILE_ADD(i, j) sums[(i)*SUMS + (j)] = sums[(i)*SUMS + (j)] + a##i##_##j;
 #define TILE_ADDS(i, unused) REPEAT_COLS(TILE_ADD, i)
 
 static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
     return (PHASE_UNITS + BLOCK - 1) / BLOCK;
+}
+
+/* Asks for what the sums are added to. */
+INLINED static inline void PHASE_NAME(tile_fetch_)(const struct params *p, const pass *a, int unit,
+                                                   int rows, const struct place *at) {
+    for (int i = 0; i < rows; i++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            PHASE_NAME(phase_fetch_)(p, a, &at[i], unit + vector * VECTOR_WIDTH);
+        }
+    }
+}
+
+/* What comes of a row's sums. In C a function with the cell in it, once for calls that are plain and once for
+ * others: no number of a vector then passes through memory on its way. */
+INLINED static inline void PHASE_NAME(tile_row_)(const struct params *p, const pass *a,
+                                                 const struct place *at, int unit, const real *sums,
+                                                 const int plain) {
+    PHASE_UNROLL
+    for (int vector = 0; vector < TILE_VECTORS; vector++) {
+        const int from = unit + vector * VECTOR_WIDTH;
+        if (from < PHASE_UNITS) {
+            real gx[PHASE_WORDS + 1], gh[PHASE_ROWS];
+            UNROLL
+            for (int r = 0; r < PHASE_ROWS; r++) {
+                gh[r] = sums[r * TILE_VECTORS + vector];
+            }
+            PHASE_NAME(phase_load_)(p, a, at, from, gx);
+            PHASE_NAME(phase_finish_)(p, a, at, from, gx, gh, plain);
+        }
+    }
+}
+
+PHASE_CALLED void PHASE_NAME(tile_row_plain_)(const struct params *p, const pass *a,
+                                              const struct place *at, int unit, const real *sums) {
+    PHASE_NAME(tile_row_)(p, a, at, unit, sums, 1);
+}
+
+PHASE_CALLED void PHASE_NAME(tile_row_any_)(const struct params *p, const pass *a,
+                                            const struct place *at, int unit, const real *sums) {
+    PHASE_NAME(tile_row_)(p, a, at, unit, sums, 0);
+}
+
+INLINED static inline void PHASE_NAME(tile_finish_)(const struct params *p, const pass *a, int unit,
+                                                    int rows, const struct place *at,
+                                                    const real *sums) {
+    for (int i = 0; i < rows; i++) {
+        if (p->plain) {
+            PHASE_NAME(tile_row_plain_)(p, a, &at[i], unit, sums + i * SUMS);
+        } else {
+            PHASE_NAME(tile_row_any_)(p, a, &at[i], unit, sums + i * SUMS);
+        }
+    }
 }
 
 #if TILE_TURNS > 1
@@ -90,12 +149,6 @@ INLINED static inline int PHASE_NAME(tile_begin_)(const struct params *p, const 
     if (over == ROWS) {
         return 1;
     }
-    for (int i = 0; i < rows; i++) {
-        UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            PHASE_NAME(phase_fetch_)(p, a, &at[i], unit + vector * VECTOR_WIDTH);
-        }
-    }
     UNROLL
     for (int r = 0; r < PHASE_ROWS; r++) {
         UNROLL
@@ -106,83 +159,70 @@ INLINED static inline int PHASE_NAME(tile_begin_)(const struct params *p, const 
                                   : SPLAT(0.0f);
             UNROLL
             for (int i = 0; i < ROWS; i++) {
-                sums[i * COLS + r * TILE_VECTORS + vector] = bias;
+                sums[i * SUMS + r * TILE_VECTORS + vector] = bias;
             }
         }
     }
     return 0;
 }
 
-INLINED static inline void PHASE_NAME(tile_finish_)(const struct params *p, const pass *a, int unit,
-                                                    int rows, const struct place *at,
-                                                    const real *sums) {
-    for (int i = 0; i < rows; i++) {
-        UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int from = unit + vector * VECTOR_WIDTH;
-            real gh[PHASE_ROWS];
-            UNROLL
-            for (int r = 0; r < PHASE_ROWS; r++) {
-                gh[r] = sums[i * COLS + r * TILE_VECTORS + vector];
-            }
-            if (from < PHASE_UNITS) {
-                real gx[PHASE_WORDS + 1];
-                PHASE_NAME(phase_load_)(p, a, &at[i], from, gx);
-                if (p->plain) {
-                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 1);
-                } else {
-                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 0);
-                }
-            }
-        }
-    }
-}
-
-/* tile_run of more than ROWS rows: tiles that take turns with each slice of the weights. */
+/* tile_run of more than ROWS rows, or of several strips: tiles that take turns with each slice of a strip's
+ * weights. */
 static void PHASE_NAME(tile_turns_)(const struct params *p, const pass *a, int block, wide n,
                                     int count) {
     struct place at[TILE_TURNS * ROWS];
-    real sums_all[TILE_TURNS * ROWS * COLS];
+    real sums_all[TILE_TURNS * ROWS * SUMS];
     int over[TILE_TURNS];
     const int unit = block * BLOCK, turns = (count + ROWS - 1) / ROWS;
-    const wide panel = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
-    const wide chunk = (wide)PHASE_SLICE * (COLS * VECTOR_WIDTH); /* a slice */
-    GLOBAL const weight *w = PHASE_WEIGHTS + block * panel;
+    const wide strip = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
+    const wide chunk = (wide)PHASE_SLICE * (COLS * VECTOR_WIDTH); /* a slice of a strip */
+    const wide end = strip - (PHASE_SLICES - 1) * chunk; /* from the last slice to the next strip */
+    GLOBAL const weight *panel = PHASE_WEIGHTS + block * STRIPS * strip;
     int rest = turns; /* tiles that are not over */
     for (int turn = 0; turn < turns; turn++) {
         const int first = turn * ROWS, left = count - first;
         over[turn] = PHASE_NAME(tile_begin_)(p, a, unit, n + first, left < ROWS ? left : ROWS,
-                                             at + first, sums_all + first * COLS);
+                                             at + first, sums_all + first * SUMS);
         rest -= over[turn];
     }
-    for (int slice = 0; slice < PHASE_SLICES && rest > 0; slice++, w += chunk) {
-        const int begin = slice * PHASE_SLICE;
-        const int end = begin + PHASE_SLICE < PHASE_K ? begin + PHASE_SLICE : PHASE_K;
-        const wide next = slice + 1 < PHASE_SLICES
-                              ? chunk
-                              : (a->next - block) * panel - (PHASE_SLICES - 1) * chunk;
+    const int pieces = STRIPS * PHASE_SLICES;
+    for (int piece = 0; piece < pieces && rest > 0; piece++) {
+        const int of_strip = piece / PHASE_SLICES, slice = piece % PHASE_SLICES;
+        const int k_first = slice * PHASE_SLICE;
+        const int k_end = k_first + PHASE_SLICE < PHASE_K ? k_first + PHASE_SLICE : PHASE_K;
+        GLOBAL const weight *w = panel + of_strip * strip + slice * chunk;
+        const wide next = slice + 1 < PHASE_SLICES ? chunk
+                          : of_strip + 1 < STRIPS  ? end
+                                                   : end + (a->next - block - 1) * STRIPS * strip;
         for (int turn = 0; turn < turns; turn++) {
-            const int first = turn * ROWS;
-            real *const sums = sums_all + first * COLS;
+            const int first = turn * ROWS, left = count - first;
+            const int rows = left < ROWS ? left : ROWS;
+            real *const sums = sums_all + first * SUMS + of_strip * COLS;
             const int here = turn * LINES * LINE;
-            const wide ahead = here < COLS * VECTOR_WIDTH ? next + here : 0;
             GLOBAL const weight *restrict wk = w;
             if (!over[turn]) {
+                if (piece == pieces - 1) {
+                    PHASE_NAME(tile_fetch_)(p, a, unit, rows, at + first);
+                }
                 REPEAT_ROWS(TILE_TURN_POINT, 0)
                 REPEAT_ROWS(TILE_ZEROS, 0)
-                for (int k = begin; k < end; k++, wk += COLS * VECTOR_WIDTH) {
-                    REPEAT_COLS(TILE_NEXT, 0)
-                    TILE_FMAS
+                if (p->ahead && here < COLS * VECTOR_WIDTH) {
+                    const wide ahead = next + here;
+                    for (int k = k_first; k < k_end; k++, wk += COLS * VECTOR_WIDTH) {
+                        REPEAT_COLS(TILE_NEXT, 0)
+                        TILE_FMAS
+                    }
+                } else {
+                    for (int k = k_first; k < k_end; k++, wk += COLS * VECTOR_WIDTH) {
+                        TILE_FMAS
+                    }
                 }
                 REPEAT_ROWS(TILE_ADDS, 0)
+                if (piece == pieces - 1) {
+                    PHASE_NAME(tile_finish_)
+                    (p, a, unit, rows, at + first, sums_all + first * SUMS);
+                }
             }
-        }
-    }
-    for (int turn = 0; turn < turns; turn++) {
-        const int first = turn * ROWS, left = count - first;
-        if (!over[turn]) {
-            PHASE_NAME(tile_finish_)
-            (p, a, unit, left < ROWS ? left : ROWS, at + first, sums_all + first * COLS);
         }
     }
 }
@@ -192,9 +232,13 @@ static void PHASE_NAME(tile_turns_)(const struct params *p, const pass *a, int b
 #undef LINE
 #endif
 
-/* Rows n .. n + count - 1 (count <= ROWS x p->turns) times panel `block`, from product to finish. */
+/* Rows n .. n + count - 1 (count <= ROWS x p->turns) times panel `block`, from product to finish; the
+ * projection's rows, which take long to find, times more of the panels that follow it. */
 static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, int block, wide n,
                                          int count) {
+#if STRIPS > 1
+    PHASE_NAME(tile_turns_)(p, a, block, n, count);
+#else
 #if TILE_TURNS > 1
     if (count > ROWS) {
         PHASE_NAME(tile_turns_)(p, a, block, n, count);
@@ -211,63 +255,42 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     if (over == ROWS) {
         return;
     }
-    const int unit = block * BLOCK;
-    const wide panel = (wide)PHASE_K * (COLS * VECTOR_WIDTH);
-    GLOBAL const weight *restrict wk = PHASE_WEIGHTS + block * panel;
-    for (int i = 0; i < count; i++) {
-        UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            PHASE_NAME(phase_fetch_)(p, a, &at[i], unit + vector * VECTOR_WIDTH);
-        }
-    }
+    GLOBAL const weight *restrict wk =
+        PHASE_WEIGHTS + block * ((wide)PHASE_K * (COLS * VECTOR_WIDTH));
     REPEAT_ROWS(TILE_POINT, 0)
-
-    real sums[ROWS * COLS];
-    UNROLL
-    for (int r = 0; r < PHASE_ROWS; r++) {
+    const int block_end = PHASE_BLOCK_END(block);
+    for (; block < block_end; block++) {
+        const int unit = block * BLOCK;
+        real sums[ROWS * SUMS];
+        PHASE_NAME(tile_fetch_)(p, a, unit, count, at);
         UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int from = unit + vector * VECTOR_WIDTH;
-            const real bias = from < PHASE_UNITS
-                                  ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + from)
-                                  : SPLAT(0.0f);
+        for (int r = 0; r < PHASE_ROWS; r++) {
             UNROLL
-            for (int i = 0; i < ROWS; i++) {
-                sums[i * COLS + r * TILE_VECTORS + vector] = bias;
-            }
-        }
-    }
-    /* Each slice is a chain from +0; the slices are added to the bias in ascending order. */
-    int k = 0;
-    for (int slice = 0; slice < PHASE_SLICES; slice++) {
-        const int slice_end = (slice + 1) * PHASE_SLICE;
-        const int end = slice_end < PHASE_K ? slice_end : PHASE_K;
-        REPEAT_ROWS(TILE_ZEROS, 0)
-        for (; k < end; k++, wk += COLS * VECTOR_WIDTH) {
-            TILE_FMAS
-        }
-        REPEAT_ROWS(TILE_ADDS, 0)
-    }
-    for (int i = 0; i < count; i++) {
-        UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int from = unit + vector * VECTOR_WIDTH;
-            real gh[PHASE_ROWS];
-            UNROLL
-            for (int r = 0; r < PHASE_ROWS; r++) {
-                gh[r] = sums[i * COLS + r * TILE_VECTORS + vector];
-            }
-            if (from < PHASE_UNITS) {
-                real gx[PHASE_WORDS + 1];
-                PHASE_NAME(phase_load_)(p, a, &at[i], from, gx);
-                if (p->plain) {
-                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 1);
-                } else {
-                    PHASE_NAME(phase_finish_)(p, a, &at[i], from, gx, gh, 0);
+            for (int vector = 0; vector < TILE_VECTORS; vector++) {
+                const int from = unit + vector * VECTOR_WIDTH;
+                const real bias = from < PHASE_UNITS
+                                      ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + from)
+                                      : SPLAT(0.0f);
+                UNROLL
+                for (int i = 0; i < ROWS; i++) {
+                    sums[i * SUMS + r * TILE_VECTORS + vector] = bias;
                 }
             }
         }
+        /* Each slice is a chain from +0; the slices are added to the bias in ascending order. */
+        int k = 0;
+        for (int slice = 0; slice < PHASE_SLICES; slice++) {
+            const int slice_end = (slice + 1) * PHASE_SLICE;
+            const int end = slice_end < PHASE_K ? slice_end : PHASE_K;
+            REPEAT_ROWS(TILE_ZEROS, 0)
+            for (; k < end; k++, wk += COLS * VECTOR_WIDTH) {
+                TILE_FMAS
+            }
+            REPEAT_ROWS(TILE_ADDS, 0)
+        }
+        PHASE_NAME(tile_finish_)(p, a, unit, count, at, sums);
     }
+#endif
 }
 
 #undef TILE_POINT
@@ -282,7 +305,9 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
 #undef TILE_ADD
 #undef TILE_ADDS
 #undef REPEAT_COLS
+#undef STRIPS
 #undef COLS
+#undef SUMS
 #undef BLOCK
 #undef TILE_TURNS
 #undef TILE_VECTORS

@@ -328,21 +328,15 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
         const int end = slice_end < PHASE_K ? slice_end : PHASE_K - 1;
 @@ panel: the last slice alone | cpu | forward | kernels/tile_panel.cl
-= sums[(i)*COLS + (j)] + a##i##_##j;
+= sums[(i)*SUMS + (j)] + a##i##_##j;
 =>
 = a##i##_##j;
 @@ panel: last row of a tile skipped | cpu | forward | kernels/tile_panel.cl
-    for (int i = 0; i < count; i++) {
-        UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int from = unit + vector * VECTOR_WIDTH;
-            real gh
+    for (int i = 0; i < rows; i++) {
+        if (p->plain)
 =>
-    for (int i = 0; i < (count < 4 ? count : 3); i++) {
-        UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int from = unit + vector * VECTOR_WIDTH;
-            real gh
+    for (int i = 0; i < (rows < 4 ? rows : 3); i++) {
+        if (p->plain)
 @@ panel: one row for all | cpu | forward | kernels/tile_panel.cl
 (p, a, i < count ? n + i : n);
 =>
@@ -352,9 +346,9 @@ count=$(split_table "${1:-}" <<'TABLE'
 =>
     return PHASE_UNITS / BLOCK > 0 ? PHASE_UNITS / BLOCK : 1;
 @@ turns: every chain begins at 0 | cpu | persist | kernels/tile_panel.cl
-        const int begin = slice * PHASE_SLICE;
+        const int k_first = slice * PHASE_SLICE;
 =>
-        const int begin = 0;
+        const int k_first = 0;
 @@ turns: a tile that is not full is left out | cpu | persist | kernels/tile_panel.cl
 turns = (count + ROWS - 1) / ROWS;
 =>
@@ -367,12 +361,24 @@ turns = count / ROWS;
 n < n_end; n += rows_most
 =>
 n < n_first + rows_most && n < n_end; n += rows_most
+@@ strips: all have the weights of the first one | cpu | forward | kernels/tile_panel.cl
+panel + of_strip * strip + slice * chunk
+=>
+panel + slice * chunk
+@@ strips: all add to the sums of the first one | cpu | forward | kernels/tile_panel.cl
+sums_all + first * SUMS + of_strip * COLS
+=>
+sums_all + first * SUMS
+@@ projection: blocks of the last group left out | cpu | projection | src/algo/algo.c
+                             .blocks = (params->columns + block * params->blocks - 1) /
+=>
+                             .blocks = (params->columns + block - 1) /
 @@ turns: tiles of one row take them | cpu | algo | src/algo/tile_panel.c
 product->parts > 1 && rows > 1 && product->rows
 =>
 product->parts > 1 && product->rows
 @@ panel: more sums than registers | cpu | algo | src/algo/tile_panel.c
-        has &= fits(device, shape.rows, shape.vectors[phase] * cell->phases[phase].rows);
+        has &= fits(device, shape.rows, shape.of[phase].columns);
 =>
         has &= 1;
 @@ runs: the last is as long as the others | pocl | projection | kernels/sched_step.cl

@@ -304,9 +304,10 @@ END_TEST
 
 /* Its sums, one vector of each row or column, and one that changes: of 16 registers, or 32 of 16 lanes. */
 static void hold_registers(const struct algo_tile *tile, int phase, int sums) {
-    const int rows = tile->rows, columns = sums * tile->block[phase] / tile->vector_width;
+    const int rows = tile->rows, columns = tile->strip[phase] / tile->vector_width;
     ck_assert_int_gt(rows, 1);
     ck_assert_int_gt(columns, 0);
+    ck_assert_int_eq(sums * tile->block[phase] % tile->strip[phase], 0);
     ck_assert_int_le(rows * columns + (rows < columns ? rows : columns) + 1,
                      tile->vector_width == 16 ? 32 : 16);
 }
@@ -429,6 +430,7 @@ START_TEST(weights_survive_packing) {
         {.gate = 2, .rows = 1, .units = 33, .columns = 33, .block = 8},
         {.gate = 0, .rows = 2, .units = 65, .columns = 65, .block = 64},
         {.gate = 0, .rows = 1, .units = 20, .columns = 20, .block = 16, .transposed = 1},
+        {.gate = 0, .rows = 4, .units = 50, .columns = 50, .block = 24, .strip = 24},
         {.rows = 1,
          .units = 224,
          .columns = 224,

@@ -194,6 +194,7 @@ static void take_turns(clrnn_plan *plan) {
     for (int i = 0; plan != NULL && i < plan->net->strand_count; i++) {
         ck_assert_int_gt(plan->configs[i].tile.rows, 1);
         plan->configs[i].params.turns = TURNS;
+        plan->configs[i].params.ahead = 1;
     }
 }
 

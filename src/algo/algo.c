@@ -249,6 +249,8 @@ static void fill_params(struct params *params, const struct algo_tile *tile,
     params->columns = cell->words * params->stride;
     params->constants = cell->bias_rows * params->stride;
     params->turns = tile->turns > 1 ? tile->turns : 1;
+    params->ahead = tile->ahead;
+    params->blocks = 1;
     params->reverse = problem->reverse;
     params->options = cell->options;
     params->gate_clip = cell->gate_clip;
@@ -411,6 +413,7 @@ static void pack_recurrence(struct algo_config *config, const struct problem *pr
                                  .units = algo_size(problem, cell->phases[phase].units),
                                  .columns = config->params.k[phase],
                                  .block = config->tile.block[phase],
+                                 .strip = config->tile.strip[phase],
                                  .transposed = problem->transposed,
                                  .held = config->tile.held[phase],
                                  .items = config->tile.items,
@@ -430,7 +433,7 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
     clrnn_status status = CLRNN_STATUS_OK;
     static const struct cell projection = {
         .name = "project", .file = "project.cl", .phase_count = 1, .phases = {{.rows = 1}}};
-    const struct params *params = &config->params;
+    struct params *params = &config->params;
     const struct tile *tile = pair->tile->projects != NULL ? pair->tile->projects : pair->tile;
     TRY(choose_projection(config, device, problem));
     const struct algo_product product = {.units = {params->columns},
@@ -451,12 +454,14 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
         config->projection_tile.block[0] = 1; /* CLBlast reads plain rows */
     }
     const int block = config->projection_tile.block[0];
+    params->blocks = config->projection_tile.blocks > 1 ? config->projection_tile.blocks : 1;
     config->projection_floats =
         pack_projection_floats(config->cell.gates, params->stride, problem->inputs, block);
     config->projection_launch =
         (struct algo_launch){.kernel = "step_forward",
                              .groups = ALGO_GROUPS_STEPS,
-                             .blocks = (params->columns + block - 1) / block};
+                             .blocks = (params->columns + block * params->blocks - 1) /
+                                       (block * params->blocks)};
 out:
     return status;
 }

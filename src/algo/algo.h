@@ -103,11 +103,14 @@ struct algo_tile {
     int vector_width;           /* lanes of a `real` */
     int split;                  /* slices side by side */
     int block[CELL_MAX_PHASES]; /* units of a block, by phase */
+    int strip[CELL_MAX_PHASES]; /* of its packed weights: numbers side by side, or 0: all of a k */
     int variant;                /* of the C build's tiles */
     int held[CELL_MAX_PHASES];  /* rows of W in an item's registers, by phase, or 0 */
     int far[CELL_MAX_PHASES];   /* vectors of k whose weights it then reads again in every step */
     int words, stays; /* of W that it has, of all phases together, and of them in registers */
     int turns;        /* tiles that take turns with a slice of the weights, or 0 for 1 */
+    int ahead;        /* and ask for the next slice: weights come from memory */
+    int blocks;       /* that a group of the projection takes, or 0 for 1 */
     int is_whole;     /* a group takes `rows` rows of the batch and no more */
 };
 

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* Of the C build's variants, for 1 .. 4 sums a unit. */
+/* Of the C build's variants, for 1 .. 4 sums a unit; columns are those of a strip. */
 struct panel {
     int rows, vectors, columns;
 };
@@ -21,7 +21,7 @@ struct panel {
 static const struct panel variants[PANEL_VARIANTS][4] = {
     PANELS_OF(V0), PANELS_OF(V1), PANELS_OF(V2), PANELS_OF(V3), PANELS_OF(V4)};
 
-/* Rows and columns (sums x vectors) of a tile at most: what common.cl repeats. */
+/* Rows and columns of a tile at most: what common.cl repeats. */
 enum { ROWS_MOST = 8, COLUMNS_MOST = 8 };
 
 /*
@@ -40,7 +40,10 @@ enum {
 };
 
 struct shape {
-    int rows, vectors[CELL_MAX_PHASES];
+    int rows;
+    struct {
+        int vectors, columns; /* of a block; of its strip: sums x vectors, or vectors of one sum */
+    } of[CELL_MAX_PHASES];
 };
 
 static int64_t divide_up(int64_t value, int64_t by) {
@@ -61,25 +64,33 @@ static int fits(const struct device_desc *device, int rows, int columns) {
     return rows * columns + held + 1 <= registers_of(device);
 }
 
+/* Of a strip: all sums of a unit, or one where registers do not hold more; 0: not that, either. */
+static int columns_of(const struct device_desc *device, int rows, int sums, int vectors) {
+    const int all = sums * vectors;
+    return all <= COLUMNS_MOST && fits(device, rows, all)                       ? all
+           : rows > 1 && vectors <= COLUMNS_MOST && fits(device, rows, vectors) ? vectors
+                                                                                : 0;
+}
+
 /* Cycles of one step's phase in one group. */
 static int64_t phase_cycles(const struct algo_product *product, const struct device_desc *device,
-                            int phase, int sums, int rows, int vectors) {
-    const int64_t k = product->k[phase], columns = (int64_t)sums * vectors;
+                            int phase, int sums, int rows, int vectors, int columns) {
+    const int64_t k = product->k[phase], strips = sums * vectors / columns;
     const int64_t lane_bytes = (int64_t)sizeof(float) * device->vector_width;
     const int64_t blocks = divide_up(
         divide_up(product->units[phase], (int64_t)vectors * device->vector_width), product->parts);
     const int64_t tiles = divide_up(product->rows, rows);
-    const int64_t panel = k * columns * lane_bytes;
+    const int64_t strip = k * columns * lane_bytes;
     /* of a column of k, in 1/40 of a cycle */
     const int64_t begin = larger(20 * rows * columns, 40 * FMA_LATENCY);
     const int64_t busy = larger(begin, 20 * (rows + columns)) + 10; /* a fourth to go on */
-    const int64_t near = panel <= L1_BYTES ? 0 : columns * lane_bytes * (40 / L2_PER_CYCLE);
+    const int64_t near = strip <= L1_BYTES ? 0 : columns * lane_bytes * (40 / L2_PER_CYCLE);
     const int64_t far =
-        panel * blocks <= L2_BYTES ? near : columns * lane_bytes * (40 / FAR_PER_CYCLE);
+        strip * strips * blocks <= L2_BYTES ? near : columns * lane_bytes * (40 / FAR_PER_CYCLE);
     const int64_t product_cycles =
-        (k * (larger(busy, far) + (tiles - 1) * larger(busy, near))) / 40;
+        strips * (k * (larger(busy, far) + (tiles - 1) * larger(busy, near))) / 40;
     const int64_t finish = tiles * rows * vectors * (FINISH_CYCLES * (1 + sums));
-    const int64_t adds = tiles * product->slices * rows * columns;
+    const int64_t adds = tiles * product->slices * rows * sums * vectors;
     return blocks * (product_cycles + finish + adds);
 }
 
@@ -88,7 +99,7 @@ static int64_t cycles(const struct algo_product *product, const struct device_de
     int64_t sum = 0;
     for (int phase = 0; phase < cell->phase_count; phase++) {
         sum += phase_cycles(product, device, phase, cell->phases[phase].rows, shape->rows,
-                            shape->vectors[phase]);
+                            shape->of[phase].vectors, shape->of[phase].columns);
     }
     return sum;
 }
@@ -99,12 +110,15 @@ static int best_vectors(struct shape *shape, const struct algo_product *product,
     for (int phase = 0; phase < cell->phase_count; phase++) {
         const int sums = cell->phases[phase].rows;
         int64_t least = INT64_MAX;
-        for (int vectors = 1; sums * vectors <= COLUMNS_MOST; vectors++) {
-            if (fits(device, shape->rows, sums * vectors)) {
-                const int64_t here =
-                    phase_cycles(product, device, phase, sums, shape->rows, vectors);
-                shape->vectors[phase] = here < least ? vectors : shape->vectors[phase];
-                least = here < least ? here : least;
+        for (int vectors = 1; vectors <= COLUMNS_MOST; vectors++) {
+            const int columns = columns_of(device, shape->rows, sums, vectors);
+            const int64_t here = columns > 0 ? phase_cycles(product, device, phase, sums,
+                                                            shape->rows, vectors, columns)
+                                             : INT64_MAX;
+            if (here < least) {
+                least = here;
+                shape->of[phase].vectors = vectors;
+                shape->of[phase].columns = columns;
             }
         }
         if (least == INT64_MAX) {
@@ -121,7 +135,9 @@ enum { SMALL_WEIGHTS = 128 * 128 };
 static struct shape shape_of(int variant, const struct cell *cell) {
     struct shape out = {.rows = variants[variant][cell->phases[0].rows - 1].rows};
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        out.vectors[phase] = variants[variant][cell->phases[phase].rows - 1].vectors;
+        const struct panel *panel = &variants[variant][cell->phases[phase].rows - 1];
+        out.of[phase].vectors = panel->vectors;
+        out.of[phase].columns = panel->columns;
     }
     return out;
 }
@@ -132,7 +148,7 @@ static int has_variant(const struct device_desc *device, int variant, const stru
     const int lanes = variant == 3 ? 16 : variant == 4 ? 8 : device->vector_width;
     int has = device->vector_width == lanes;
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        has &= fits(device, shape.rows, shape.vectors[phase] * cell->phases[phase].rows);
+        has &= fits(device, shape.rows, shape.of[phase].columns);
     }
     return has;
 }
@@ -141,7 +157,7 @@ static int has_variant(const struct device_desc *device, int variant, const stru
  * cheapest tile that the C build has; the first one for a driver, so that its programs are few. */
 static void choose_variant(struct shape *out, int *variant, const struct algo_product *product,
                            const struct device_desc *device, const struct cell *cell) {
-    const int widest = shape_of(1, cell).vectors[0] * device->vector_width;
+    const int widest = shape_of(1, cell).of[0].vectors * device->vector_width;
     int64_t least = INT64_MAX;
     *variant = product->batch >= 4 ? 2 : product->units[0] >= widest * product->parts ? 1 : 0;
     for (int other = 2; product->batch >= 4 && other < PANEL_VARIANTS; other++) {
@@ -172,15 +188,30 @@ static void choose_free(struct shape *out, const struct algo_product *product,
  * next one meanwhile: gru T=50 N=16 H=1760 takes 0.87 of the time. Where a shared cache holds them it
  * costs (lstm N=64 H=512: 1.07), and a core that has all the weights gains nothing, since the others
  * ask for the same ones. */
-static int turns_of(const struct algo_product *product, const struct cell *cell, int rows) {
+static int asks_ahead(const struct algo_product *product, const struct cell *cell, int rows) {
     int64_t weights = 0;
     for (int phase = 0; phase < cell->phase_count; phase++) {
         weights += (int64_t)cell->phases[phase].rows * product->units[phase] * product->k[phase];
     }
     const int64_t bytes = weights * (int64_t)sizeof(float);
     /* a tile of one row has no text for turns: TILE_TURNS of tile_panel.cl */
-    return product->parts > 1 && rows > 1 && product->rows > rows && bytes > SHARED_BYTES ? TURNS
-                                                                                          : 1;
+    return product->parts > 1 && rows > 1 && product->rows > rows && bytes > SHARED_BYTES;
+}
+
+/* Blocks of a projection that a group takes for the rows that it has found: their weights stay in the second
+ * cache from group to group; and every core has several groups. */
+static int blocks_of(const struct algo_product *product, const struct device_desc *device, int rows,
+                     int columns) {
+    enum { NEAR_BYTES = 128 << 10, BLOCKS_MOST = 8, GROUPS_CORE = 8 };
+    const int64_t lanes = (int64_t)columns * device->vector_width;
+    const int64_t tiles = divide_up(product->rows, rows), all = divide_up(product->units[0], lanes);
+    const int64_t bytes = (int64_t)sizeof(float) * lanes * product->k[0];
+    int64_t blocks = bytes > 0 ? NEAR_BYTES / bytes : 1;
+    blocks = blocks > BLOCKS_MOST ? BLOCKS_MOST : blocks;
+    while (blocks > 1 && tiles * divide_up(all, blocks) < (int64_t)GROUPS_CORE * device->compute_units) {
+        blocks--;
+    }
+    return blocks > 1 ? (int)blocks : 1;
 }
 
 static int refuse(const struct device_desc *device, const struct problem *problem, char *reason,
@@ -205,7 +236,9 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
     out->rows = best.rows;
     out->items = 1;
     out->split = 1;
-    out->turns = turns_of(product, cell, best.rows);
+    out->ahead = asks_ahead(product, cell, best.rows);
+    out->turns = out->ahead ? TURNS : 1;
+    out->blocks = blocks_of(product, device, best.rows, best.of[0].columns);
     out->vector_width = device->vector_width;
     algo_define(program, "VECTOR_WIDTH", -1, out->vector_width);
     algo_define(program, "ROWS", -1, out->rows);
@@ -218,9 +251,12 @@ static int64_t shape(struct algo_tile *out, struct algo_program *program,
         algo_define(program, "HAS_DIVISION", -1, 1);
     }
     for (int phase = 0; phase < cell->phase_count; phase++) {
-        out->block[phase] = best.vectors[phase] * out->vector_width;
-        algo_define(program, "TILE_VECTORS_", phase, best.vectors[phase]);
-        algo_define(program, "TILE_COLS_", phase, best.vectors[phase] * cell->phases[phase].rows);
+        const int vectors = best.of[phase].vectors, columns = best.of[phase].columns;
+        out->block[phase] = vectors * out->vector_width;
+        out->strip[phase] = columns * out->vector_width;
+        out->turns = vectors * cell->phases[phase].rows > columns ? TURNS : out->turns;
+        algo_define(program, "TILE_VECTORS_", phase, vectors);
+        algo_define(program, "TILE_COLS_", phase, columns);
     }
     return cycles(product, device, cell, &best);
 }

@@ -48,9 +48,12 @@ static size_t packed_at(const struct pack_layout *layout, int row, int unit, int
     if (layout->held > 0) {
         return held_at(layout, row, unit, k);
     }
-    const size_t block = (size_t)layout->block;
-    const size_t column = (size_t)(unit / layout->block) * (size_t)layout->columns + (size_t)k;
-    return (column * (size_t)layout->rows + (size_t)row) * block + (size_t)(unit % layout->block);
+    const size_t block = (size_t)layout->block, columns = (size_t)layout->columns;
+    const size_t wide = block * (size_t)layout->rows;
+    const size_t strip = layout->strip > 0 ? (size_t)layout->strip : wide;
+    const size_t number = (size_t)row * block + (size_t)unit % block;
+    return (size_t)unit / block * columns * wide + number / strip * columns * strip +
+           (size_t)k * strip + number % strip;
 }
 
 static size_t source_at(const struct pack_layout *layout, int row, int unit, int k) {

@@ -4,7 +4,8 @@
  *     source   [gates x units][k], gate-major
  *     packed   block 0: k = 0: row 0: unit 0 .. block-1 | row 1: ... | k = 1: ... | block 1: ...
  *
- * with zeros where units pad the last block. block = 1 is plain row-major.
+ * with zeros where units pad the last block. block = 1 is plain row-major. A block in strips is made of
+ * several of these, one after the other, each of `strip` of the rows x block numbers of a k.
  *
  * Held in registers (held > 0), rows of a block numbered unit R + r, item = slice x lines + row / held:
  *
@@ -23,6 +24,7 @@ struct pack_layout {
     int units;      /* of one gate in the source */
     int columns;    /* k */
     int block;      /* units of a block */
+    int strip;      /* numbers of a k side by side, a part of rows x block, or 0: all of them */
     int transposed; /* 1: the source is read as [k][units] (one gate) */
     int held;       /* rows that an item holds, or 0: by blocks */
     int items;      /* of a group that holds them */

@@ -166,7 +166,7 @@ static int is_faster(double *least, struct algo_config *configs, const clrnn_con
     }
     /* groups that meet wait for each other on a busy machine: that must be worth it; where
      * weights come from memory, groups that do not meet wait for that */
-    const double margin = configs[0].flags == 0 ? 1.0 : configs[0].tile.turns > 1 ? 1.01 : 1.1;
+    const double margin = configs[0].flags == 0 ? 1.0 : configs[0].tile.ahead ? 1.01 : 1.1;
     const double us = estimate(context, configs, net, desc, &memory) * margin;
     const int faster = us < *least;
     *least = faster ? us : *least;

@@ -250,9 +250,9 @@ struct launch {
     cpu_meeting *meeting; /* instead of the kernel */
     int *flags;
     int finish;
-    int phases;             /* of a step */
-    int rows, blocks;       /* groups */
-    int row_run, block_run; /* that a task takes one after the other */
+    int phases;       /* of a step */
+    int rows, blocks; /* groups */
+    int row_run;      /* that a task takes one after the other */
 };
 
 static void run_group(const struct launch *l, int row, int block) {
@@ -272,25 +272,21 @@ static int divide_up(int value, int by) {
 }
 
 static int tasks_of(const struct launch *l) {
-    return divide_up(l->rows, l->row_run) * divide_up(l->blocks, l->block_run);
+    return divide_up(l->rows, l->row_run) * l->blocks;
 }
 
 static int least(int a, int b) {
     return a < b ? a : b;
 }
 
-/* The same rows from task to task, so that they stay in the second cache; in one the weights of a block
- * are used for all of its rows while they are in the first. */
+/* The same rows from task to task, so that they stay in the second cache; in one the weights of a group
+ * are used for all of its rows while they are near. */
 static void run_task(void *job, int task) {
     const struct launch *l = job;
-    const int runs = divide_up(l->blocks, l->block_run);
-    const int first_row = task / runs * l->row_run, first_block = task % runs * l->block_run;
+    const int first_row = task / l->blocks * l->row_run;
     const int row_end = least(first_row + l->row_run, l->rows);
-    const int block_end = least(first_block + l->block_run, l->blocks);
-    for (int block = first_block; block < block_end; block++) {
-        for (int row = first_row; row < row_end; row++) {
-            run_group(l, row, block);
-        }
+    for (int row = first_row; row < row_end; row++) {
+        run_group(l, row, task % l->blocks);
     }
 }
 
@@ -324,18 +320,14 @@ static int run_launch(const struct cpu_plan *plan, struct launch *l, double cycl
     return !meets;
 }
 
-/* Rows of x that stay in the second cache, and at least so many, for which a panel is read once. Blocks
- * of a task: those that follow each other are asked for ahead, but all threads need tasks. */
-enum { RUN_BYTES = 256 << 10, RUN_ROWS = 128, RUN_BLOCKS = 4, RUN_TASKS = 8 };
+/* Rows of x that stay in the second cache, and at least so many, for which a group's panels are read once;
+ * but all threads need tasks. */
+enum { RUN_BYTES = 256 << 10, RUN_ROWS = 128, RUN_TASKS = 8 };
 
 static void cut_projection(struct launch *l, const struct algo_tile *tile, int threads) {
     const int bytes = (int)sizeof(float) * l->params->inputs;
     const int near = RUN_BYTES / bytes;
     l->row_run = divide_up(near > RUN_ROWS ? near : RUN_ROWS, tile->rows);
-    l->block_run = RUN_BLOCKS;
-    while (l->block_run > 1 && tasks_of(l) < RUN_TASKS * threads) {
-        l->block_run--;
-    }
     while (l->row_run > 1 && tasks_of(l) < RUN_TASKS * threads) {
         l->row_run = divide_up(l->row_run, 2);
     }
@@ -404,8 +396,7 @@ static void launch(struct cpu_plan *plan, const struct engine_call *call,
                        .phases = config->cell.phase_count,
                        .rows = (int)groups[0],
                        .blocks = (int)groups[1],
-                       .row_run = 1,
-                       .block_run = 1};
+                       .row_run = 1};
     if (projection) {
         cut_projection(&l, &config->projection_tile, plan->context->threads);
     }

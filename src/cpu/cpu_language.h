@@ -46,6 +46,8 @@ typedef uint8_t uchar;
 #define FAR_BARRIER
 #define UNROLL_TWICE
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_CALLED
+#define CALLED __attribute__((noinline, flatten)) static
 
 /* Flags by which groups meet: see kernels/sched_persist.cl. */
 static inline int flag_read(const int *flag) {
@@ -56,14 +58,16 @@ static inline void flag_write(int *flag, int value) {
     __atomic_store_n(flag, value, __ATOMIC_RELEASE);
 }
 
+/* A vector among floats. As one it may alias floats and nothing else: after a store by memcpy gcc reads
+ * again what a struct says. */
+typedef float vector_of_floats __attribute__((vector_size(VECTOR_WIDTH * 4), aligned(4)));
+
 static inline real cpu_load(const float *from) {
-    real x;
-    memcpy(&x, from, sizeof x);
-    return x;
+    return *(const vector_of_floats *)(const void *)from;
 }
 
 static inline void cpu_store(real x, float *to) {
-    memcpy(to, &x, sizeof x);
+    *(vector_of_floats *)(void *)to = x;
 }
 
 static inline real cpu_fma(real a, real b, real c) {
