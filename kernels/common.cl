@@ -65,6 +65,7 @@ typedef CAT(int, VECTOR_WIDTH) whole;
 #define LESSER(limit, x) PICK((limit) < (x), limit, x)
 #define GREATER(limit, x) PICK((limit) > (x), limit, x)
 
+/* What C keeps as a function of its own, with a loop that stays one: tile_panel.cl. */
 #define UNROLL_CALLED UNROLL
 #define CALLED INLINED static inline
 

@@ -46,6 +46,7 @@ typedef uint8_t uchar;
 #define FAR_BARRIER
 #define UNROLL_TWICE
 #define UNROLL _Pragma("GCC unroll 16")
+/* A function with all that it calls in it, but those that are SELDOM, and a loop that is not unrolled. */
 #define UNROLL_CALLED
 #define CALLED __attribute__((noinline, flatten)) static
 
