@@ -33,7 +33,7 @@ struct step_group {
  * Where all rows stay near, groups do what their numbers say. */
 static inline struct step_group step_place(const struct params *p, struct step_group at) {
     const wide tiles = (STEP_ROWS + ROWS - 1) / ROWS;
-    const wide blocks = (tile_blocks_0(p) + p->blocks - 1) / p->blocks; /* a group's are one */
+    const wide blocks = (tile_blocks_0(p) + STEP_BLOCKS - 1) / STEP_BLOCKS; /* a group's are one */
     if (STEP_ROWS <= RUN_ROWS || STEP_ROWS * p->inputs <= RUN_FLOATS || tiles * blocks >> 31 != 0) {
         return at;
     }

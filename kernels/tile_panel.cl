@@ -68,6 +68,37 @@ static inline int PHASE_NAME(tile_blocks_)(const struct params *p) {
     return (PHASE_UNITS + BLOCK - 1) / BLOCK;
 }
 
+/* Finds rows n .. n + rows - 1 (rows <= ROWS); 1: all are over. */
+INLINED static inline int PHASE_NAME(tile_find_)(const struct params *p, const pass *a, wide n,
+                                                 int rows, struct place *at) {
+    int over = 0;
+    UNROLL
+    for (int i = 0; i < ROWS; i++) { /* a row that is not there computes row n again */
+        at[i] = PHASE_NAME(phase_place_)(p, a, i < rows ? n + i : n);
+        over += is_over(&at[i]);
+    }
+    return over == ROWS;
+}
+
+/* The rows' sums begin with the bias. */
+INLINED static inline void PHASE_NAME(tile_begin_)(const struct params *p, const pass *a, int unit,
+                                                   real *sums) {
+    UNROLL
+    for (int r = 0; r < PHASE_ROWS; r++) {
+        UNROLL
+        for (int vector = 0; vector < TILE_VECTORS; vector++) {
+            const int from = unit + vector * VECTOR_WIDTH;
+            const real bias = from < PHASE_UNITS
+                                  ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + from)
+                                  : SPLAT(0.0f);
+            UNROLL
+            for (int i = 0; i < ROWS; i++) {
+                sums[i * SUMS + r * TILE_VECTORS + vector] = bias;
+            }
+        }
+    }
+}
+
 /* Asks for what the sums are added to. */
 INLINED static inline void PHASE_NAME(tile_fetch_)(const struct params *p, const pass *a, int unit,
                                                    int rows, const struct place *at) {
@@ -131,40 +162,8 @@ INLINED static inline void PHASE_NAME(tile_finish_)(const struct params *p, cons
         FETCH_FAR(wk + ahead + (j)*LINE);                                                          \
     }
 
-/* tile_run begins and finishes a tile by the same text as these: gcc keeps its sums in registers, and
- * spilled them for functions that it then inlined (10 % of a projection). */
 #define TILE_TURN_POINT(i, unused)                                                                 \
     GLOBAL const float *restrict v##i = PHASE_NAME(phase_source_)(p, a, &at[first + (i)]);
-
-/* Finds rows n .. n + rows - 1 (rows <= ROWS) and begins their sums with the bias; 1: all rows are
- * over. */
-INLINED static inline int PHASE_NAME(tile_begin_)(const struct params *p, const pass *a, int unit,
-                                                  wide n, int rows, struct place *at, real *sums) {
-    int over = 0;
-    UNROLL
-    for (int i = 0; i < ROWS; i++) { /* a row that is not there computes row n again */
-        at[i] = PHASE_NAME(phase_place_)(p, a, i < rows ? n + i : n);
-        over += is_over(&at[i]);
-    }
-    if (over == ROWS) {
-        return 1;
-    }
-    UNROLL
-    for (int r = 0; r < PHASE_ROWS; r++) {
-        UNROLL
-        for (int vector = 0; vector < TILE_VECTORS; vector++) {
-            const int from = unit + vector * VECTOR_WIDTH;
-            const real bias = from < PHASE_UNITS
-                                  ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + from)
-                                  : SPLAT(0.0f);
-            UNROLL
-            for (int i = 0; i < ROWS; i++) {
-                sums[i * SUMS + r * TILE_VECTORS + vector] = bias;
-            }
-        }
-    }
-    return 0;
-}
 
 /* tile_run of more than ROWS rows, or of several strips: tiles that take turns with each slice of a strip's
  * weights. */
@@ -181,8 +180,10 @@ static void PHASE_NAME(tile_turns_)(const struct params *p, const pass *a, int b
     int rest = turns; /* tiles that are not over */
     for (int turn = 0; turn < turns; turn++) {
         const int first = turn * ROWS, left = count - first;
-        over[turn] = PHASE_NAME(tile_begin_)(p, a, unit, n + first, left < ROWS ? left : ROWS,
-                                             at + first, sums_all + first * SUMS);
+        over[turn] = PHASE_NAME(tile_find_)(p, a, n + first, left < ROWS ? left : ROWS, at + first);
+        if (!over[turn]) {
+            PHASE_NAME(tile_begin_)(p, a, unit, sums_all + first * SUMS);
+        }
         rest -= over[turn];
     }
     const int pieces = STRIPS * PHASE_SLICES;
@@ -246,13 +247,7 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
     }
 #endif
     struct place at[ROWS];
-    int over = 0;
-    UNROLL
-    for (int i = 0; i < ROWS; i++) { /* a row that is not there computes row n again */
-        at[i] = PHASE_NAME(phase_place_)(p, a, i < count ? n + i : n);
-        over += is_over(&at[i]);
-    }
-    if (over == ROWS) {
+    if (PHASE_NAME(tile_find_)(p, a, n, count, at)) {
         return;
     }
     GLOBAL const weight *restrict wk =
@@ -263,20 +258,7 @@ static inline void PHASE_NAME(tile_run_)(const struct params *p, const pass *a, 
         const int unit = block * BLOCK;
         real sums[ROWS * SUMS];
         PHASE_NAME(tile_fetch_)(p, a, unit, count, at);
-        UNROLL
-        for (int r = 0; r < PHASE_ROWS; r++) {
-            UNROLL
-            for (int vector = 0; vector < TILE_VECTORS; vector++) {
-                const int from = unit + vector * VECTOR_WIDTH;
-                const real bias = from < PHASE_UNITS
-                                      ? VLOAD(PHASE_BIASES + r * PHASE_BIAS_STRIDE + from)
-                                      : SPLAT(0.0f);
-                UNROLL
-                for (int i = 0; i < ROWS; i++) {
-                    sums[i * SUMS + r * TILE_VECTORS + vector] = bias;
-                }
-            }
-        }
+        PHASE_NAME(tile_begin_)(p, a, unit, sums);
         /* Each slice is a chain from +0; the slices are added to the bias in ascending order. */
         int k = 0;
         for (int slice = 0; slice < PHASE_SLICES; slice++) {

@@ -338,7 +338,7 @@ count=$(split_table "${1:-}" <<'TABLE'
     for (int i = 0; i < (rows < 4 ? rows : 3); i++) {
         if (p->plain)
 @@ panel: one row for all | cpu | forward | kernels/tile_panel.cl
-(p, a, i < count ? n + i : n);
+(p, a, i < rows ? n + i : n);
 =>
 (p, a, n);
 @@ panel: a panel too few | cpu | forward | kernels/tile_panel.cl

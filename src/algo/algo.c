@@ -457,11 +457,10 @@ static clrnn_status lay_out_projection(struct algo_config *config, const struct 
     params->blocks = config->projection_tile.blocks > 1 ? config->projection_tile.blocks : 1;
     config->projection_floats =
         pack_projection_floats(config->cell.gates, params->stride, problem->inputs, block);
-    config->projection_launch =
-        (struct algo_launch){.kernel = "step_forward",
-                             .groups = ALGO_GROUPS_STEPS,
-                             .blocks = (params->columns + block * params->blocks - 1) /
-                                       (block * params->blocks)};
+    config->projection_launch = (struct algo_launch){
+        .kernel = "step_forward",
+        .groups = ALGO_GROUPS_STEPS,
+        .blocks = (params->columns + block * params->blocks - 1) / (block * params->blocks)};
 out:
     return status;
 }

@@ -208,7 +208,8 @@ static int blocks_of(const struct algo_product *product, const struct device_des
     const int64_t bytes = (int64_t)sizeof(float) * lanes * product->k[0];
     int64_t blocks = bytes > 0 ? NEAR_BYTES / bytes : 1;
     blocks = blocks > BLOCKS_MOST ? BLOCKS_MOST : blocks;
-    while (blocks > 1 && tiles * divide_up(all, blocks) < (int64_t)GROUPS_CORE * device->compute_units) {
+    while (blocks > 1 &&
+           tiles * divide_up(all, blocks) < (int64_t)GROUPS_CORE * device->compute_units) {
         blocks--;
     }
     return blocks > 1 ? (int)blocks : 1;

@@ -10,7 +10,6 @@
 #define CLRNN_CPU_LANGUAGE_H
 
 #include <math.h>
-#include <string.h>
 
 #include "core/shared.h"
 #include "cpu/cpu_wait.h"
