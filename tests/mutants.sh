@@ -361,18 +361,18 @@ turns = count / ROWS;
 n < n_end; n += rows_most
 =>
 n < n_first + rows_most && n < n_end; n += rows_most
-@@ strips: all have the weights of the first one | cpu | forward | kernels/tile_panel.cl
+@@ strips: all have the weights of the first one | pocl | forward | kernels/tile_panel.cl
 panel + of_strip * strip + slice * chunk
 =>
 panel + slice * chunk
-@@ strips: all add to the sums of the first one | cpu | forward | kernels/tile_panel.cl
+@@ strips: all add to the sums of the first one | pocl | forward | kernels/tile_panel.cl
 sums_all + first * SUMS + of_strip * COLS
 =>
 sums_all + first * SUMS
 @@ projection: blocks of the last group left out | cpu | projection | src/algo/algo.c
-                             .blocks = (params->columns + block * params->blocks - 1) /
+.blocks = (params->columns + block * params->blocks - 1) /
 =>
-                             .blocks = (params->columns + block - 1) /
+.blocks = (params->columns + block - 1) /
 @@ turns: tiles of one row take them | cpu | algo | src/algo/tile_panel.c
 product->parts > 1 && rows > 1 && product->rows
 =>
